@@ -1,0 +1,87 @@
+//! Graphs carried out: lowered programs, executors, named parameters, random streams, optimisers, checkpoints.
+//!
+//! This module knows no language. Values at padded coordinates are 0 by selection (`docs/language.md`), so no
+//! result depends on how much padding follows a sentence.
+
+use crate::diagnostic::Result;
+use crate::graph::{Graph, Sizes};
+use std::collections::BTreeMap;
+
+/// Named tensors on the host, in the order of their names: parameters, gradients or moments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parameters(pub BTreeMap<String, Array>);
+
+/// A tensor on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Array {
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub data: Vec<f32>,
+}
+
+/// One batch: index inputs by name, the real length of each sentence, and what the output is judged by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Sentences.
+    pub rows: usize,
+    /// Tokens of each row, padding included: the value of `n`.
+    pub width: usize,
+    /// Real tokens of each row.
+    pub lengths: Vec<usize>,
+    /// `tokens` and `segments` (`rows × width`), `at` (`rows × p`): indices by the name of the graph's input.
+    pub inputs: BTreeMap<String, Vec<u32>>,
+    /// Targets: one for each row of the output (`rows × p` for a masked-LM head, `rows` for a classifier).
+    pub targets: Targets,
+}
+
+/// What an output is judged by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Targets {
+    /// Nothing: only the output is wanted.
+    #[default]
+    None,
+    /// Cross-entropy, averaged over the targets that are not `None`.
+    Classes(Vec<Option<u32>>),
+    /// Mean squared error, averaged over all.
+    Scores(Vec<f32>),
+}
+
+/// The key of a step's random draws: dropout is keyed by (seed, path, step, example, position).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepKey {
+    /// The experiment's seed.
+    pub seed: u64,
+    /// The step.
+    pub step: u64,
+}
+
+/// A graph lowered for given sizes, ready for any executor. (`exec/program.rs` holds the real one.)
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The canonical graph.
+    pub graph: Graph,
+    /// The values of the symbols other than `n` and `p`, which each batch gives.
+    pub sizes: Sizes,
+}
+
+/// What carries programs out.
+pub trait Executor: Send + Sync {
+    /// Its name, as `--executor` takes it.
+    fn name(&self) -> &'static str;
+
+    /// The output, row-major, without gradients and without dropout.
+    ///
+    /// # Errors
+    /// Where a parameter is missing or the device fails.
+    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array>;
+
+    /// The loss and the gradient of every parameter the program uses; dropout where a key is given.
+    ///
+    /// A parameter larger than the program asks for along its `centre` axis is used by its centre slice; its
+    /// gradient has the parameter's own shape.
+    ///
+    /// # Errors
+    /// Where a parameter is missing, the batch has no targets, or the device fails.
+    fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)>;
+}

@@ -1,0 +1,18 @@
+//! Phyla: a small declarative language for finding better BERT-like encoders, and the interpreter that
+//! carries its experiments out.
+//!
+//! The way of an experiment: text → `syntax` → `check` → (`graph`, `space`, `settings`) → `run` →
+//! `search` ⇄ `supernet`/`train` → `exec` → `run` → `report`. Straight down, then back up once. A module
+//! uses modules on lower floors only; `tests/floors.rs` holds it to that.
+
+// Floor 0
+pub mod diagnostic;
+pub mod stream;
+
+// Floor 1
+pub mod graph;
+pub mod settings;
+pub mod syntax;
+
+// Floor 2
+pub mod exec;

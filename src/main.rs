@@ -1,0 +1,3 @@
+//! The `phyla` command.
+
+fn main() {}

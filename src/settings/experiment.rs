@@ -1,0 +1,101 @@
+//! The experiment itself, with its model and its corpus.
+
+use super::evaluation::Evaluate;
+use super::schema::{choice, record};
+use super::search::Search;
+use super::task::Suite;
+use super::train::Train;
+
+record! {
+    /// A whole experiment.
+    pub struct Experiment: "experiment" {
+        /// The name it was declared under.
+        name: String = Text, "\"\"";
+        /// The seed that every draw comes from.
+        seed: u64 = Int(Plain, 0), "42";
+        /// Sizes of the model.
+        model: Model = Record(Model::schema);
+        /// The space that is searched; the checker keeps it beside this record.
+        space: String = Space;
+        /// The text to pre-train on.
+        corpus: Corpus = Record(Corpus::schema);
+        /// How architectures are proposed.
+        search: Search = Record(Search::schema);
+        /// How a candidate is judged during the search.
+        evaluate: Evaluate = Record(Evaluate::schema);
+        /// What is done at the end with the best found, and with `compare`.
+        r#final: Final = Record(Final::schema);
+        /// Known architectures that are trained and scored as the best found is.
+        compare: Vec<String> = List(&Architecture), "[]";
+        /// Random members of the initial population that are trained and scored likewise.
+        compare_random: usize = Int(Plain, 0), "0";
+        /// What is sought.
+        objective: Objective = OneOf(Objective::variants), r#"{"maximize":{"of":"score"}}"#;
+        /// Candidates evaluated at the same time, one thread each; changes no result.
+        workers: usize = Int(Plain, 1), "2";
+    }
+}
+
+choice! {
+    /// What a search seeks.
+    pub enum Objective {
+        /// The largest value of a measure of the evaluation.
+        Maximize = "maximize" {
+            /// The measure: `score`, the suite's average.
+            of: String = Text, "\"score\"";
+        };
+    }
+}
+
+record! {
+    /// Sizes of a model.
+    pub struct Model: "model" {
+        /// Hidden width, `h`.
+        hidden: usize = Int(Plain, 1);
+        /// Attention heads, `a`; divides `hidden`.
+        heads: usize = Int(Plain, 1);
+        /// Feed-forward width, `f`.
+        feed_forward: usize = Int(Plain, 1);
+        /// Longest sentence in tokens, `m`.
+        length: usize = Int(Plain, 4);
+        /// Word pieces, `v`.
+        vocabulary: usize = Int(Plain, 64);
+        /// Dropout rate of fine-tuning and pre-training.
+        dropout: f64 = Real(Share, 0.0, 0.99), "0.0";
+    }
+}
+
+record! {
+    /// Text to pre-train on.
+    pub struct Corpus: "corpus" {
+        /// Where it lies.
+        source: CorpusSource = OneOf(CorpusSource::variants);
+        /// Share of the documents that is held out to report the loss on.
+        holdout: f64 = Real(Share, 0.0, 0.5), "0.02";
+        /// Whether letters are made small, as BERT's uncased models do.
+        lowercase: bool = Bool, "true";
+    }
+}
+
+choice! {
+    /// Where a corpus lies.
+    pub enum CorpusSource {
+        /// Plain text, one paragraph a line; a folder stands for the `.txt` files in it.
+        Text = "text" {
+            /// The files or folders.
+            files: Vec<String> = List(&DataPath);
+        };
+    }
+}
+
+record! {
+    /// How the models of the last table are trained and scored.
+    pub struct Final: "final" {
+        /// Masked-LM pre-training from scratch.
+        pretrain: Train = Record(Train::schema);
+        /// The tasks, scored on dev.
+        suite: Suite = Record(Suite::schema);
+        /// Trainings of each model, on seeds of their own.
+        seeds: u64 = Int(Plain, 1), "1";
+    }
+}

@@ -1,0 +1,19 @@
+//! Every record of the language as a plain struct: fields, units, defaults, documentation.
+//!
+//! A record is declared once, by `record!`: the struct, its schema (what the checker checks against, what
+//! the reference is generated from) and its serialised form (`experiment.yaml`) come from that declaration.
+//! Defaults that a reader would tune stand in `stdlib/`; here stand only those without which a record cannot be.
+
+mod evaluation;
+mod experiment;
+mod schema;
+mod search;
+mod task;
+mod train;
+
+pub use evaluation::{Commit, Evaluate, Method, PathSampling};
+pub use experiment::{Corpus, CorpusSource, Experiment, Final, Model, Objective as Goal};
+pub use schema::{Field, Kind, Schema, Unit, Variant};
+pub use search::{Algorithm, Credit, Initial, Inter, Intra, Mutation, Pick, Search, Stop};
+pub use task::{Averaging, Files, Label, Metric, Report, Suite, Task};
+pub use train::{Objective, Optimizer, Phase, Precision, Schedule, Train};

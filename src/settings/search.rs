@@ -1,0 +1,121 @@
+//! The search: algorithm, mutation policy, budget.
+
+use super::schema::{choice, record};
+
+record! {
+    /// How architectures are proposed.
+    pub struct Search: "search" {
+        /// The algorithm.
+        algorithm: Algorithm = OneOf(Algorithm::variants);
+        /// How the initial population is drawn.
+        initial: Initial = OneOf(Initial::variants), r#""by_size""#;
+        /// Candidates of the initial population.
+        population: usize = Int(Plain, 1), "100";
+        /// Parents of a generation: the best so far.
+        parents: usize = Int(Plain, 1), "5";
+        /// Children of each parent.
+        children: usize = Int(Plain, 1), "5";
+        /// The mutation policy.
+        mutation: Mutation = Record(Mutation::schema);
+        /// Candidates evaluated in all.
+        evaluations: usize = Int(Plain, 1), "760";
+        /// What ends a search before its budget.
+        stop: Option<Stop> = Optional(&OneOf(Stop::variants)), "null";
+    }
+}
+
+choice! {
+    /// The search algorithm.
+    pub enum Algorithm {
+        /// OP-NAS: the best parents, inter-layer then intra-layer mutation, operation priority.
+        Evolution = "evolution";
+        /// Every candidate drawn anew.
+        Random = "random";
+    }
+}
+
+choice! {
+    /// How candidates are drawn without a parent.
+    pub enum Initial {
+        /// First a size, evenly, then evenly among its members; at a `choose`, first an arm, evenly.
+        BySize = "by_size";
+        /// Evenly among all members.
+        Uniform = "uniform";
+    }
+}
+
+record! {
+    /// The mutation policy: relative weights of the kinds, and how an operation is drawn.
+    pub struct Mutation: "mutation" {
+        /// Between layers.
+        inter: Inter = Record(Inter::schema);
+        /// Within an attention graph.
+        intra: Intra = Record(Intra::schema);
+        /// How an operation is drawn among those that fit.
+        pick: Pick = OneOf(Pick::variants);
+    }
+}
+
+record! {
+    /// Relative weights of the inter-layer mutations.
+    pub struct Inter: "inter" {
+        /// Another kind of mixer in one layer.
+        swap_mixer: f64 = Real(Plain, 0.0, 1e9), "0.0";
+        /// Another value of one choice, such as a kernel.
+        change_kernel: f64 = Real(Plain, 0.0, 1e9), "0.0";
+    }
+}
+
+record! {
+    /// Relative weights of the intra-layer mutations.
+    pub struct Intra: "intra" {
+        /// Another operation in one place.
+        replace_op: f64 = Real(Plain, 0.0, 1e9), "0.0";
+        /// One more operation.
+        insert_op: f64 = Real(Plain, 0.0, 1e9), "0.0";
+        /// One operation fewer.
+        delete_op: f64 = Real(Plain, 0.0, 1e9), "0.0";
+        /// Another operand in one place.
+        rewire: f64 = Real(Plain, 0.0, 1e9), "0.0";
+    }
+}
+
+choice! {
+    /// How an operation is drawn.
+    pub enum Pick {
+        /// By operation priority: `u_i = mean_i + alpha * sqrt(2 ln N / N_i)`, softmax(u / temperature).
+        Ucb = "ucb" {
+            /// Weight of the bonus for rare operations.
+            alpha: f64 = Real(Plain, 0.0, 1e9), "1.0";
+            /// Temperature of the softmax.
+            temperature: f64 = Real(Plain, 1e-9, 1e9), "1.0";
+            /// What an operation's mean is taken over.
+            credit: Credit = OneOf(Credit::variants), r#""occurrences""#;
+        };
+        /// Evenly.
+        Uniform = "uniform";
+    }
+}
+
+choice! {
+    /// What is credited to an operation.
+    pub enum Credit {
+        /// The standardised fitness of candidates, weighted by how often the operation occurs in each.
+        Occurrences = "occurrences";
+        /// The gain of a child over its parent, credited to the operation its mutation drew.
+        Drawn = "drawn";
+    }
+}
+
+choice! {
+    /// What ends a search before its budget.
+    pub enum Stop {
+        /// The first of these.
+        Any = "any" {
+            /// Generations without a better candidate; 0 for never.
+            plateau: u64 = Int(Generations, 0), "0";
+            /// Time of the search in seconds; 0 for no bound.
+            wall: f64 = Real(Seconds, 0.0, 1e12), "0.0";
+        };
+    }
+}
