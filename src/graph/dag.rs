@@ -224,6 +224,13 @@ impl Builder {
         }
     }
 
+    /// Gives a node its canonical path (a hole's: the prefix of what fills it).
+    pub fn set_path(&mut self, node: NodeIndex, path: &str) {
+        if let Some(node) = self.graph.dag.node_weight_mut(node) {
+            node.path = path.to_owned();
+        }
+    }
+
     /// `[n, h]` to one `[n, d]` a head.
     ///
     /// # Errors

@@ -1,0 +1,164 @@
+//! An experiment written back as one self-contained source: records resolved, declarations gathered from their files.
+
+use super::Checker;
+use super::experiment::written;
+use super::modules::ItemId;
+use super::record::plain;
+use super::value::Val;
+use crate::diagnostic::Span;
+use crate::settings::{Experiment, Kind};
+use crate::syntax;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The declarations that an experiment's space and known architectures need, each once, under names of their own.
+pub(super) struct Bundle<'c, 'w> {
+    checker: &'c Checker<'w>,
+    experiment: ItemId,
+    /// In an order in which each follows what it needs.
+    items: Vec<ItemId>,
+    names: BTreeMap<ItemId, String>,
+    space: Span,
+    compare: Vec<Span>,
+}
+
+impl<'c, 'w> Bundle<'c, 'w> {
+    pub(super) fn new(checker: &'c Checker<'w>, experiment: ItemId, value: &Val) -> Self {
+        let space = value.get(&["space"]).map(Val::span).unwrap_or_default();
+        let compare = match value.get(&["compare"]) {
+            Some(Val::List(items, _)) => items.iter().map(Val::span).collect(),
+            _ => Vec::new(),
+        };
+        let mut bundle = Self { checker, experiment, items: Vec::new(), names: BTreeMap::new(), space, compare };
+        // The space's own declarations come first and keep their names.
+        bundle.gather(space);
+        for span in bundle.compare.clone() {
+            bundle.gather(span);
+        }
+        bundle
+    }
+
+    /// The declarations of the space, formatted, and the name it has among them.
+    pub(super) fn space(&self) -> (String, String) {
+        let mut text = String::new();
+        let needed = self.reachable(self.space);
+        for item in self.items.iter().filter(|item| needed.contains(item)) {
+            text += &self.declaration(*item);
+        }
+        let written = self.text(self.space);
+        let name = match self.items.iter().find(|item| self.names.get(item) == Some(&written)) {
+            Some(_) => written,
+            None => {
+                text += &format!("space searched = {written}\n");
+                "searched".to_owned()
+            }
+        };
+        (formatted(&text), name)
+    }
+
+    /// The whole experiment, formatted.
+    pub(super) fn experiment(&self, settings: &Experiment) -> String {
+        let mut text = String::from("//! A resolved experiment: every record in full, every declaration in this file.\n\n");
+        for item in &self.items {
+            text += &self.declaration(*item);
+        }
+        let fields = serde_json::to_value(settings).unwrap_or_default();
+        text += &format!("experiment {} {{\n", settings.name);
+        for field in Experiment::schema().fields {
+            let name = plain(field);
+            let value = match field.kind {
+                _ if name == "name" => continue,
+                Kind::Space => self.text(self.space),
+                Kind::List(Kind::Architecture) => {
+                    let known: Vec<String> = self.compare.iter().map(|span| self.text(*span)).collect();
+                    format!("[{}]", known.join(", "))
+                }
+                kind => match fields.get(name) {
+                    None | Some(Value::Null) => continue,
+                    Some(value) => written(kind, value),
+                },
+            };
+            text += &format!("{name} = {value}\n");
+        }
+        text += "}\n";
+        formatted(&text)
+    }
+
+    /// Adds what stands behind the names within a place, what that needs first.
+    fn gather(&mut self, span: Span) {
+        for target in self.targets(span) {
+            if self.names.contains_key(&target) || target == self.experiment {
+                continue;
+            }
+            let Some(item) = self.checker.item(target) else { continue };
+            // Its own check evaluates all that it names, defaults included.
+            if item.kind.text == "graph" {
+                self.checker.graph(target);
+            }
+            let mut name = item.name.text.clone();
+            while self.names.iter().any(|(other, taken)| *taken == name && self.group(*other) == self.group(target)) {
+                name.push_str("_2");
+            }
+            self.names.insert(target, name);
+            self.gather(item.span);
+            self.items.push(target);
+        }
+    }
+
+    fn reachable(&self, span: Span) -> Vec<ItemId> {
+        let mut found = Vec::new();
+        let mut open = vec![span];
+        while let Some(span) = open.pop() {
+            for target in self.targets(span) {
+                if !found.contains(&target) {
+                    found.push(target);
+                    open.extend(self.checker.item(target).map(|item| item.span));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether two declarations of one name would be a mistake.
+    fn group(&self, id: ItemId) -> &str {
+        match self.checker.item(id).map_or("", |item| item.kind.text.as_str()) {
+            "op" | "graph" => "graph",
+            kind => kind,
+        }
+    }
+
+    /// The declarations, primitives aside, that names within a place mean.
+    fn targets(&self, span: Span) -> Vec<ItemId> {
+        let references = self.checker.references.borrow();
+        let inside = references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end);
+        inside.map(|(_, target)| *target).filter(|target| self.checker.item(*target).is_some_and(|item| item.kind.text != "primitive")).collect()
+    }
+
+    /// The text of a place with every name replaced by the one it has here.
+    fn text(&self, span: Span) -> String {
+        let sources = &self.checker.world.sources;
+        let references = self.checker.references.borrow();
+        let mut text = String::new();
+        let mut at = span.start;
+        for (place, target) in references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end) {
+            let Some(name) = self.names.get(target).filter(|_| place.start >= at) else { continue };
+            text += sources.snippet(Span { start: at, end: place.start, ..span });
+            text += name;
+            at = place.end;
+        }
+        text + sources.snippet(Span { start: at, ..span })
+    }
+
+    fn declaration(&self, id: ItemId) -> String {
+        let (Some(item), Some(name)) = (self.checker.item(id), self.names.get(&id)) else { return String::new() };
+        let docs: String = item.doc.iter().map(|line| format!("///{}{line}\n", if line.is_empty() || line.starts_with(' ') { "" } else { " " })).collect();
+        let head = Span { end: item.name.span.start, ..item.span };
+        let tail = Span { start: item.name.span.end, ..item.span };
+        format!("{docs}{}{name}{}\n\n", self.checker.world.sources.snippet(head), self.text(tail))
+    }
+}
+
+/// In the canonical layout; the text as it is where the formatter refuses it, which would be a defect the checker shows next.
+fn formatted(text: &str) -> String {
+    syntax::format(text).unwrap_or_else(|_| text.to_owned())
+}

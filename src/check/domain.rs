@@ -1,0 +1,307 @@
+//! Holes: what `choose` and `dag` may be filled with.
+
+use super::Checker;
+use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Value};
+use super::record::{join, number, path_of, plain};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::graph::{Builder, Dim, Graph, HoleRef, NodeIndex, Pattern, Shape};
+use crate::settings::{Field, Kind, Unit};
+use crate::space::{Arm, DagDomain, Domain};
+use crate::syntax::ast::{Arg, Expr, ExprKind};
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+impl Checker<'_> {
+    /// Whether an expression is a choice: `choose`, `dag`, a call with one among its arguments, or a field of the space that is one.
+    pub(super) fn is_hole(&self, frame: &Rc<Frame>, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
+                Some("choose" | "dag") => true,
+                _ => args.iter().any(|arg| self.is_hole(frame, &arg.value)),
+            },
+            ExprKind::With { base: Some(base), .. } => path_of(base).is_some_and(|path| join(path) == "choose"),
+            ExprKind::Path(path) => match (path.as_slice(), &frame.space) {
+                ([name], Some(space)) => {
+                    let field = space.fields.get(&name.text).filter(|_| !frame.slots.borrow().contains_key(&name.text));
+                    // A field seen through itself is a circle, which is reported where it is evaluated.
+                    field.is_some_and(|(_, inner)| path_of(inner) != Some(path) && self.is_hole(frame, inner))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// A choice given as a static argument: a hole of the arm it stands in.
+    pub(super) fn hole_argument(&self, frame: &Rc<Frame>, param: &str, ty: Option<&GraphType>, expr: &Expr) -> Option<Value> {
+        let Some(holes) = &frame.holes else { return self.space_hole(frame, ty, expr) };
+        let domain = self.domain(frame, ty, expr)?;
+        let mut name = param.to_owned();
+        while holes.borrow().iter().any(|(taken, _)| *taken == name) {
+            name.push('_');
+        }
+        let hole = HoleRef { name: name.clone(), repetition: None };
+        let value = self.hole_value(frame, &domain, hole, ty, expr.span)?;
+        holes.borrow_mut().push((name, domain));
+        Some(value)
+    }
+
+    /// What stands in the place of a hole: a size, or something to be called.
+    pub(super) fn hole_value(&self, frame: &Rc<Frame>, domain: &Domain, hole: HoleRef, ty: Option<&GraphType>, span: Span) -> Option<Value> {
+        let (inputs, output): (Vec<String>, Shape) = match domain {
+            Domain::Values(_) => return Some(Value::Hole(hole)),
+            Domain::Dag(dag) => (dag.inputs.iter().map(|(name, _)| name.clone()).collect(), dag.output.clone()),
+            Domain::Choose(arms) => {
+                let body = arms.first().map(|arm| &arm.body)?;
+                let inputs = body.inputs().iter().filter_map(|input| body.node(*input)).filter_map(|node| match &node.kind {
+                    crate::graph::NodeKind::Input { name, .. } => Some(name.clone()),
+                    _ => None,
+                });
+                (inputs.collect(), body.node(body.output())?.shape.clone())
+            }
+        };
+        // Where the parameter's type does not name its inputs, they bind in order.
+        let all = match ty {
+            Some(ty) if ty.named => ty.inputs.iter().map(|(name, _)| name.clone()).collect(),
+            _ => inputs.clone(),
+        };
+        let path = frame.scope.next(&hole.name);
+        Some(Value::Graph(Rc::new(Callable { kind: CallKind::Hole { hole, all, inputs, output }, path, span })))
+    }
+
+    /// What a choice may be filled with.
+    pub(super) fn domain(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, expr: &Expr) -> Option<Domain> {
+        match &expr.kind {
+            ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
+                Some("dag") => self.dag(frame, ty, args, expr.span),
+                Some("choose") => {
+                    let values: Vec<(Option<String>, &Expr)> = args.iter().map(|arg| (arg.name.as_ref().map(|name| name.text.clone()), &arg.value)).collect();
+                    self.choose(frame, &values, expr.span)
+                }
+                _ => {
+                    let label = path_of(callee).and_then(|path| path.last()).map_or("graph", |name| &name.text).to_owned();
+                    Some(Domain::Choose(vec![self.arm(frame, label, expr)?]))
+                }
+            },
+            ExprKind::With { block, .. } => {
+                let values: Vec<(Option<String>, &Expr)> = block.fields.iter().map(|field| (field.path.first().map(|name| name.text.clone()), &field.value)).collect();
+                self.choose(frame, &values, expr.span)
+            }
+            ExprKind::Path(path) => {
+                let name = path.first()?;
+                let space = frame.space.clone()?;
+                let (module, inner) = space.fields.get(&name.text)?;
+                let mut home = Frame::root(*module, frame.scope.clone());
+                home.space = Some(space.clone());
+                home.holes = frame.holes.clone();
+                self.domain(&Rc::new(home), ty, inner)
+            }
+            _ => self.stray_hole(expr.span),
+        }
+    }
+
+    fn choose(&self, frame: &Rc<Frame>, values: &[(Option<String>, &Expr)], span: Span) -> Option<Domain> {
+        if values.is_empty() {
+            let message = "this choice has no members";
+            return self.fail(Diagnostic::error(Code::CHOICE, message).at(span, "nothing to choose from").help("`choose(3, 5, 7)` or `choose { name = … }`"));
+        }
+        let numbers: Vec<Option<f64>> = values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();
+        if numbers.iter().any(Option::is_some) {
+            let mut members = Vec::new();
+            for ((_, expr), value) in values.iter().zip(numbers) {
+                match value {
+                    Some(value) if value.fract() == 0.0 && value > 0.0 && value < 9e15 => members.push(value as i64),
+                    _ => {
+                        let message = "a choice of sizes lists positive whole numbers";
+                        return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none").help("graphs and sizes cannot be mixed in one choice"));
+                    }
+                }
+            }
+            members.sort_unstable();
+            members.dedup();
+            return Some(Domain::Values(members));
+        }
+        let mut arms: Vec<Arm> = Vec::new();
+        let mut failed = false;
+        for (label, expr) in values {
+            let label = match (label, &expr.kind) {
+                (Some(label), _) => label.clone(),
+                (None, ExprKind::Call { callee, .. }) => path_of(callee).and_then(|path| path.last()).map_or_else(|| "graph".to_owned(), |name| name.text.clone()),
+                (None, ExprKind::Path(path)) => path.last().map_or_else(|| "graph".to_owned(), |name| name.text.clone()),
+                (None, _) => format!("arm_{}", arms.len() + 1),
+            };
+            if arms.iter().any(|arm| arm.label == label) {
+                let message = format!("two members of this choice are called `{label}`");
+                self.report(Diagnostic::error(Code::DUPLICATE_NAME, message).at(expr.span, "the same name again").help("name them: `choose { a = …, b = … }`"));
+                failed = true;
+                continue;
+            }
+            match self.arm(frame, label, expr) {
+                Some(arm) => arms.push(arm),
+                None => failed = true,
+            }
+        }
+        (!failed).then_some(Domain::Choose(arms))
+    }
+
+    /// One member of a choice: a graph with holes of its own.
+    fn arm(&self, frame: &Rc<Frame>, label: String, expr: &Expr) -> Option<Arm> {
+        let mut b = Builder::new();
+        let mut inner = frame.inner(Scope::at(""));
+        let holes = Rc::new(RefCell::new(Vec::new()));
+        inner.holes = Some(holes.clone());
+        let inner = Rc::new(inner);
+        let callable = self.callable(&inner, &mut b, expr)?;
+        let inputs = self.inputs_of(&callable)?;
+        let mut nodes: Vec<(NodeIndex, Span)> = Vec::new();
+        for (name, shape, per_head) in inputs {
+            nodes.push((b.input(&name, shape, false, per_head), expr.span));
+        }
+        let node = self.call(&mut b, &callable, &nodes, None, expr.span)?;
+        let body: Graph = b.finish(node);
+        let holes = holes.take();
+        Some(Arm { label, holes, body })
+    }
+
+    /// The inputs of something to be called by itself: names, shapes, and whether they live in the world of one head.
+    fn inputs_of(&self, callable: &Rc<Callable>) -> Option<Vec<(String, Shape, bool)>> {
+        use crate::syntax::ast::{ItemBody, Type};
+        match &callable.kind {
+            CallKind::Declared { item, .. } => {
+                let ItemBody::Signature { inputs, .. } = &self.item(*item)?.body else { return None };
+                let per_head = inputs.iter().any(|param| {
+                    matches!(&param.ty, Some(Type::Shape { sizes, .. }) if sizes.iter().any(|size| matches!(&size.kind, ExprKind::Path(path) if join(path) == "d")))
+                });
+                let types = self.input_types(inputs, &[])?;
+                Some(types.into_iter().map(|(name, ty)| (name, fixed(&ty.axes), per_head)).collect())
+            }
+            // Anything else passes one tensor of the encoder's width on.
+            _ => {
+                use crate::graph::Symbol;
+                Some(vec![("x".to_owned(), vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false)])
+            }
+        }
+    }
+
+    fn dag(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, args: &[Arg], span: Span) -> Option<Domain> {
+        use crate::graph::Symbol;
+        let mut inputs: Option<Vec<String>> = None;
+        let mut ops = None;
+        let mut output: Shape = vec![Symbol::Tokens.into(), Symbol::HeadWidth.into()];
+        let (mut depth, mut size, mut uses) = (1..=8, 1..=8, None);
+        let known = ["inputs", "ops", "depth", "size", "uses", "output"];
+        for (position, arg) in args.iter().enumerate() {
+            let name = match &arg.name {
+                Some(name) => name.text.as_str(),
+                None => known.get(position).copied().unwrap_or(""),
+            };
+            match name {
+                "inputs" => {
+                    let ExprKind::List(items) = &arg.value.kind else {
+                        return self.fail(Diagnostic::error(Code::TYPE, "`inputs` lists names").at(arg.value.span, "not a list").help("`inputs = [q, k, v]`"));
+                    };
+                    let names = items.iter().map(|item| match path_of(item).map(Vec::as_slice) {
+                        Some([name]) => Some(name.text.clone()),
+                        _ => self.fail(Diagnostic::error(Code::TYPE, "an input is a name").at(item.span, "not a name").help("`inputs = [q, k, v]`")),
+                    });
+                    inputs = Some(names.collect::<Option<Vec<_>>>()?);
+                }
+                "ops" => ops = Some(self.op_set(frame.module, &arg.value)?),
+                "depth" => depth = self.range(&arg.value, "depth", 1)?,
+                "size" => size = self.range(&arg.value, "size", 1)?,
+                "uses" => uses = Some((self.range(&arg.value, "uses", 1)?, arg.value.span)),
+                "output" => {
+                    let ExprKind::List(items) = &arg.value.kind else {
+                        return self.fail(Diagnostic::error(Code::TYPE, "`output` is a shape").at(arg.value.span, "not a shape").help("`output = [n, d]`"));
+                    };
+                    output = items.iter().map(|item| match self.eval(frame, &mut Builder::new(), item)? {
+                        Value::Size(size) => Some(size),
+                        _ => self.fail(Diagnostic::error(Code::TYPE, "a size is wanted here").at(item.span, "not a size")),
+                    }).collect::<Option<_>>()?;
+                }
+                _ => match &arg.name {
+                    Some(name) => return self.unknown_argument("`dag`", name, &known),
+                    None => return self.fail(Diagnostic::error(Code::ARGUMENTS, "`dag` takes six arguments").at(arg.value.span, "one too many")),
+                },
+            }
+        }
+        let Some(ops) = ops else {
+            return self.fail(Diagnostic::error(Code::ARGUMENTS, "`dag` needs `ops`").at(span, "of which operations?").help("`dag(inputs = [q, k, v], ops = std.ops.autobert_zero)`"));
+        };
+        let known: Vec<(String, Shape)> = match ty {
+            Some(ty) => ty.inputs.iter().map(|(name, ty)| (name.clone(), fixed(&ty.axes))).collect(),
+            None => Vec::new(),
+        };
+        // The inputs keep the order in which the graph's type names them.
+        let inputs: Vec<(String, Shape)> = match inputs {
+            None => known,
+            Some(names) => {
+                if let Some(stranger) = names.iter().find(|name| !known.iter().any(|(known, _)| known == *name)) {
+                    let message = format!("there is no input `{stranger}` here");
+                    let there: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+                    return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, message).at(span, "in `inputs`").help(format!("the inputs are: {}", there.join(", "))));
+                }
+                known.into_iter().filter(|(name, _)| names.contains(name)).collect()
+            }
+        };
+        if inputs.is_empty() {
+            return self.fail(Diagnostic::error(Code::CHOICE, "this `dag` has no inputs").at(span, "nothing to build on").help("`inputs = [q, k, v]`"));
+        }
+        let all = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
+        let uses = match uses {
+            None => 1..=all,
+            Some((uses, place)) => {
+                if *uses.start() > all {
+                    let message = format!("`uses` asks for {} inputs, and there are {all}", uses.start());
+                    return self.fail(Diagnostic::error(Code::RANGE, message).at(place, "more than there are").help("lower it, or list more inputs"));
+                }
+                *uses.start()..=(*uses.end()).min(all)
+            }
+        };
+        if *size.end() > 64 || *depth.end() > 64 || inputs.len() > 8 {
+            let message = "a `dag` has at most 64 operations and 8 inputs";
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "too large to be counted").help("lower `size` and `depth`"));
+        }
+        let domain = DagDomain::new(inputs, ops, depth, size, uses, output);
+        if domain.count() == num_bigint::BigUint::ZERO {
+            let message = "no graph fits this `dag`";
+            return self.fail(Diagnostic::error(Code::EMPTY_SPACE, message).at(span, "has no members").help("widen `depth`, `size` or `uses`, or add operations that lead to the output's shape"));
+        }
+        Some(Domain::Dag(std::sync::Arc::new(domain)))
+    }
+
+    /// `4..=10`, or one number for both ends.
+    fn range(&self, expr: &Expr, name: &'static str, least: u32) -> Option<RangeInclusive<u32>> {
+        let field = Field { name, doc: "A range such as `4..=10`.", kind: Kind::Int(Unit::Plain, 0), default: None };
+        let end = |expr: &Expr| match number(expr) {
+            Some((value, None)) if value.fract() == 0.0 && value >= f64::from(least) && value < 1e9 => Some(value as u32),
+            _ => {
+                let message = format!("`{}` is a range of whole numbers from {least}", plain(&field));
+                self.fail(Diagnostic::error(Code::RANGE, message).at(expr.span, "not such a number").help(field.doc))
+            }
+        };
+        let (from, to) = match &expr.kind {
+            ExprKind::Range { from, to } => (end(from)?, end(to)?),
+            _ => {
+                let both = end(expr)?;
+                (both, both)
+            }
+        };
+        if from > to {
+            let message = format!("`{name}` is an empty range");
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(expr.span, format!("{from} is more than {to}")).help(format!("write `{to}..={from}`")));
+        }
+        Some(from..=to)
+    }
+}
+
+/// The sizes of a type whose letters are all the model's.
+fn fixed(axes: &[Pattern]) -> Vec<Dim> {
+    axes.iter()
+        .map(|axis| match axis {
+            Pattern::Fixed(dim) => dim.clone(),
+            Pattern::Any(_) | Pattern::Static(_) => Dim::default(),
+        })
+        .collect()
+}

@@ -1,0 +1,371 @@
+//! The whole experiment: settings, space, architectures to compare, data, fingerprint.
+
+use super::modules::ItemId;
+use super::record::plain;
+use super::value::Val;
+use super::{Checker, SharedSpace};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::graph::{Graph, canonical::Hash};
+use crate::settings::{self, CorpusSource, Experiment, Kind, Schema, Suite};
+use crate::space::{self, Architecture};
+use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// An experiment that has been checked and can be carried out.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Every record, resolved.
+    pub settings: Experiment,
+    /// The space that is searched.
+    pub space: SharedSpace,
+    /// Known architectures to train beside the best found.
+    pub compare: Vec<NamedArchitecture>,
+    /// The graphs around an encoder.
+    pub models: Models,
+    /// The data files, with a hash of the contents of each.
+    pub data: Data,
+    /// The hash of the experiment's meaning.
+    pub fingerprint: Hash,
+    /// The experiment as one self-contained source.
+    pub source: String,
+    /// The declarations its space needs, as a source of their own: what `best.phyla` begins with.
+    pub space_source: String,
+    /// The name of the space within that source.
+    pub space_name: String,
+}
+
+/// An architecture with its name and the space it fills.
+#[derive(Clone, Debug)]
+pub struct NamedArchitecture {
+    /// Its name, as `bert.first(4)`.
+    pub name: String,
+    /// The space it fills.
+    pub space: SharedSpace,
+    /// Its fillings.
+    pub architecture: Architecture,
+}
+
+/// The graphs around an encoder, each with a hole named `body`.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// With the masked-LM head: `tokens`, `segments`, `at` to `[p, v]`.
+    pub masked_lm: Graph,
+    /// With pooler and task head: `tokens`, `segments` to `[1, c]`.
+    pub classifier: Graph,
+}
+
+/// Data files by the path that names them, each with its file name or path below and a hash of its contents.
+pub type Data = BTreeMap<String, Vec<(String, String)>>;
+
+/// The kinds whose records can be checked by themselves.
+const RECORDS: &[(&str, fn() -> &'static Schema)] = &[
+    ("model", settings::Model::schema),
+    ("corpus", settings::Corpus::schema),
+    ("mutation", settings::Mutation::schema),
+    ("search", settings::Search::schema),
+    ("evaluate", settings::Evaluate::schema),
+    ("train", settings::Train::schema),
+    ("task", settings::Task::schema),
+    ("suite", settings::Suite::schema),
+    ("experiment", Experiment::schema),
+];
+
+impl Checker<'_> {
+    /// Checks every declaration of a module by itself.
+    pub fn check_module(&self, key: &str) {
+        for id in self.world.items_of(key) {
+            self.check_item(id);
+        }
+    }
+
+    fn check_item(&self, id: ItemId) {
+        let Some(item) = self.item(id) else { return };
+        if !self.checked.borrow_mut().insert(id) {
+            return;
+        }
+        match item.kind.text.as_str() {
+            "primitive" | "op" => drop(self.op(id)),
+            "ops" => match &item.body {
+                ItemBody::Value(expr) => drop(self.op_set(id.module, expr)),
+                _ => self.report(Diagnostic::error(Code::TYPE, "a set of operations is a list").at(item.name.span, "not a list").help("`ops mine = [add, matmul]`")),
+            },
+            "graph" => drop(self.graph(id)),
+            "space" => drop(self.space_item(id, item.name.span).and_then(|space| self.built_space(&space))),
+            "architecture" => drop(self.architecture_item(id, item.name.span)),
+            "experiment" => drop(self.experiment(id, &[])),
+            "test" => {
+                let message = "test blocks are read and not carried out yet";
+                self.report(Diagnostic::warning(Code::TYPE, message).at(item.name.span, "not run"));
+            }
+            kind => match RECORDS.iter().find(|(known, _)| *known == kind) {
+                Some((_, schema)) => drop(self.record_item(id, schema(), item.name.span)),
+                None => {
+                    let kinds = "primitive, op, ops, graph, space, architecture, model, corpus, mutation, search, evaluate, train, task, suite, experiment, test";
+                    let message = format!("there is no kind of declaration `{kind}`");
+                    let near = crate::diagnostic::nearest(kind, kinds.split(", "));
+                    let help = near.map_or_else(|| format!("the kinds are: {kinds}"), |near| format!("did you mean `{near}`?"));
+                    self.report(Diagnostic::error(Code::UNKNOWN_NAME, message).at(item.kind.span, "not a kind").help(help));
+                }
+            },
+        }
+    }
+
+    /// The experiments that a module declares, with their names.
+    pub fn experiments(&self, key: &str) -> Vec<(ItemId, String)> {
+        let items = self.world.items_of(key).into_iter();
+        items.filter_map(|id| self.item(id).filter(|item| item.kind.text == "experiment").map(|item| (id, item.name.text.clone()))).collect()
+    }
+
+    /// A declared graph or architecture by name, as a graph.
+    pub fn named_graph(&self, key: &str, name: &str) -> Option<Graph> {
+        let module = self.world.module_of(key)?;
+        let path: Vec<Name> = name.split('.').map(|part| Name { text: part.to_owned(), span: Span::default() }).collect();
+        if let Some(architecture) = self.named_architecture(key, name) {
+            return match space::instantiate(&architecture.space, &architecture.architecture) {
+                Ok(graph) => Some(graph),
+                Err(error) => self.fail(*error),
+            };
+        }
+        if let Some(id) = self.find(module, &path, &["graph"]) {
+            return self.graph(id);
+        }
+        if let Some(id) = self.find(module, &path, &["op"]) {
+            return self.op(id)?.body.clone();
+        }
+        let id = self.find(module, &path, &["space"])?;
+        let space = self.space_item(id, Span::default())?;
+        Some(self.built_space(&space)?.body.clone())
+    }
+
+    /// A declared architecture by name, with or without `.first(k)`.
+    pub fn named_architecture(&self, key: &str, name: &str) -> Option<NamedArchitecture> {
+        let module = self.world.module_of(key)?;
+        let expr = crate::syntax::parse_expression(Default::default(), name).ok()?;
+        let head: Vec<Name> = match &expr.kind {
+            ExprKind::Path(path) => path.clone(),
+            ExprKind::Call { callee, .. } => match &callee.kind {
+                ExprKind::Path(path) => path.get(..path.len().checked_sub(1)?)?.to_vec(),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        self.find(module, &head, &["architecture"])?;
+        let value = self.architecture_expr(module, &expr)?;
+        Some(NamedArchitecture { name: value.name.clone(), space: value.space.clone(), architecture: value.architecture.clone() })
+    }
+
+    /// A `space` declaration by name.
+    pub fn named_space(&self, key: &str, name: &str) -> Option<SharedSpace> {
+        let module = self.world.module_of(key)?;
+        let path: Vec<Name> = name.split('.').map(|part| Name { text: part.to_owned(), span: Span::default() }).collect();
+        let id = self.find(module, &path, &["space"])?;
+        let space = self.space_item(id, Span::default())?;
+        self.built_space(&space)
+    }
+
+    /// The graphs around an encoder, from the standard library.
+    pub fn models(&self) -> Option<Models> {
+        let graph = |name: &str| self.world.standard("layers", name, &["graph"]).and_then(|id| self.graph(id));
+        Some(Models { masked_lm: graph("masked_lm")?, classifier: graph("classifier")? })
+    }
+
+    /// An experiment with fields changed as `--set` says; `None` where it has a mistake.
+    pub fn experiment(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Checked> {
+        let schema = Experiment::schema();
+        let mut value = self.record_item(id, schema, self.item(id)?.name.span)?;
+        if let Val::Record(fields, _) = &mut value {
+            for (path, expr) in changes {
+                self.set(id.module, schema.fields, "an experiment", fields, path, expr);
+            }
+        }
+        self.complete(&value, schema, "");
+        let space = match value.get(&["space"]) {
+            Some(Val::Space(space, _)) => self.built_space(space),
+            _ => None,
+        };
+        let compare = match value.get(&["compare"]) {
+            Some(Val::List(items, _)) => items.iter().filter_map(|item| match item {
+                Val::Architecture(value, _) => {
+                    Some(NamedArchitecture { name: value.name.clone(), space: value.space.clone(), architecture: value.architecture.clone() })
+                }
+                _ => None,
+            }).collect(),
+            _ => Vec::new(),
+        };
+        if self.failed() {
+            return None;
+        }
+        let settings: Experiment = match serde_json::from_value(value.to_json()) {
+            Ok(settings) => settings,
+            Err(error) => return self.fail(Diagnostic::error(Code::INTERNAL, format!("the experiment cannot be read back: {error}")).at(value.span(), "in this experiment")),
+        };
+        self.sense(&value, &settings);
+        let data = self.data_of(&value, &settings);
+        if self.failed() {
+            return None;
+        }
+        let (space, models) = (space?, self.models()?);
+        let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
+        let bundle = super::bundle::Bundle::new(self, id, &value);
+        let (space_source, space_name) = bundle.space();
+        Some(Checked { source: bundle.experiment(&settings), space_source, space_name, settings, space, compare, models, data, fingerprint })
+    }
+
+    /// What no single field can tell: values that do not go together.
+    fn sense(&self, value: &Val, settings: &Experiment) {
+        let span = |path: &[&str]| value.get(path).map_or_else(|| value.span(), Val::span);
+        let model = &settings.model;
+        if model.hidden % model.heads != 0 {
+            let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
+            self.report(Diagnostic::error(Code::RANGE, message).at(span(&["model"]), "this model").help("choose `heads` so that `hidden / heads` is whole"));
+        }
+        let trains = [(&["final", "pretrain"][..], &settings.r#final.pretrain), (&["evaluate", "pretrain"], &settings.evaluate.pretrain)];
+        for (path, train) in trains {
+            if !matches!(train.objective, settings::Objective::Mlm { .. }) {
+                self.report(Diagnostic::error(Code::TYPE, "pre-training needs `objective = mlm { … }`").at(span(path), "learns from labels").help("`std.train.pretrain`"));
+            }
+            if train.precision == settings::Precision::Bf16 {
+                self.report(Diagnostic::error(Code::TYPE, "bf16 needs CUDA, which this build does not drive yet").at(span(path), "here").help("`precision = f32`"));
+            }
+            for settings::Phase::Phase { length, .. } in &train.phases {
+                if *length > model.length {
+                    let message = format!("a phase of length {length} exceeds the model's {}", model.length);
+                    self.report(Diagnostic::error(Code::RANGE, message).at(span(path), "in its phases").help("raise `model.length`"));
+                }
+            }
+            if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
+                && betas.len() != 2
+            {
+                self.report(Diagnostic::error(Code::RANGE, "`betas` are two numbers").at(span(path), "in its optimizer").help("`betas = [0.9, 0.999]`"));
+            }
+        }
+        if settings.r#final.pretrain.steps == 0 {
+            self.report(Diagnostic::error(Code::RANGE, "the final pre-training has no steps").at(span(&["final", "pretrain"]), "`steps` is 0").help("`steps = 800`"));
+        }
+        for (path, suite) in [(&["final", "suite"][..], &settings.r#final.suite), (&["evaluate", "suite"], &settings.evaluate.suite)] {
+            if suite.tasks.is_empty() {
+                self.report(Diagnostic::error(Code::CHOICE, "this suite has no tasks").at(span(path), "nothing to score on").help("`tasks = [order, kin, overlap]`"));
+            }
+            if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
+                self.report(Diagnostic::error(Code::TYPE, "a suite's `train` learns labels, by epochs").at(span(path), "this one does not").help("`train = finetune { epochs = 3 }`"));
+            }
+        }
+        if settings.evaluate.holdout <= 0.0 {
+            let message = "candidates need a hold-out to be scored on";
+            self.report(Diagnostic::error(Code::RANGE, message).at(span(&["evaluate"]), "`holdout` is 0").help("`holdout = 10%`"));
+        }
+    }
+
+    /// The data files, each with the hash of its contents; what is missing is reported at the field that names it.
+    fn data_of(&self, value: &Val, settings: &Experiment) -> Data {
+        let mut data = Data::new();
+        let mut add = |path: String, span: Span| {
+            if data.contains_key(&path) {
+                return;
+            }
+            if let Some(rest) = path.strip_prefix('$') {
+                let name = rest.split('/').next().unwrap_or(rest);
+                let message = format!("the environment variable `{name}` is not set");
+                self.report(Diagnostic::error(Code::MISSING_FILE, message).at(span, "this data lies where it says").help(format!("`export {name}=<folder>`")));
+                return;
+            }
+            match self.files.data(&path) {
+                Ok(found) => {
+                    data.insert(path, found);
+                }
+                Err(why) => {
+                    let message = format!("`{path}` cannot be read: {why}");
+                    self.report(Diagnostic::error(Code::MISSING_FILE, message).at(span, "named here").help("paths of data are relative to the file that names them"));
+                }
+            }
+        };
+        let CorpusSource::Text { files } = &settings.corpus.source;
+        let span = value.get(&["corpus", "source"]).map_or_else(|| value.span(), Val::span);
+        files.iter().for_each(|file| add(file.clone(), span));
+        for (path, suite) in [(["evaluate", "suite"], &settings.evaluate.suite), (["final", "suite"], &settings.r#final.suite)] {
+            let span = value.get(&path).map_or_else(|| value.span(), Val::span);
+            for file in suite_files(suite) {
+                add(file, span);
+            }
+        }
+        data
+    }
+
+    fn fingerprint(&self, settings: &Experiment, space: &SharedSpace, compare: &[NamedArchitecture], data: &Data) -> Hash {
+        let mut meaning = serde_json::to_value(settings).unwrap_or_default();
+        // What changes no result is no part of the meaning; paths are told by the contents behind them.
+        if let Value::Object(fields) = &mut meaning {
+            fields.remove("workers");
+        }
+        let contents = |text: &str| data.get(text).map(|files| files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" "));
+        let folders: Vec<String> = [&settings.evaluate.suite, &settings.r#final.suite].iter().map(|suite| suite.data.clone()).collect();
+        replace(&mut meaning, &|text| contents(text).or_else(|| folders.contains(&text.to_owned()).then(String::new)));
+        let mut text = serde_json::to_string(&sorted(meaning)).unwrap_or_default();
+        text += &space::describe(space);
+        for known in compare {
+            text += &space::hash(&known.space, &known.architecture).to_string();
+        }
+        for files in data.values() {
+            files.iter().for_each(|(_, hash)| text += hash);
+        }
+        Hash::of(text.as_bytes())
+    }
+}
+
+/// The files of a suite's tasks that training and scoring read.
+pub fn suite_files(suite: &Suite) -> Vec<String> {
+    let files = suite.tasks.iter().flat_map(|task| [&task.files.train, &task.files.dev]);
+    files.map(|file| format!("{}/{file}", suite.data.trim_end_matches('/'))).collect()
+}
+
+fn replace(value: &mut Value, with: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(other) = with(text) {
+                *text = other;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, with)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, with)),
+        _ => {}
+    }
+}
+
+/// The same value with the fields of every object in order.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let ordered: BTreeMap<String, Value> = fields.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            Value::Object(ordered.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
+/// A field's value as the language writes it.
+pub(super) fn written(kind: Kind, value: &Value) -> String {
+    match (kind, value) {
+        (Kind::Optional(kind), value) => written(*kind, value),
+        (Kind::Text | Kind::DataPath, Value::String(text)) => quoted(text),
+        (_, Value::String(text)) => text.clone(),
+        (Kind::List(kind), Value::Array(items)) => format!("[{}]", items.iter().map(|item| written(*kind, item)).collect::<Vec<_>>().join(", ")),
+        (Kind::Record(schema), Value::Object(fields)) => {
+            let fields = schema().fields.iter().filter(|field| plain(field) != "name").filter_map(|field| Some((field, fields.get(plain(field))?)));
+            let lines = fields.filter(|(_, value)| !value.is_null()).map(|(field, value)| format!("{} = {}", plain(field), written(field.kind, value)));
+            format!("{{\n{}\n}}", lines.collect::<Vec<_>>().join("\n"))
+        }
+        (Kind::OneOf(variants), Value::Object(object)) => {
+            let Some((name, Value::Object(fields))) = object.iter().next() else { return String::new() };
+            let schema = variants().iter().find(|variant| variant.name == name).map_or(&[][..], |variant| variant.fields);
+            let fields = schema.iter().filter_map(|field| Some(format!("{} = {}", plain(field), written(field.kind, fields.get(plain(field))?))));
+            format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        (_, value) => value.to_string(),
+    }
+}
+
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t"))
+}

@@ -1,0 +1,103 @@
+//! Sources to a resolved experiment: modules, names, types, units, shapes.
+//!
+//! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
+//! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
+//! `space` (spaces and architectures), `experiment` (the whole, and its fingerprint), `bundle` (the whole written
+//! back as one file).
+//!
+//! Everything known before training is checked here, and every independent mistake is reported. This module reads
+//! files only through [`Files`]; it trains nothing and writes nothing.
+
+mod architecture;
+mod bundle;
+mod call;
+mod declare;
+mod domain;
+mod elaborate;
+mod experiment;
+mod modules;
+mod names;
+mod record;
+mod space;
+mod value;
+
+pub use experiment::{Checked, Data, Models, NamedArchitecture};
+pub use modules::{Files, World};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::graph::Op;
+use modules::ItemId;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A checker over loaded modules: evaluates declarations on demand, each once, and gathers the diagnostics.
+pub struct Checker<'w> {
+    world: &'w World,
+    files: &'w dyn Files,
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    /// Declarations being evaluated, outermost first: meeting one again is a circle.
+    busy: RefCell<Vec<ItemId>>,
+    ops: RefCell<BTreeMap<ItemId, Option<Op>>>,
+    spaces: RefCell<BTreeMap<ItemId, Option<Rc<space::SpaceValue>>>>,
+    /// Paths that named a declaration, for writing the experiment back as one file.
+    references: RefCell<BTreeMap<crate::diagnostic::Span, ItemId>>,
+    checked: RefCell<BTreeSet<ItemId>>,
+}
+
+impl<'w> Checker<'w> {
+    /// A checker over these modules.
+    pub fn new(world: &'w World, files: &'w dyn Files) -> Self {
+        Self {
+            world,
+            files,
+            diagnostics: RefCell::new(world.diagnostics.clone()),
+            busy: RefCell::default(),
+            ops: RefCell::default(),
+            spaces: RefCell::default(),
+            references: RefCell::default(),
+            checked: RefCell::default(),
+        }
+    }
+
+    /// What has been found so far, without repetitions, in the order of the sources.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.diagnostics.borrow().iter() {
+            if !found.contains(diagnostic) {
+                found.push(diagnostic.clone());
+            }
+        }
+        found.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        found
+    }
+
+    /// Whether an error has been found.
+    pub fn failed(&self) -> bool {
+        self.diagnostics.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The operation that the standard library declares under this name.
+    pub fn standard_op(&self, name: &str) -> Option<Op> {
+        let item = self.world.standard("prelude", name, &["primitive"])?;
+        self.op(item)
+    }
+
+    /// Every primitive the standard library declares, in order.
+    pub fn primitives(&self) -> Vec<Op> {
+        self.world.items_of("std.prelude").into_iter().filter_map(|item| self.op(item)).collect()
+    }
+
+    fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    fn fail<T>(&self, diagnostic: Diagnostic) -> Option<T> {
+        self.report(diagnostic);
+        None
+    }
+}
+
+/// A shared space; cheap to clone.
+pub type SharedSpace = Arc<crate::space::Space>;

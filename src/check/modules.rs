@@ -1,0 +1,215 @@
+//! Files and the standard library: reading, parsing, imports, circles.
+
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, nearest};
+use crate::syntax::{self, ast};
+use std::collections::BTreeMap;
+
+/// Where sources and data come from.
+pub trait Files {
+    /// The text of a source.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    fn read(&self, path: &str) -> Result<String, String>;
+
+    /// The path of `path` as seen from the folder of the file `from`, in a form that is the same for the same file.
+    fn join(&self, from: &str, path: &str) -> String;
+
+    /// The files that a data path stands for (itself, or the `.txt` files of a folder) with a hash of the contents of each.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String>;
+
+    /// The value of an environment variable that a data path names.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+macro_rules! standard_library {
+    ($($name:literal),*) => {
+        &[$((concat!("std.", $name), include_str!(concat!("../../stdlib/", $name, ".phyla")))),*]
+    };
+}
+
+/// The modules of the standard library with their texts.
+pub const STANDARD_LIBRARY: &[(&str, &str)] =
+    standard_library!["prelude", "ops", "layers", "spaces", "architectures", "models", "train", "search", "tasks", "suites"];
+
+/// A parsed source with its imports resolved to modules.
+#[derive(Debug)]
+pub struct Module {
+    /// `std.ops`, or the path of a file.
+    pub key: String,
+    /// Its source.
+    pub file: FileId,
+    /// Its tree.
+    pub ast: ast::File,
+    /// Local name, module, name there, place.
+    pub imports: Vec<(String, usize, String, Span)>,
+}
+
+/// A declaration: module and position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId {
+    /// The module's number.
+    pub module: usize,
+    /// The declaration's number within it.
+    pub item: usize,
+}
+
+/// All modules that one file needs, with what was found wrong on the way.
+#[derive(Debug, Default)]
+pub struct World {
+    /// Sources by number.
+    pub sources: Sources,
+    pub(super) modules: Vec<Module>,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    by_key: BTreeMap<String, usize>,
+}
+
+impl World {
+    /// Loads the standard library and then each of these files with what they import.
+    pub fn load(files: &dyn Files, paths: &[String]) -> Self {
+        let mut world = Self::default();
+        for (name, _) in STANDARD_LIBRARY {
+            world.module(name, files, &mut Vec::new(), None);
+        }
+        for path in paths {
+            world.module(path, files, &mut Vec::new(), None);
+        }
+        world
+    }
+
+    /// The number of a loaded module, by its key.
+    pub fn module_of(&self, key: &str) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The declarations of a module, in order.
+    pub fn items_of(&self, key: &str) -> Vec<ItemId> {
+        let Some(module) = self.module_of(key) else { return Vec::new() };
+        let count = self.modules.get(module).map_or(0, |module| module.ast.items.len());
+        (0..count).map(|item| ItemId { module, item }).collect()
+    }
+
+    pub(super) fn item(&self, id: ItemId) -> Option<&ast::Item> {
+        self.modules.get(id.module)?.ast.items.get(id.item)
+    }
+
+    /// A declaration of the standard library.
+    pub(super) fn standard(&self, module: &str, name: &str, kinds: &[&str]) -> Option<ItemId> {
+        let module = self.module_of(&format!("std.{module}"))?;
+        self.own(module, name, kinds)
+    }
+
+    /// A declaration of a module itself, imports aside.
+    pub(super) fn own(&self, module: usize, name: &str, kinds: &[&str]) -> Option<ItemId> {
+        let items = &self.modules.get(module)?.ast.items;
+        let item = items.iter().position(|item| item.name.text == name && kinds.contains(&item.kind.text.as_str()))?;
+        Some(ItemId { module, item })
+    }
+
+    fn module(&mut self, key: &str, files: &dyn Files, path: &mut Vec<(String, Span)>, import: Option<Span>) -> Option<usize> {
+        if let Some(at) = path.iter().position(|(open, _)| open == key) {
+            let circle: Vec<&str> = path.iter().skip(at).map(|(key, _)| key.as_str()).chain([key]).collect();
+            let mut diagnostic = Diagnostic::error(Code::IMPORT_CYCLE, format!("these files import one another: {}", circle.join(" → ")));
+            if let Some(span) = import {
+                diagnostic = diagnostic.at(span, "this import closes the circle");
+            }
+            let help = "move what both need into a third file that imports neither";
+            self.diagnostics.push(diagnostic.help(help));
+            return None;
+        }
+        if let Some(known) = self.by_key.get(key) {
+            return Some(*known);
+        }
+        let embedded = STANDARD_LIBRARY.iter().find(|(name, _)| *name == key).map(|(_, text)| (*text).to_owned());
+        let text = match embedded.map_or_else(|| files.read(key), Ok) {
+            Ok(text) => text,
+            Err(why) => {
+                let mut diagnostic = Diagnostic::error(Code::MODULE, format!("`{key}` cannot be read: {why}"));
+                if let Some(span) = import {
+                    diagnostic = diagnostic.at(span, "imported here");
+                }
+                self.diagnostics.push(diagnostic.help("paths in `use` are relative to the file that says them"));
+                return None;
+            }
+        };
+        let file = self.sources.add(key, text.clone());
+        let parsed = syntax::parse(file, &text);
+        self.diagnostics.extend(parsed.diagnostics);
+        path.push((key.to_owned(), import.unwrap_or_default()));
+        let mut imports = Vec::new();
+        for import in &parsed.file.uses {
+            let target = match &import.source {
+                ast::UseSource::Module(names) => self.standard_module(names, files, path),
+                ast::UseSource::File { path: wanted, span } => {
+                    let target = files.join(key, wanted);
+                    self.module(&target, files, path, Some(*span))
+                }
+            };
+            let Some(target) = target else { continue };
+            for (name, alias) in &import.names {
+                let exists = self.modules.get(target).is_some_and(|module| module.ast.items.iter().any(|item| item.name.text == name.text));
+                if !exists {
+                    let there: Vec<&str> =
+                        self.modules.get(target).map_or_else(Vec::new, |module| module.ast.items.iter().map(|item| item.name.text.as_str()).collect());
+                    let from = self.modules.get(target).map_or("", |module| &module.key);
+                    let help = match nearest(&name.text, there.iter().copied()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("`{from}` declares: {}", there.join(", ")),
+                    };
+                    let message = format!("`{from}` declares no `{}`", name.text);
+                    self.diagnostics.push(Diagnostic::error(Code::UNKNOWN_NAME, message).at(name.span, "not declared there").help(help));
+                    continue;
+                }
+                let local = alias.as_ref().unwrap_or(name);
+                imports.push((local.text.clone(), target, name.text.clone(), local.span));
+            }
+        }
+        path.pop();
+        self.modules.push(Module { key: key.to_owned(), file, ast: parsed.file, imports });
+        let number = self.modules.len() - 1;
+        self.by_key.insert(key.to_owned(), number);
+        self.duplicates(number);
+        Some(number)
+    }
+
+    fn standard_module(&mut self, names: &[ast::Name], files: &dyn Files, path: &mut Vec<(String, Span)>) -> Option<usize> {
+        let key = names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+        if STANDARD_LIBRARY.iter().any(|(name, _)| *name == key) {
+            let span = names.first().map(|name| name.span);
+            return self.module(&key, files, path, span);
+        }
+        let known = STANDARD_LIBRARY.iter().map(|(name, _)| *name);
+        let help = match nearest(&key, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the standard library has: {}", known.collect::<Vec<_>>().join(", ")),
+        };
+        let span = names.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default();
+        self.diagnostics.push(Diagnostic::error(Code::MODULE, format!("there is no module `{key}`")).at(span, "not found").help(help));
+        None
+    }
+
+    /// Two declarations of one name are a mistake where one place could mean both.
+    fn duplicates(&mut self, module: usize) {
+        let Some(Module { ast, .. }) = self.modules.get(module) else { return };
+        let mut seen: BTreeMap<(&str, &str), Span> = BTreeMap::new();
+        let mut found = Vec::new();
+        for item in &ast.items {
+            let group = match item.kind.text.as_str() {
+                "primitive" | "op" | "graph" => "graph",
+                kind => kind,
+            };
+            if let Some(first) = seen.insert((group, &item.name.text), item.name.span) {
+                found.push(
+                    Diagnostic::error(Code::DUPLICATE_NAME, format!("`{}` is declared twice", item.name.text))
+                        .at(item.name.span, "declared again")
+                        .at(first, "declared here first")
+                        .help("give one of them another name"),
+                );
+            }
+        }
+        self.diagnostics.extend(found);
+    }
+}

@@ -1,0 +1,101 @@
+//! Which declaration a name means; the expected kinds pick the namespace.
+
+use super::Checker;
+use super::modules::ItemId;
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::syntax::ast::{Item, Name};
+
+/// The kinds that can be called with tensors.
+pub(super) const CALLABLE: &[&str] = &["graph", "op", "primitive"];
+
+impl<'w> Checker<'w> {
+    /// The declaration itself.
+    pub(super) fn item(&self, id: ItemId) -> Option<&'w Item> {
+        self.world.item(id)
+    }
+
+    /// The declaration that `path` names within `module`, if there is one of these kinds. Members that follow the name
+    /// (`bert.first`) are not part of `path`.
+    pub(super) fn find(&self, module: usize, path: &[Name], kinds: &[&str]) -> Option<ItemId> {
+        let found = match path {
+            [name] => self.find_local(module, &name.text, kinds),
+            [root, .., name] if root.text == "std" => {
+                let modules = path.get(..path.len() - 1)?;
+                let key = modules.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+                self.world.own(self.world.module_of(&key)?, &name.text, kinds)
+            }
+            _ => None,
+        }?;
+        let span = path.iter().map(|name| name.span).reduce(Span::to)?;
+        self.references.borrow_mut().insert(span, found);
+        Some(found)
+    }
+
+    fn find_local(&self, module: usize, name: &str, kinds: &[&str]) -> Option<ItemId> {
+        if let Some(own) = self.world.own(module, name, kinds) {
+            return Some(own);
+        }
+        let imports = &self.world.modules.get(module)?.imports;
+        let imported = imports.iter().filter(|(local, ..)| local == name).find_map(|(_, target, there, _)| self.world.own(*target, there, kinds));
+        imported.or_else(|| self.world.standard("prelude", name, kinds))
+    }
+
+    /// Reports that `path` names nothing of these kinds, with the nearest name among those that would do.
+    pub(super) fn unknown<T>(&self, module: usize, path: &[Name], kinds: &[&str], extra: &[&str]) -> Option<T> {
+        let span = path.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default();
+        let written = path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+        let what = match kinds {
+            kinds if kinds == CALLABLE => "graph or operation",
+            ["op", "primitive"] => "operation",
+            [kind, ..] => kind,
+            [] => "value",
+        };
+        let code = if what == "operation" { Code::UNKNOWN_OP } else { Code::UNKNOWN_NAME };
+        let diagnostic = Diagnostic::error(code, format!("there is no {what} `{written}`")).at(span, "not declared");
+        let mut names: Vec<String> = extra.iter().map(|name| (*name).to_owned()).collect();
+        let prelude = self.world.module_of("std.prelude");
+        for number in [Some(module), prelude].into_iter().flatten() {
+            let Some(module) = self.world.modules.get(number) else { continue };
+            names.extend(module.ast.items.iter().filter(|item| kinds.contains(&item.kind.text.as_str())).map(|item| item.name.text.clone()));
+            names.extend(module.imports.iter().filter(|(_, target, there, _)| self.world.own(*target, there, kinds).is_some()).map(|(local, ..)| local.clone()));
+        }
+        let near = nearest(&written, names.iter().map(String::as_str));
+        let elsewhere = path.last().and_then(|name| self.exporter(&name.text, kinds));
+        let help = match (near, elsewhere) {
+            (_, Some(module)) if path.len() == 1 => format!("it is declared in {module}: write `use {module} {{ {written} }}`"),
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, _) if names.is_empty() => format!("declare it: `{what} {written} …`"),
+            (None, _) => {
+                names.sort();
+                names.dedup();
+                format!("known here: {}", names.join(", "))
+            }
+        };
+        self.fail(diagnostic.help(help))
+    }
+
+    /// The standard module that declares this name, for the hint to import it.
+    fn exporter(&self, name: &str, kinds: &[&str]) -> Option<&'w str> {
+        let standard = self.world.modules.iter().enumerate().filter(|(_, module)| module.key.starts_with("std."));
+        standard.filter(|(number, _)| self.world.own(*number, name, kinds).is_some()).map(|(_, module)| module.key.as_str()).next()
+    }
+
+    /// Runs `work` with the declaration marked as in work; a declaration met again is a circle, reported at `span`.
+    ///
+    /// A graph may stand inside itself as an argument (`encoder_layer(encoder_layer(mixer))`), so for graphs only many
+    /// levels are taken for a circle.
+    pub(super) fn within<T>(&self, id: ItemId, span: Span, work: impl FnOnce() -> Option<T>) -> Option<T> {
+        let levels = if self.item(id).is_some_and(|item| item.kind.text == "graph") { 8 } else { 1 };
+        if self.busy.borrow().iter().filter(|busy| **busy == id).count() >= levels {
+            let name = self.item(id).map_or("", |item| &item.name.text);
+            let place = self.item(id).map_or(span, |item| item.name.span);
+            let message = format!("`{name}` is defined through itself");
+            let diagnostic = Diagnostic::error(Code::CYCLE, message).at(span, "used here, within its own definition").at(place, "declared here");
+            return self.fail(diagnostic.help("recursion is not part of the language; `repeat(k) { … }` repeats a layer"));
+        }
+        self.busy.borrow_mut().push(id);
+        let result = work();
+        self.busy.borrow_mut().pop();
+        result
+    }
+}

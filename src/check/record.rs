@@ -1,0 +1,398 @@
+//! Records: fields against their schema, with units, defaults, changes by dotted path.
+
+use super::Checker;
+use super::modules::ItemId;
+use super::value::{Fields, Val};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::settings::{Field, Kind, Schema, Unit, Variant};
+use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
+use serde_json::Value;
+
+impl<'w> Checker<'w> {
+    /// The record that a declaration of this schema's kind states.
+    pub(super) fn record_item(&self, id: ItemId, schema: &'static Schema, span: Span) -> Option<Val> {
+        let item = self.item(id)?;
+        let mut record = self.within(id, span, || match &item.body {
+            ItemBody::Fields(block) => {
+                let mut fields = self.defaults(schema.fields, item.name.span);
+                self.fill(id.module, schema.fields, &format!("a {}", schema.kind), &mut fields, block);
+                Some(Val::Record(fields, item.name.span))
+            }
+            ItemBody::Value(expr) => self.record(id.module, schema, expr),
+            _ => None,
+        })?;
+        if let Val::Record(fields, _) = &mut record
+            && schema.fields.iter().any(|field| field.name == "name")
+        {
+            fields.insert("name".to_owned(), Val::Plain(Value::String(item.name.text.clone()), item.name.span));
+        }
+        Some(record)
+    }
+
+    /// A record written as an expression: a name, `{ fields }`, or `R { fields }`.
+    fn record(&self, module: usize, schema: &'static Schema, expr: &Expr) -> Option<Val> {
+        if let Some(first) = self.leading_choice(module, schema, expr) {
+            let mut fields = self.defaults(schema.fields, expr.span);
+            fields.insert(plain(first).to_owned(), self.value(module, first, first.kind, expr)?);
+            return Some(Val::Record(fields, expr.span));
+        }
+        match &expr.kind {
+            ExprKind::Path(path) => match self.find(module, path, &[schema.kind]) {
+                Some(id) => self.record_item(id, schema, expr.span),
+                None => self.unknown(module, path, &[schema.kind], &[]),
+            },
+            ExprKind::With { base, block } => {
+                let mut fields = match base {
+                    None => self.defaults(schema.fields, expr.span),
+                    Some(base) => match self.record(module, schema, base)? {
+                        Val::Record(fields, _) => fields,
+                        _ => return None,
+                    },
+                };
+                self.fill(module, schema.fields, &format!("a {}", schema.kind), &mut fields, block);
+                Some(Val::Record(fields, expr.span))
+            }
+            ExprKind::Error => None,
+            _ => {
+                let message = format!("a {} is wanted here", schema.kind);
+                let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
+                self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none").help(help))
+            }
+        }
+    }
+
+    /// A record whose first field is a choice may be written as that choice: `corpus = text("a.txt")`.
+    fn leading_choice(&self, module: usize, schema: &'static Schema, expr: &Expr) -> Option<&'static Field> {
+        let first = schema.fields.first()?;
+        let Kind::OneOf(variants) = first.kind else { return None };
+        let base = match &expr.kind {
+            ExprKind::Call { callee, .. } => path_of(callee),
+            ExprKind::With { base: Some(base), .. } => path_of(base),
+            _ => None,
+        }?;
+        let known = variants().iter().any(|variant| variant.name == join(base));
+        (known && self.find(module, base, &[schema.kind]).is_none()).then_some(first)
+    }
+
+    fn defaults(&self, fields: &'static [Field], span: Span) -> Fields {
+        let with_default = fields.iter().filter_map(|field| Some((field, field.default?)));
+        let parsed = with_default.filter_map(|(field, text)| {
+            let value = serde_json::from_str(text).ok()?;
+            Some((plain(field).to_owned(), self.from_json(field.kind, value, span)))
+        });
+        parsed.collect()
+    }
+
+    /// A default as a value of its field's type.
+    fn from_json(&self, kind: Kind, value: Value, span: Span) -> Val {
+        match (kind, value) {
+            (Kind::Optional(_), Value::Null) => Val::Plain(Value::Null, span),
+            (Kind::Optional(kind), value) => self.from_json(*kind, value, span),
+            (Kind::List(kind), Value::Array(items)) => Val::List(items.into_iter().map(|item| self.from_json(*kind, item, span)).collect(), span),
+            (Kind::OneOf(_), Value::String(name)) => Val::Variant(name, Fields::new(), span),
+            (Kind::OneOf(variants), Value::Object(object)) => {
+                let Some((name, Value::Object(given))) = object.into_iter().next() else { return Val::Plain(Value::Null, span) };
+                let variant = variants().iter().find(|variant| variant.name == name);
+                let kind_of = |field: &str| variant.and_then(|variant| variant.fields.iter().find(|known| plain(known) == field)).map(|known| known.kind);
+                let fields = given.into_iter().filter_map(|(field, value)| Some((field.clone(), self.from_json(kind_of(&field)?, value, span))));
+                Val::Variant(name.clone(), fields.collect(), span)
+            }
+            (_, value) => Val::Plain(value, span),
+        }
+    }
+
+    /// Sets the fields of a block, each checked against the schema.
+    fn fill(&self, module: usize, schema: &'static [Field], what: &str, fields: &mut Fields, block: &Block) {
+        let mut seen: Vec<(String, Span)> = Vec::new();
+        for field in &block.fields {
+            let written = field.path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+            let span = field.path.iter().map(|name| name.span).reduce(Span::to).unwrap_or(field.span);
+            if let Some((_, first)) = seen.iter().find(|(name, _)| *name == written) {
+                let message = format!("`{written}` is given twice");
+                self.report(Diagnostic::error(Code::DUPLICATE_FIELD, message).at(span, "given again").at(*first, "given here first").help("keep one of them"));
+            }
+            seen.push((written, span));
+            self.set(module, schema, what, fields, &field.path, &field.value);
+        }
+        if let Some(require) = block.requires.first() {
+            let message = "`require` belongs in a space";
+            self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "here").help("move it into the `space` it constrains"));
+        }
+    }
+
+    /// Sets one field, by name or by dotted path.
+    pub(super) fn set(&self, module: usize, schema: &'static [Field], what: &str, fields: &mut Fields, path: &[Name], value: &Expr) {
+        let [name, rest @ ..] = path else { return };
+        let Some(field) = schema.iter().find(|field| plain(field) == name.text && plain(field) != "name") else {
+            let names = schema.iter().map(plain).filter(|known| *known != "name");
+            let help = match nearest(&name.text, names.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if schema.is_empty() => "it has no fields".to_owned(),
+                None => format!("its fields: {}", names.collect::<Vec<_>>().join(", ")),
+            };
+            let message = format!("{what} has no field `{}`", name.text);
+            self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "unknown field").help(help));
+            return;
+        };
+        if rest.is_empty() {
+            if let Some(value) = self.value(module, field, field.kind, value) {
+                fields.insert(name.text.clone(), value);
+            }
+            return;
+        }
+        let (inner, what): (&'static [Field], String) = match (field.kind, fields.get(&name.text)) {
+            (Kind::Record(schema), _) => (schema().fields, format!("a {}", schema().kind)),
+            (Kind::OneOf(variants) | Kind::Optional(Kind::OneOf(variants)), Some(Val::Variant(variant, ..))) => {
+                (variants().iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
+            }
+            _ => {
+                let message = format!("`{}` has no fields", name.text);
+                self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "not a record").help(field.doc.trim()));
+                return;
+            }
+        };
+        let entry = fields.entry(name.text.clone()).or_insert_with(|| Val::Record(Fields::new(), name.span));
+        if let Val::Record(inside, _) | Val::Variant(_, inside, _) = entry {
+            self.set(module, inner, &what, inside, rest, value);
+        }
+    }
+
+    /// One value of a field's type.
+    fn value(&self, module: usize, field: &Field, kind: Kind, expr: &Expr) -> Option<Val> {
+        let wrong = |wanted: &str| -> Option<Val> {
+            let message = format!("`{}` takes {wanted}", plain(field));
+            self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, format!("{wanted} is wanted here")).help(field.doc.trim()))
+        };
+        if matches!(expr.kind, ExprKind::Error) {
+            return None;
+        }
+        match kind {
+            Kind::Optional(kind) => self.value(module, field, *kind, expr),
+            Kind::Int(unit, least) => match number(expr) {
+                Some((value, given)) => self.number(field, unit, value, given, expr.span, (least as f64, 9.0e15), true),
+                None => wrong("a whole number"),
+            },
+            Kind::Real(unit, low, high) => match number(expr) {
+                Some((value, given)) => self.number(field, unit, value, given, expr.span, (low, high), false),
+                None => wrong("a number"),
+            },
+            Kind::Text => match &expr.kind {
+                ExprKind::Text(text) => Some(Val::Plain(Value::String(text.clone()), expr.span)),
+                ExprKind::Path(path) if plain(field) == "of" => Some(Val::Plain(Value::String(join(path)), expr.span)),
+                _ => wrong("text in double quotes"),
+            },
+            Kind::DataPath => match &expr.kind {
+                ExprKind::Text(text) => self.data_path(module, text, expr.span),
+                _ => wrong("a path in double quotes"),
+            },
+            Kind::Bool => match &expr.kind {
+                ExprKind::Path(path) if join(path) == "true" => Some(Val::Plain(Value::Bool(true), expr.span)),
+                ExprKind::Path(path) if join(path) == "false" => Some(Val::Plain(Value::Bool(false), expr.span)),
+                _ => wrong("`true` or `false`"),
+            },
+            Kind::List(kind) => match &expr.kind {
+                ExprKind::List(items) => {
+                    Some(Val::List(items.iter().filter_map(|item| self.value(module, field, *kind, item)).collect(), expr.span))
+                }
+                ExprKind::Call { callee, args } if matches!(&callee.kind, ExprKind::Path(path) if join(path) == "grid") => {
+                    Some(Val::List(args.iter().filter_map(|arg| self.value(module, field, *kind, &arg.value)).collect(), expr.span))
+                }
+                ExprKind::Number { .. } => Some(Val::List(vec![self.value(module, field, *kind, expr)?], expr.span)),
+                _ => wrong("a list in `[ ]`"),
+            },
+            Kind::Record(schema) => self.record(module, schema(), expr),
+            Kind::OneOf(variants) => self.one_of(module, field, variants(), expr),
+            Kind::Space => Some(Val::Space(self.space_expr(module, expr)?, expr.span)),
+            Kind::Architecture => Some(Val::Architecture(self.architecture_expr(module, expr)?, expr.span)),
+        }
+    }
+
+    /// `name`, `name { fields }` or `name(arguments)`, arguments filling the fields in order.
+    fn one_of(&self, module: usize, field: &Field, variants: &'static [Variant], expr: &Expr) -> Option<Val> {
+        let names = || variants.iter().map(|variant| format!("`{}`", variant.name)).collect::<Vec<_>>().join(", ");
+        let base = match &expr.kind {
+            ExprKind::Path(path) => Some(path),
+            ExprKind::With { base: Some(base), .. } => path_of(base),
+            ExprKind::Call { callee, .. } => path_of(callee),
+            _ => None,
+        };
+        let Some(base) = base else {
+            let message = format!("`{}` takes one of {}", plain(field), names());
+            return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none of them").help(field.doc.trim()));
+        };
+        let written = join(base);
+        let Some(variant) = variants.iter().find(|variant| variant.name == written) else {
+            // A corpus may be declared by itself; every other choice is written where it is made.
+            let span = base.iter().map(|name| name.span).reduce(Span::to).unwrap_or(expr.span);
+            let help = match nearest(&written, variants.iter().map(|variant| variant.name)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("one of {}", names()),
+            };
+            let message = format!("`{}` cannot be `{written}`", plain(field));
+            return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, message).at(span, "not one of its values").help(help));
+        };
+        let mut fields = self.defaults(variant.fields, expr.span);
+        let what = format!("`{}`", variant.name);
+        match &expr.kind {
+            ExprKind::With { block, .. } => self.fill(module, variant.fields, &what, &mut fields, block),
+            ExprKind::Call { args, .. } => self.arguments(module, variant, &mut fields, args),
+            _ => {}
+        }
+        for missing in variant.fields.iter().filter(|field| !fields.contains_key(plain(field))) {
+            let message = format!("{what} needs `{}`", plain(missing));
+            self.report(Diagnostic::error(Code::MISSING_FIELD, message).at(expr.span, "not given here").help(missing.doc.trim()));
+        }
+        Some(Val::Variant(variant.name.to_owned(), fields, expr.span))
+    }
+
+    fn arguments(&self, module: usize, variant: &'static Variant, fields: &mut Fields, args: &[Arg]) {
+        // A list that comes first takes all positional arguments: `text("a.txt", "b.txt")`.
+        if let Some(Field { kind: Kind::List(kind), .. }) = variant.fields.first()
+            && let Some(field) = variant.fields.first()
+        {
+            let positional: Vec<&Arg> = args.iter().filter(|arg| arg.name.is_none()).collect();
+            if !positional.iter().any(|arg| matches!(arg.value.kind, ExprKind::List(_)))
+                && let Some(first) = positional.first()
+            {
+                let items = positional.iter().filter_map(|arg| self.value(module, field, **kind, &arg.value));
+                fields.insert(plain(field).to_owned(), Val::List(items.collect(), first.value.span));
+                let named: Vec<Arg> = args.iter().filter(|arg| arg.name.is_some()).cloned().collect();
+                return self.arguments(module, variant, fields, &named);
+            }
+        }
+        for (position, arg) in args.iter().enumerate() {
+            let name = match &arg.name {
+                Some(name) => name.clone(),
+                None => match variant.fields.get(position) {
+                    Some(field) => Name { text: plain(field).to_owned(), span: arg.value.span },
+                    None => {
+                        let message = format!("`{}` takes at most {} arguments", variant.name, variant.fields.len());
+                        self.report(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(variant.doc.trim()));
+                        return;
+                    }
+                },
+            };
+            self.set(module, variant.fields, &format!("`{}`", variant.name), fields, &[name], &arg.value);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is wanted, what was given and where belong together")]
+    fn number(&self, field: &Field, unit: Unit, value: f64, given: Option<&str>, span: Span, (low, high): (f64, f64), whole: bool) -> Option<Val> {
+        let Some(factor) = factor(unit, given) else {
+            let given = given.unwrap_or("");
+            let wanted = match unit {
+                Unit::Plain => "a plain number",
+                Unit::Share => "a share, such as `15%`",
+                Unit::Steps => "steps",
+                Unit::Epochs => "epochs",
+                Unit::Generations => "generations",
+                Unit::Seconds => "a time: ms, s, min or h",
+            };
+            let message = format!("`{}` is counted in {wanted}, not in `{given}`", plain(field));
+            return self.fail(Diagnostic::error(Code::UNIT, message).at(span, "wrong unit").help(field.doc.trim()));
+        };
+        let value = value * factor;
+        if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
+            let wanted = match (whole, high < 9.0e15) {
+                (true, _) => format!("a whole number, at least {low}"),
+                (false, true) => format!("between {low} and {high}"),
+                (false, false) => format!("at least {low}"),
+            };
+            let message = format!("`{}` is {wanted}", plain(field));
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, format!("this is {value}")).help(field.doc.trim()));
+        }
+        let value = if whole { Value::from(value as u64) } else { Value::from(value) };
+        Some(Val::Plain(value, span))
+    }
+
+    /// A data path as seen from the file that names it; `$NAME/…` begins with an environment variable.
+    fn data_path(&self, module: usize, text: &str, span: Span) -> Option<Val> {
+        let from = self.world.modules.get(module).map_or("", |module| &module.key);
+        let path = match text.strip_prefix('$') {
+            _ if text.starts_with("std:") => text.to_owned(),
+            None => self.files.join(from, text),
+            Some(rest) => {
+                let (name, below) = rest.split_once('/').unwrap_or((rest, ""));
+                match self.files.variable(name) {
+                    Some(value) => format!("{}/{below}", value.trim_end_matches('/')).trim_end_matches('/').to_owned(),
+                    // Left as it is: only an experiment that reads it needs the variable.
+                    None => text.to_owned(),
+                }
+            }
+        };
+        Some(Val::Plain(Value::String(path), span))
+    }
+
+    /// Reports the fields that an experiment needs and nothing gives.
+    pub(super) fn complete(&self, value: &Val, schema: &'static Schema, path: &str) {
+        let Val::Record(fields, span) = value else { return };
+        for field in schema.fields {
+            let name = plain(field);
+            match (fields.get(name), field.kind) {
+                (None, _) => {
+                    let below = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
+                    let message = format!("`{name}`{below} is missing");
+                    self.report(Diagnostic::error(Code::MISSING_FIELD, message).at(*span, format!("this {} has no `{name}`", schema.kind)).help(field.doc.trim()));
+                }
+                (Some(value), Kind::Record(inner)) => self.complete(value, inner(), &dotted(path, name)),
+                (Some(Val::List(items, _)), Kind::List(Kind::Record(inner))) => {
+                    items.iter().for_each(|item| self.complete(item, inner(), &dotted(path, name)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn dotted(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// The field's name in the language; Rust writes `final` with a mark.
+pub(super) fn plain(field: &Field) -> &'static str {
+    field.name.trim_start_matches("r#")
+}
+
+pub(super) fn join(path: &[Name]) -> String {
+    path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".")
+}
+
+pub(super) fn path_of(expr: &Expr) -> Option<&Vec<Name>> {
+    match &expr.kind {
+        ExprKind::Path(path) => Some(path),
+        _ => None,
+    }
+}
+
+/// A number as written, with its sign and unit.
+pub(super) fn number(expr: &Expr) -> Option<(f64, Option<&str>)> {
+    match &expr.kind {
+        ExprKind::Number { value, unit } => Some((*value, unit.as_deref())),
+        ExprKind::Neg(inner) => number(inner).map(|(value, unit)| (-value, unit)),
+        _ => None,
+    }
+}
+
+/// What one of `given` is worth in `unit`; `None` where it does not measure the same thing.
+pub(super) fn factor(unit: Unit, given: Option<&str>) -> Option<f64> {
+    let thousands = |given| match given {
+        "K" => Some(1e3),
+        "M" => Some(1e6),
+        "G" => Some(1e9),
+        _ => None,
+    };
+    match (unit, given) {
+        (_, None) => Some(1.0),
+        (Unit::Share | Unit::Steps, Some("%")) => Some(0.01),
+        (Unit::Plain | Unit::Steps, Some(given @ ("K" | "M" | "G"))) => thousands(given),
+        (Unit::Plain, Some("KiB")) => Some(1024.0),
+        (Unit::Plain, Some("MiB")) => Some(1024.0 * 1024.0),
+        (Unit::Plain, Some("GiB")) => Some(1024.0 * 1024.0 * 1024.0),
+        (Unit::Steps, Some("steps")) | (Unit::Epochs, Some("epochs")) | (Unit::Generations, Some("generations")) => Some(1.0),
+        (Unit::Seconds, Some("ms")) => Some(1e-3),
+        (Unit::Seconds, Some("s")) => Some(1.0),
+        (Unit::Seconds, Some("min")) => Some(60.0),
+        (Unit::Seconds, Some("h")) => Some(3600.0),
+        _ => None,
+    }
+}

@@ -1,0 +1,188 @@
+//! Spaces: a graph with holes, from the fields of its declaration.
+
+use super::elaborate::{Frame, Scope, Value};
+use super::modules::ItemId;
+use super::record::join;
+use super::{Checker, SharedSpace};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::graph::{Builder, HoleRef, Symbol};
+use crate::space::{Domain, Hole, Space};
+use crate::syntax::ast::{Block, Expr, ExprKind, ItemBody};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A space's fields, each with the module whose names it sees, and the space built from them.
+#[derive(Debug)]
+pub(super) struct SpaceValue {
+    pub name: String,
+    pub fields: BTreeMap<String, (usize, Rc<Expr>)>,
+    /// Built on first use.
+    pub built: RefCell<Option<Option<SharedSpace>>>,
+    /// Holes met while the body is evaluated, with how often each is filled.
+    pub(super) met: RefCell<BTreeMap<String, (Domain, usize, bool)>>,
+    /// Fields being evaluated, to meet a circle.
+    depth: Cell<usize>,
+    pub span: Span,
+}
+
+impl Checker<'_> {
+    /// A space written as an expression: a name, or `name { changed fields }`.
+    pub(super) fn space_expr(&self, module: usize, expr: &Expr) -> Option<Rc<SpaceValue>> {
+        match &expr.kind {
+            ExprKind::Path(path) => match self.find(module, path, &["space"]) {
+                Some(id) => self.space_item(id, expr.span),
+                None => self.unknown(module, path, &["space"], &[]),
+            },
+            ExprKind::With { base: Some(base), block } => {
+                let base = self.space_expr(module, base)?;
+                Some(Rc::new(self.changed(&base, module, block, expr.span)))
+            }
+            ExprKind::Error => None,
+            _ => self.fail(Diagnostic::error(Code::TYPE, "a space is wanted here").at(expr.span, "not a space").help("name one, or change one: `backbone { layers = 4 }`")),
+        }
+    }
+
+    pub(super) fn space_item(&self, id: ItemId, span: Span) -> Option<Rc<SpaceValue>> {
+        if let Some(known) = self.spaces.borrow().get(&id) {
+            return known.clone();
+        }
+        let item = self.item(id)?;
+        let space = self.within(id, span, || match &item.body {
+            ItemBody::Fields(block) => {
+                let empty = SpaceValue::new(item.name.text.clone(), BTreeMap::new(), item.name.span);
+                Some(Rc::new(self.changed(&empty, id.module, block, item.name.span)))
+            }
+            ItemBody::Value(expr) => {
+                let base = self.space_expr(id.module, expr)?;
+                Some(Rc::new(SpaceValue::new(item.name.text.clone(), base.fields.clone(), item.name.span)))
+            }
+            _ => None,
+        });
+        self.spaces.borrow_mut().insert(id, space.clone());
+        space
+    }
+
+    pub(super) fn changed(&self, base: &SpaceValue, module: usize, block: &Block, span: Span) -> SpaceValue {
+        let mut fields = base.fields.clone();
+        let fresh = fields.is_empty();
+        for field in &block.fields {
+            let name = join(&field.path);
+            if !fresh && !fields.contains_key(&name) {
+                let help = match nearest(&name, fields.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("its fields: {}", fields.keys().cloned().collect::<Vec<_>>().join(", ")),
+                };
+                let message = format!("`{}` has no field `{name}`", base.name);
+                self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(field.span, "unknown field").help(help));
+                continue;
+            }
+            fields.insert(name, (module, Rc::new(field.value.clone())));
+        }
+        for require in &block.requires {
+            let message = "`require` is not carried out yet";
+            self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "this constraint would be ignored").help("leave it out; constraints come with a later version"));
+        }
+        SpaceValue::new(base.name.clone(), fields, span)
+    }
+
+    /// The space itself, built on first use; `None` where it has a mistake.
+    pub(super) fn built_space(&self, value: &Rc<SpaceValue>) -> Option<SharedSpace> {
+        if let Some(known) = &*value.built.borrow() {
+            return known.clone();
+        }
+        let built = self.build_space(value).map(SharedSpace::new);
+        *value.built.borrow_mut() = Some(built.clone());
+        built
+    }
+
+    fn build_space(&self, value: &Rc<SpaceValue>) -> Option<Space> {
+        let Some((module, body)) = value.fields.get("body") else {
+            let message = format!("the space `{}` has no `body`", value.name);
+            return self.fail(Diagnostic::error(Code::MISSING_FIELD, message).at(value.span, "what is its graph?").help("`body = repeat(layers) { encoder_layer(mixer) }`"));
+        };
+        let mut b = Builder::new();
+        let mut frame = Frame::root(*module, Scope::at(""));
+        frame.space = Some(value.clone());
+        let frame = Rc::new(frame);
+        let x = b.input("x", vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false, false);
+        value.met.borrow_mut().clear();
+        let callable = self.callable(&frame, &mut b, body)?;
+        let output = self.call(&mut b, &callable, &[(x, body.span)], None, body.span)?;
+        let shape = b.shape(output);
+        if shape != b.shape(x) {
+            let message = format!("a space's body gives [n, h], and this gives {}", crate::graph::dim::show_shape(&shape));
+            return self.fail(Diagnostic::error(Code::SHAPE, message).at(body.span, "another shape"));
+        }
+        let met = value.met.borrow();
+        let holes: Vec<Hole> = met
+            .iter()
+            .map(|(name, (domain, count, repeated))| Hole { name: name.clone(), repetitions: repeated.then_some(*count), tie: 1, domain: domain.clone() })
+            .collect();
+        let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
+        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers })
+    }
+
+    /// A name that is a field of the space in whose body it stands.
+    pub(super) fn space_name(&self, frame: &Rc<Frame>, b: &mut Builder, name: &str, span: Span) -> Option<Option<Value>> {
+        let space = frame.space.clone()?;
+        let (module, expr) = space.fields.get(name)?.clone();
+        if space.depth.get() > 32 {
+            let message = format!("the field `{name}` is defined through itself");
+            return Some(self.fail(Diagnostic::error(Code::CYCLE, message).at(expr.span, "leads back to itself").at(span, "used here").help("fields of a space may see each other, but not in a circle")));
+        }
+        space.depth.set(space.depth.get() + 1);
+        let mut home = Frame::root(module, frame.scope.clone());
+        home.space = Some(space.clone());
+        home.repetition = frame.repetition;
+        home.holes = frame.holes.clone();
+        let home = Rc::new(home);
+        let value = if self.is_hole(&home, &expr) { self.field_hole(&home, name, &expr) } else { self.eval(&home, b, &expr) };
+        space.depth.set(space.depth.get() - 1);
+        Some(value)
+    }
+
+    pub(super) fn is_space_name(&self, frame: &Rc<Frame>, name: &str) -> bool {
+        frame.space.as_ref().is_some_and(|space| space.fields.contains_key(name))
+    }
+
+    /// A field that is a choice, met in the body: a hole of that name, for the repetition it is met in.
+    fn field_hole(&self, frame: &Rc<Frame>, name: &str, expr: &Expr) -> Option<Value> {
+        let space = frame.space.clone()?;
+        let known = space.met.borrow().get(name).map(|(domain, ..)| domain.clone());
+        let domain = match known {
+            Some(domain) => domain,
+            None => self.domain(frame, None, expr)?,
+        };
+        let count = frame.repetition.map_or(1, |repetition| repetition + 1);
+        {
+            let mut met = space.met.borrow_mut();
+            let entry = met.entry(name.to_owned()).or_insert((domain.clone(), count, frame.repetition.is_some()));
+            entry.1 = entry.1.max(count);
+        }
+        let hole = HoleRef { name: name.to_owned(), repetition: frame.repetition };
+        self.hole_value(frame, &domain, hole, None, expr.span)
+    }
+
+    /// A choice written into the body itself has no name to be filled by.
+    pub(super) fn space_hole(&self, frame: &Rc<Frame>, _ty: Option<&super::elaborate::GraphType>, expr: &Expr) -> Option<Value> {
+        match (&expr.kind, &frame.space) {
+            (ExprKind::Path(path), Some(_)) => {
+                let name = path.first()?;
+                self.field_hole(frame, &name.text, &frame.space.as_ref()?.fields.get(&name.text)?.1)
+            }
+            _ => self.stray_hole(expr.span),
+        }
+    }
+}
+
+impl SpaceValue {
+    /// The same space with other fields.
+    pub(super) fn with_fields(&self, fields: BTreeMap<String, (usize, Rc<Expr>)>) -> Self {
+        Self::new(self.name.clone(), fields, self.span)
+    }
+
+    fn new(name: String, fields: BTreeMap<String, (usize, Rc<Expr>)>, span: Span) -> Self {
+        Self { name, fields, built: RefCell::default(), met: RefCell::default(), depth: Cell::default(), span }
+    }
+}
