@@ -3,8 +3,19 @@
 //! This module knows no language. Values at padded coordinates are 0 by selection (`docs/language.md`), so no
 //! result depends on how much padding follows a sentence.
 
+pub mod adamw;
+pub mod candle;
+pub mod checkpoint;
+pub mod draws;
+pub mod kernel;
+pub mod parameters;
+pub mod program;
+
+pub use self::candle::CandleExecutor;
+pub use kernel::Kernel;
+pub use program::{ParameterSpec, Program};
+
 use crate::diagnostic::Result;
-use crate::graph::{Graph, Sizes};
 use std::collections::BTreeMap;
 
 /// Named tensors on the host, in the order of their names: parameters, gradients or moments.
@@ -54,15 +65,6 @@ pub struct StepKey {
     pub seed: u64,
     /// The step.
     pub step: u64,
-}
-
-/// A graph lowered for given sizes, ready for any executor. (`exec/program.rs` holds the real one.)
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// The canonical graph.
-    pub graph: Graph,
-    /// The values of the symbols other than `n` and `p`, which each batch gives.
-    pub sizes: Sizes,
 }
 
 /// What carries programs out.

@@ -1,0 +1,189 @@
+//! AdamW on the host, fused: one pass over each parameter, its gradient and its moments.
+
+use super::{Array, Batch, Executor, Parameters, Program, StepKey};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How parameters are updated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamWSettings {
+    /// The decay rates of the two moments.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// The share of a decaying parameter taken away at learning rate 1.
+    pub weight_decay: f64,
+    /// The names of the parameters that decay.
+    pub decays: BTreeSet<String>,
+    /// The largest norm of all gradients together; `None` for no limit.
+    pub clip: Option<f64>,
+}
+
+/// The optimiser's state: both moments and each parameter's own number of steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AdamW {
+    /// Running means of the gradients.
+    pub first: Parameters,
+    /// Running means of their squares.
+    pub second: Parameters,
+    /// Updates each parameter has had.
+    pub steps: BTreeMap<String, u64>,
+}
+
+impl AdamW {
+    /// Updates the parameters that have a gradient, at learning rate `lr`; gives the gradients' norm before clipping.
+    ///
+    /// # Errors
+    /// Where a gradient is not finite (nothing is updated), or has no parameter of its shape.
+    pub fn update(&mut self, settings: &AdamWSettings, lr: f64, parameters: &mut Parameters, gradients: &Parameters) -> Result<f64> {
+        let norm = norm(gradients);
+        if !norm.is_finite() {
+            let worst = gradients.0.iter().find(|(_, gradient)| gradient.data.iter().any(|value| !value.is_finite()));
+            let place = worst.map(|(name, _)| format!(", first in `{name}`")).unwrap_or_default();
+            return Diagnostic::error(Code::DIVERGED, format!("the gradients are not finite{place}")).into();
+        }
+        // PyTorch's rule, with its guard against a division by zero.
+        let factor = settings.clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0)) as f32;
+        for (name, gradient) in &gradients.0 {
+            let Some(parameter) = parameters.0.get_mut(name).filter(|parameter| parameter.shape == gradient.shape) else {
+                return Diagnostic::error(Code::EXECUTOR, format!("the gradient `{name}` has no parameter of its shape")).into();
+            };
+            let steps = self.steps.entry(name.clone()).or_insert(0);
+            *steps += 1;
+            let rule = Rule::new(settings, lr, *steps, settings.decays.contains(name), factor);
+            let zeros = || Array { shape: gradient.shape.clone(), data: vec![0.0; gradient.data.len()] };
+            let first = self.first.0.entry(name.clone()).or_insert_with(zeros);
+            let second = self.second.0.entry(name.clone()).or_insert_with(zeros);
+            rule.apply(&mut parameter.data, &gradient.data, &mut first.data, &mut second.data);
+        }
+        Ok(norm)
+    }
+}
+
+/// One training step: gradients, clipping, AdamW. Gives the loss before the update.
+///
+/// # Errors
+/// Where the executor fails, or the loss or a gradient is not finite; the parameters are then as before.
+#[expect(clippy::too_many_arguments, reason = "a step has these parts, and a record of borrowed parts would say no more")]
+pub fn train_step(
+    executor: &dyn Executor,
+    program: &Program,
+    batch: &Batch,
+    dropout: Option<StepKey>,
+    settings: &AdamWSettings,
+    lr: f64,
+    optimizer: &mut AdamW,
+    parameters: &mut Parameters,
+) -> Result<f32> {
+    let (loss, gradients) = executor.gradients(program, parameters, batch, dropout)?;
+    optimizer.update(settings, lr, parameters, &gradients)?;
+    Ok(loss)
+}
+
+/// The norm of all gradients together.
+pub fn norm(gradients: &Parameters) -> f64 {
+    gradients.0.values().map(|gradient| square_sum(&gradient.data)).sum::<f64>().sqrt()
+}
+
+/// The sum of squares in eight lanes, which the compiler turns into vectors.
+fn square_sum(values: &[f32]) -> f64 {
+    let (blocks, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0f64; 8];
+    for block in blocks {
+        for (lane, value) in lanes.iter_mut().zip(block) {
+            *lane += f64::from(*value) * f64::from(*value);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>()
+}
+
+/// The constants of one parameter's update.
+struct Rule {
+    factor: f32,
+    betas: [f32; 2],
+    keep: f32,
+    rate: f32,
+    root: f32,
+    eps: f32,
+}
+
+impl Rule {
+    fn new(settings: &AdamWSettings, lr: f64, step: u64, decays: bool, factor: f32) -> Self {
+        let [beta1, beta2] = settings.betas;
+        let power = |beta: f64| 1.0 - beta.powf(step as f64);
+        Self {
+            factor,
+            betas: [beta1 as f32, beta2 as f32],
+            keep: if decays { (1.0 - lr * settings.weight_decay) as f32 } else { 1.0 },
+            rate: (lr / power(beta1)) as f32,
+            root: (1.0 / power(beta2).sqrt()) as f32,
+            eps: settings.eps as f32,
+        }
+    }
+
+    fn apply(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        let [beta1, beta2] = self.betas;
+        for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+            let gradient = gradient * self.factor;
+            *first = beta1 * *first + (1.0 - beta1) * gradient;
+            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+            *parameter = *parameter * self.keep - self.rate * *first / (second.sqrt() * self.root + self.eps);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AdamW, AdamWSettings, norm};
+    use crate::diagnostic::Code;
+    use crate::exec::{Array, Parameters};
+
+    fn one(name: &str, data: &[f32]) -> Parameters {
+        Parameters([(name.to_owned(), Array { shape: vec![data.len()], data: data.to_vec() })].into())
+    }
+
+    fn settings(clip: Option<f64>) -> AdamWSettings {
+        AdamWSettings { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1, decays: ["w".to_owned()].into(), clip }
+    }
+
+    #[test]
+    fn the_first_step_goes_by_the_sign_and_decays() {
+        let (mut optimizer, mut parameters) = (AdamW::default(), one("w", &[1.0, -2.0]));
+        parameters.0.append(&mut one("b", &[1.0]).0);
+        let mut gradients = one("w", &[0.5, -0.25]);
+        gradients.0.append(&mut one("b", &[3.0]).0);
+        optimizer.update(&settings(None), 0.01, &mut parameters, &gradients).unwrap();
+        let near = |found: f32, wanted: f32| assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");
+        near(parameters.0["w"].data[0], 1.0 * 0.999 - 0.01);
+        near(parameters.0["w"].data[1], -2.0 * 0.999 + 0.01);
+        near(parameters.0["b"].data[0], 0.99);
+    }
+
+    #[test]
+    fn what_has_no_gradient_stays() {
+        let (mut optimizer, mut parameters) = (AdamW::default(), one("w", &[1.0]));
+        parameters.0.append(&mut one("other", &[1.0]).0);
+        optimizer.update(&settings(None), 0.01, &mut parameters, &one("w", &[1.0])).unwrap();
+        assert_eq!(parameters.0["other"].data, [1.0]);
+        assert_eq!(optimizer.steps.len(), 1);
+    }
+
+    #[test]
+    fn clipping_scales_all_gradients_alike() {
+        let gradients = one("w", &[3.0, 4.0]);
+        assert!((norm(&gradients) - 5.0).abs() < 1e-12);
+        let (mut clipped, mut parameters) = (AdamW::default(), one("w", &[0.0, 0.0]));
+        clipped.update(&settings(Some(1.0)), 0.01, &mut parameters, &gradients).unwrap();
+        assert!((clipped.first.0["w"].data[0] - 0.06).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_not_finite_updates_nothing() {
+        let (mut optimizer, mut parameters) = (AdamW::default(), one("w", &[1.0]));
+        let error = optimizer.update(&settings(None), 0.01, &mut parameters, &one("w", &[f32::NAN])).unwrap_err();
+        assert_eq!(error.code, Code::DIVERGED);
+        assert!(error.message.contains("`w`"));
+        assert_eq!(parameters, one("w", &[1.0]));
+        assert_eq!(optimizer, AdamW::default());
+    }
+}

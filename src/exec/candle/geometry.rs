@@ -1,0 +1,110 @@
+//! A batch checked against a program: sizes, lengths and indices that kernels may rely on.
+
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::kernel::Kernel;
+use crate::exec::program::{Axis, Step};
+use crate::exec::{Batch, Program, StepKey};
+
+/// The sizes of one run of a program.
+#[derive(Clone, Debug)]
+pub struct Geometry {
+    /// Sentences.
+    pub rows: usize,
+    /// Tokens of each row, padding included.
+    pub width: usize,
+    /// Predicted positions of each row.
+    pub predictions: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Real tokens of each row.
+    pub lengths: Vec<usize>,
+    /// Whether any row is padded.
+    pub padded: bool,
+    /// The key of dropout's draws; `None` for none.
+    pub key: Option<StepKey>,
+}
+
+impl Geometry {
+    /// Checks a batch.
+    ///
+    /// # Errors
+    /// Where an input is missing, has the wrong number of entries, or an index lies outside its table.
+    pub fn new(program: &Program, batch: &Batch, key: Option<StepKey>) -> Result<Self> {
+        let predictions = batch.inputs.get("at").map_or(0, |at| at.len().checked_div(batch.rows).unwrap_or(0));
+        let geometry = Self {
+            rows: batch.rows,
+            width: batch.width,
+            predictions,
+            heads: program.heads(),
+            lengths: batch.lengths.clone(),
+            padded: batch.lengths.iter().any(|length| *length < batch.width),
+            key,
+        };
+        if batch.rows == 0 || batch.width == 0 {
+            return Err(failed("the batch is empty".to_owned()));
+        }
+        if batch.lengths.len() != batch.rows || batch.lengths.iter().any(|length| *length > batch.width) {
+            return Err(failed(format!("the batch gives no length up to {} for each of its {} rows", batch.width, batch.rows)));
+        }
+        for step in program.steps() {
+            geometry.check(program, batch, step)?;
+        }
+        Ok(geometry)
+    }
+
+    fn check(&self, program: &Program, batch: &Batch, step: &Step) -> Result<()> {
+        let limit = match (&step.kernel, step.parameters.first()) {
+            (Kernel::Embedding | Kernel::Positions, Some(table)) => {
+                program.parameters().get(*table).and_then(|spec| spec.shape.first().copied())
+            }
+            (Kernel::Gather, _) => Some(self.width),
+            _ => None,
+        };
+        if let (Kernel::Positions, Some(limit)) = (&step.kernel, limit)
+            && self.width > limit
+        {
+            return Err(failed(format!("a sentence of {} tokens is longer than the model's {limit} positions", self.width)));
+        }
+        if let Kernel::Input(name) = &step.kernel {
+            let indices = batch.inputs.get(name).ok_or_else(|| failed(format!("the batch lacks the input `{name}`")))?;
+            let wanted = self.shape(step).iter().product::<usize>();
+            if indices.len() != wanted {
+                return Err(failed(format!("the input `{name}` has {} entries, and the batch needs {wanted}", indices.len())));
+            }
+        }
+        let source = step.arguments.last().and_then(|slot| program.steps().get(*slot));
+        if let (Some(limit), Some(Step { kernel: Kernel::Input(name), .. })) = (limit, source)
+            && let Some(wrong) = batch.inputs.get(name).and_then(|indices| indices.iter().find(|index| **index as usize >= limit))
+        {
+            return Err(failed(format!("the input `{name}` holds {wrong}, and the table has {limit} rows")));
+        }
+        Ok(())
+    }
+
+    /// The full shape of a step's result: batch, heads where it has them, its axes.
+    pub fn shape(&self, step: &Step) -> Vec<usize> {
+        let axes = step.axes.iter().map(|axis| match axis {
+            Axis::Tokens => self.width,
+            Axis::Predictions => self.predictions,
+            Axis::Size(size) => *size,
+        });
+        let heads = step.per_head.then_some(self.heads);
+        std::iter::once(self.rows).chain(heads).chain(axes).collect()
+    }
+
+    /// Whether an index of `at` (`rows × p`) points at padding.
+    pub fn reaches_padding(&self, at: &[u32]) -> bool {
+        let each = (at.len() / self.rows.max(1)).max(1);
+        at.chunks(each).zip(&self.lengths).any(|(at, length)| at.iter().any(|index| *index as usize >= *length))
+    }
+}
+
+/// An error of the executor.
+pub fn failed(message: String) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(Code::EXECUTOR, message))
+}
+
+/// An error of candle.
+pub fn broken(error: candle_core::Error) -> Box<Diagnostic> {
+    failed(format!("the device failed: {error}"))
+}

@@ -1,0 +1,69 @@
+//! The executor over candle: any device it has, single or double precision.
+//!
+//! In reading order: `geometry` (a checked batch), `padding` (the law of padding, kept lazily), `plain`
+//! (kernels of candle's own differentiable operations: the reference, and the way of every device but the CPU),
+//! `loss`, `transfer` (parameters up, gradients down).
+//!
+//! Invariants: nothing is shared between runs, so several threads may run steps at once; indices were checked
+//! before a kernel sees them. This module knows nothing of optimisers and schedules.
+
+pub mod geometry;
+pub mod loss;
+pub mod padding;
+pub mod plain;
+pub mod transfer;
+
+use super::{Array, Batch, Executor, Parameters, Program, StepKey};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use candle_core::{DType, Device, Tensor, Var};
+use geometry::{Geometry, broken};
+
+/// Carries programs out with candle.
+#[derive(Clone, Debug)]
+pub struct CandleExecutor {
+    device: Device,
+    dtype: DType,
+}
+
+impl CandleExecutor {
+    /// An executor on this device; `dtype` is `F32` or `F64`.
+    pub fn new(device: Device, dtype: DType) -> Self {
+        Self { device, dtype }
+    }
+}
+
+impl Executor for CandleExecutor {
+    fn name(&self) -> &'static str {
+        "candle"
+    }
+
+    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
+        let geometry = Geometry::new(program, batch, None)?;
+        let parameters = transfer::upload(program.parameters(), parameters, &self.device, self.dtype)?;
+        transfer::download(&plain::run(program, &parameters, batch, &geometry, &self.device)?)
+    }
+
+    fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
+        let geometry = Geometry::new(program, batch, dropout)?;
+        let specs = program.parameters();
+        let variables = transfer::upload(specs, parameters, &self.device, self.dtype)?
+            .iter()
+            .map(|tensor| Var::from_tensor(tensor).map(|variable| variable.as_tensor().clone()))
+            .collect::<candle_core::Result<Vec<Tensor>>>()
+            .map_err(broken)?;
+        let output = plain::run(program, &variables, batch, &geometry, &self.device)?;
+        let Some(loss) = loss::loss(&output, &batch.targets)? else {
+            return Ok((0.0, transfer::gradients(specs, parameters, specs.iter().map(|_| None))?));
+        };
+        let found = loss.backward().map_err(broken)?;
+        let gradients = transfer::gradients(specs, parameters, variables.iter().map(|variable| found.get(variable)))?;
+        finite(loss.to_dtype(DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(broken)?).map(|loss| (loss, gradients))
+    }
+}
+
+fn finite(loss: f32) -> Result<f32> {
+    match loss.is_finite() {
+        true => Ok(loss),
+        false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
+    }
+}

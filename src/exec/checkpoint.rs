@@ -1,0 +1,105 @@
+//! Parameters as safetensors, in memory: the same parameters always give the same bytes.
+
+use super::{Array, Parameters};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// The bytes of a safetensors file; entries in the order of their names, metadata first.
+pub fn to_safetensors(parameters: &Parameters, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut header = Map::new();
+    if !metadata.is_empty() {
+        header.insert("__metadata__".to_owned(), json!(metadata));
+    }
+    let mut end = 0;
+    for (name, array) in &parameters.0 {
+        let start = end;
+        end += array.data.len() * size_of::<f32>();
+        header.insert(name.clone(), json!({ "dtype": "F32", "shape": array.shape, "data_offsets": [start, end] }));
+    }
+    let mut text = Value::Object(header).to_string();
+    // Blanks up to a multiple of eight, so that the values that follow are aligned.
+    text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
+    let mut bytes = Vec::with_capacity(8 + text.len() + end);
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    for array in parameters.0.values() {
+        bytes.extend(array.data.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    bytes
+}
+
+/// The parameters of a safetensors file as single precision; integer tensors are no parameters and left out.
+///
+/// # Errors
+/// Where the bytes are no such file, or a tensor has a type that is not read; the message names it.
+pub fn from_safetensors(bytes: &[u8]) -> Result<Parameters> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| unreadable(&error.to_string()))?;
+    let mut parameters = Parameters::default();
+    for (name, view) in file.iter() {
+        let data = match view.dtype() {
+            Dtype::F32 => view.data().as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect(),
+            Dtype::F64 => view.data().as_chunks().0.iter().map(|value| f64::from_le_bytes(*value) as f32).collect(),
+            // The upper half of a single.
+            Dtype::BF16 => view.data().as_chunks().0.iter().map(|[low, high]| f32::from_le_bytes([0, 0, *low, *high])).collect(),
+            Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL => continue,
+            other => return Err(unreadable(&format!("the tensor `{name}` has the type {other}; F32, F64 and BF16 are read"))),
+        };
+        parameters.0.insert(name.to_owned(), Array { shape: view.shape().to_vec(), data });
+    }
+    Ok(parameters)
+}
+
+/// The metadata of a safetensors file.
+///
+/// # Errors
+/// Where the bytes are no such file.
+pub fn metadata(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| unreadable(&error.to_string()))?;
+    Ok(header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
+}
+
+fn unreadable(why: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(Code::DATA, format!("the checkpoint cannot be read: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_safetensors, metadata, to_safetensors};
+    use crate::exec::{Array, Parameters};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            arrays in prop::collection::btree_map("[a-z./0-9]{1,12}", (0usize..4, 1usize..4), 0..5),
+            facts in prop::collection::btree_map("[a-z]{1,6}", ".{0,6}", 0..3),
+        ) {
+            let array = |(rows, columns): (usize, usize)| {
+                Array { shape: vec![rows, columns], data: (0..rows * columns).map(|x| x as f32 * 0.37 - 1.0).collect() }
+            };
+            let parameters = Parameters(arrays.into_iter().map(|(name, shape)| (name, array(shape))).collect());
+            let bytes = to_safetensors(&parameters, &facts);
+            prop_assert_eq!(&bytes, &to_safetensors(&parameters.clone(), &facts));
+            prop_assert_eq!(from_safetensors(&bytes).unwrap(), parameters);
+            prop_assert_eq!(metadata(&bytes).unwrap(), facts);
+        }
+
+        #[test]
+        fn no_bytes_crash_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = from_safetensors(&bytes);
+        }
+    }
+
+    #[test]
+    fn errors_name_what_is_wrong() {
+        let parameters = Parameters([("a".to_owned(), Array { shape: vec![2], data: vec![1.0, 2.0] })].into());
+        let bytes = to_safetensors(&parameters, &BTreeMap::new());
+        let text = String::from_utf8_lossy(&bytes).replace("F32", "F16").replace("\"shape\":[2]", "\"shape\":[4]").into_bytes();
+        let message = from_safetensors(&text).unwrap_err().message;
+        assert!(message.contains("`a`") && message.contains("F16"), "{message}");
+        assert!(from_safetensors(&bytes[..bytes.len() - 1]).is_err());
+    }
+}

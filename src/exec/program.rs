@@ -1,0 +1,230 @@
+//! Graphs lowered to steps: kernels resolved, sizes evaluated, a user's own operations inlined.
+
+use super::kernel::Kernel;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::graph::weights::{Init, weights};
+use crate::graph::{Attr, Dim, Graph, HoleRef, Node, NodeIndex, NodeKind, Shape, Sizes, Symbol, dim::show_shape};
+use std::collections::BTreeMap;
+
+/// One parameter of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterSpec {
+    /// Its name: the path of its owner, `/`, its role.
+    pub name: String,
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub init: Init,
+    /// Whether weight decay applies.
+    pub decays: bool,
+    /// The axis along which a smaller one is the centre slice of a larger.
+    pub centre: Option<usize>,
+}
+
+/// One axis of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// `n`: the tokens, of which each sentence has its own number.
+    Tokens,
+    /// `p`: the predicted positions, which the batch gives.
+    Predictions,
+    /// A size known when the graph was lowered.
+    Size(usize),
+}
+
+/// One step: its result takes the slot of its own number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What it computes.
+    pub kernel: Kernel,
+    /// The slots of its arguments.
+    pub arguments: Vec<usize>,
+    /// Its parameters, by their number in [`Program::parameters`].
+    pub parameters: Vec<usize>,
+    /// The axes of its result, without batch and heads.
+    pub axes: Vec<Axis>,
+    /// Whether its result has a heads axis.
+    pub per_head: bool,
+    /// The canonical path of its node; keys its random draws.
+    pub path: String,
+}
+
+/// A graph lowered for given sizes, ready for any executor.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The canonical graph.
+    pub graph: Graph,
+    /// The values of the symbols other than `n` and `p`, which each batch gives.
+    pub sizes: Sizes,
+    steps: Vec<Step>,
+    output: usize,
+    parameters: Vec<ParameterSpec>,
+}
+
+impl Program {
+    /// Lowers a graph for these sizes.
+    ///
+    /// # Errors
+    /// Where an operation has no kernel, a hole is not filled, or a size has no value.
+    pub fn lower(graph: &Graph, sizes: &Sizes) -> Result<Self> {
+        let mut lowering = Lowering { sizes, steps: Vec::new(), shapes: Vec::new(), parameters: Vec::new() };
+        let output = lowering.graph(graph, None, "")?;
+        let Lowering { steps, parameters, .. } = lowering;
+        Ok(Self { graph: graph.clone(), sizes: sizes.clone(), steps, output, parameters })
+    }
+
+    /// The steps, each after those it uses.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The slot of the result.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
+    /// The parameters, in the order of first use, each once.
+    pub fn parameters(&self) -> &[ParameterSpec] {
+        &self.parameters
+    }
+
+    /// How many heads a value inside `per_head` has (1 where the sizes give none).
+    pub fn heads(&self) -> usize {
+        self.sizes.get(Symbol::Heads).unwrap_or(1)
+    }
+}
+
+struct Lowering<'a> {
+    sizes: &'a Sizes,
+    steps: Vec<Step>,
+    shapes: Vec<Shape>,
+    parameters: Vec<ParameterSpec>,
+}
+
+impl Lowering<'_> {
+    /// Lowers a graph, its inputs bound to `bound` where it is the body of a user's own operation.
+    fn graph(&mut self, graph: &Graph, bound: Option<&[usize]>, prefix: &str) -> Result<usize> {
+        let mut slots: BTreeMap<NodeIndex, usize> = BTreeMap::new();
+        if let Some(bound) = bound {
+            slots.extend(graph.inputs().iter().copied().zip(bound.iter().copied()));
+        }
+        for index in graph.order() {
+            let Some(node) = graph.node(index) else { continue };
+            if slots.contains_key(&index) {
+                continue;
+            }
+            let arguments: Vec<usize> = graph.arguments(index).iter().filter_map(|node| slots.get(node).copied()).collect();
+            let slot = self.node(node, arguments, prefix)?;
+            slots.insert(index, slot);
+        }
+        slots.get(&graph.output()).copied().ok_or_else(|| internal("the graph has no result"))
+    }
+
+    fn node(&mut self, node: &Node, arguments: Vec<usize>, prefix: &str) -> Result<usize> {
+        let op = match &node.kind {
+            NodeKind::Op(op) => op,
+            NodeKind::Hole(hole) => return Err(unfilled(hole)),
+            NodeKind::Input { name, index: true } => {
+                return self.push(Kernel::Input(name.clone()), node.shape.clone(), node.per_head, arguments, Vec::new(), "");
+            }
+            NodeKind::Input { name, .. } => {
+                let message = format!("the input `{name}` holds real numbers, and a batch gives indices only");
+                return Diagnostic::error(Code::EXECUTOR, message).into();
+            }
+            NodeKind::SplitHeads => return self.push(Kernel::SplitHeads, node.shape.clone(), true, arguments, Vec::new(), ""),
+            NodeKind::MergeHeads => return self.push(Kernel::MergeHeads, node.shape.clone(), false, arguments, Vec::new(), ""),
+        };
+        if let Some(hole) = node.attrs.values().find_map(|attr| if let Attr::Hole(hole) = attr { Some(hole) } else { None }) {
+            return Err(unfilled(hole));
+        }
+        let path = join(prefix, &node.path);
+        if let Some(body) = &op.body {
+            return self.graph(body, Some(&arguments), &path);
+        }
+        let shapes: Vec<Shape> = arguments.iter().filter_map(|slot| self.shapes.get(*slot).cloned()).collect();
+        let statics = node.attrs.iter().filter_map(|(name, attr)| match attr {
+            Attr::Size(dim) => Some((name.clone(), dim.clone())),
+            _ => None,
+        });
+        let shape = op.infer(&shapes, &statics.collect()).map_err(|(_, why)| internal(&format!("`{}`: {why}", op.name)))?;
+        let per_head = arguments.iter().any(|slot| self.steps.get(*slot).is_some_and(|step| step.per_head));
+        let kernel = Kernel::resolve(&op.name, node, self.sizes)?;
+        let parameters = weights(node, &shapes)
+            .into_iter()
+            .map(|weight| {
+                let owner = match &node.tied {
+                    Some(tied) if weight.role == "weight" => join(prefix, tied),
+                    _ => path.clone(),
+                };
+                let shape = weight.shape.iter().map(|dim| self.size(dim)).collect::<Result<Vec<usize>>>()?;
+                let name = format!("{owner}/{}", weight.role);
+                self.parameter(ParameterSpec { name, shape, init: weight.init, decays: weight.decays, centre: weight.centre })
+            })
+            .collect::<Result<Vec<usize>>>()?;
+        self.push(kernel, shape, per_head, arguments, parameters, &path)
+    }
+
+    fn push(
+        &mut self,
+        kernel: Kernel,
+        shape: Shape,
+        per_head: bool,
+        arguments: Vec<usize>,
+        parameters: Vec<usize>,
+        path: &str,
+    ) -> Result<usize> {
+        let axes = shape.iter().map(|dim| self.axis(dim, &shape)).collect::<Result<Vec<Axis>>>()?;
+        self.steps.push(Step { kernel, arguments, parameters, axes, per_head, path: path.to_owned() });
+        self.shapes.push(shape);
+        Ok(self.steps.len() - 1)
+    }
+
+    /// The number of a parameter: the one it has already where its name is known.
+    fn parameter(&mut self, spec: ParameterSpec) -> Result<usize> {
+        match self.parameters.iter().position(|known| known.name == spec.name) {
+            Some(known) if self.parameters.get(known).is_some_and(|known| known.shape != spec.shape) => {
+                Diagnostic::error(Code::SHAPE, format!("two uses of the parameter `{}` differ in shape", spec.name)).into()
+            }
+            Some(known) => Ok(known),
+            None => {
+                self.parameters.push(spec);
+                Ok(self.parameters.len() - 1)
+            }
+        }
+    }
+
+    fn axis(&self, dim: &Dim, shape: &Shape) -> Result<Axis> {
+        if dim.is(Symbol::Tokens) {
+            return Ok(Axis::Tokens);
+        }
+        if dim.is(Symbol::Predictions) {
+            return Ok(Axis::Predictions);
+        }
+        if dim.contains(Symbol::Tokens) || dim.contains(Symbol::Predictions) {
+            let message = format!("a value of shape {} cannot be carried out: an axis is `n`, `p` or free of both", show_shape(shape));
+            return Diagnostic::error(Code::SHAPE, message).into();
+        }
+        self.size(dim).map(Axis::Size)
+    }
+
+    fn size(&self, dim: &Dim) -> Result<usize> {
+        dim.evaluate(self.sizes).ok_or_else(|| Diagnostic::error(Code::SHAPE, format!("the size `{dim}` has no value here")).into())
+    }
+}
+
+fn join(prefix: &str, path: &str) -> String {
+    match (prefix.is_empty(), path.is_empty()) {
+        (true, _) => path.to_owned(),
+        (_, true) => prefix.to_owned(),
+        _ => format!("{prefix}/{path}"),
+    }
+}
+
+fn unfilled(hole: &HoleRef) -> Box<Diagnostic> {
+    let place = hole.repetition.map(|repetition| format!(" of repetition {repetition}")).unwrap_or_default();
+    Box::new(Diagnostic::error(Code::HOLE, format!("the hole `{}`{place} is not filled, so the graph cannot be carried out", hole.name)))
+}
+
+fn internal(why: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(Code::INTERNAL, format!("a graph could not be lowered: {why}")))
+}
