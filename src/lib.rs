@@ -6,10 +6,12 @@
 //! uses modules on lower floors only; `tests/floors.rs` holds it to that.
 
 // Floor 0
+pub mod batch;
 pub mod diagnostic;
 pub mod stream;
 
 // Floor 1
+pub mod data;
 pub mod graph;
 pub mod settings;
 pub mod syntax;

@@ -15,6 +15,8 @@ pub use self::candle::CandleExecutor;
 pub use kernel::Kernel;
 pub use program::{ParameterSpec, Program};
 
+pub use crate::batch::{Batch, Targets};
+
 use crate::diagnostic::Result;
 use std::collections::BTreeMap;
 
@@ -29,33 +31,6 @@ pub struct Array {
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub data: Vec<f32>,
-}
-
-/// One batch: index inputs by name, the real length of each sentence, and what the output is judged by.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// Sentences.
-    pub rows: usize,
-    /// Tokens of each row, padding included: the value of `n`.
-    pub width: usize,
-    /// Real tokens of each row.
-    pub lengths: Vec<usize>,
-    /// `tokens` and `segments` (`rows × width`), `at` (`rows × p`): indices by the name of the graph's input.
-    pub inputs: BTreeMap<String, Vec<u32>>,
-    /// Targets: one for each row of the output (`rows × p` for a masked-LM head, `rows` for a classifier).
-    pub targets: Targets,
-}
-
-/// What an output is judged by.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Targets {
-    /// Nothing: only the output is wanted.
-    #[default]
-    None,
-    /// Cross-entropy, averaged over the targets that are not `None`.
-    Classes(Vec<Option<u32>>),
-    /// Mean squared error, averaged over all.
-    Scores(Vec<f32>),
 }
 
 /// The key of a step's random draws: dropout is keyed by (seed, path, step, example, position).

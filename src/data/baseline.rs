@@ -1,0 +1,248 @@
+//! What can be had without a model: the majority, and a bag of words. A model that does not beat these has
+//! learnt nothing that matters.
+
+use super::metrics::Answers;
+use super::task::{Example, Gold};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use std::collections::BTreeMap;
+
+/// The weight of the squared parameters beside the summed losses, as scikit-learn's defaults have it.
+const PENALTY: f64 = 1.0;
+
+/// Newton's steps of the logistic regression at most, and steps of each linear solution.
+const NEWTON: usize = 20;
+const CONJUGATE: usize = 60;
+
+/// The labels of examples.
+///
+/// # Errors
+/// Where some have none, or there are classes and scores.
+pub fn gold(examples: &[Example]) -> Result<Answers> {
+    let classes = examples.iter().map(|example| if let Gold::Class(class) = example.gold { Some(class) } else { None });
+    let scores = examples.iter().map(|example| if let Gold::Score(score) = example.gold { Some(score) } else { None });
+    let answers =
+        classes.collect::<Option<Vec<_>>>().map(Answers::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Answers::Scores));
+    match answers {
+        Some(answers) if !examples.is_empty() => Ok(answers),
+        _ => Diagnostic::error(Code::DATA, "a baseline needs examples that all have labels of one kind").into(),
+    }
+}
+
+/// The most frequent class of `train` (the first of equals), or the mean score, for each of `count` examples.
+///
+/// # Errors
+/// Where not every training example has a label.
+pub fn majority(train: &[Example], count: usize) -> Result<Answers> {
+    Ok(match gold(train)? {
+        Answers::Classes(classes) => {
+            let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+            classes.into_iter().for_each(|class| *counts.entry(class).or_default() += 1);
+            let most = counts.into_iter().rev().max_by_key(|&(_, n)| n).map_or(0, |(class, _)| class);
+            Answers::Classes(vec![most; count])
+        }
+        Answers::Scores(scores) => Answers::Scores(vec![scores.iter().sum::<f64>() / scores.len() as f64; count]),
+    })
+}
+
+/// The predictions for `examples` of a linear model on TF-IDF of single words: logistic regression, one class against
+/// the rest, or ridge regression. The words of a pair's two sentences are features apart, so it cannot compare them.
+///
+/// # Errors
+/// Where not every training example has a label.
+pub fn bag_of_words(train: &[Example], examples: &[Example]) -> Result<Answers> {
+    let labels = gold(train)?;
+    let bag = Bag::new(train);
+    let (x, new): (Vec<Sparse>, Vec<Sparse>) =
+        (train.iter().map(|e| bag.features(e)).collect(), examples.iter().map(|e| bag.features(e)).collect());
+    let apply = |w: &[f64]| -> Vec<f64> { new.iter().map(|row| dot(row, w)).collect() };
+    Ok(match labels {
+        Answers::Scores(scores) => {
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            let centred: Vec<f64> = scores.iter().map(|score| score - mean).collect();
+            Answers::Scores(apply(&Fit { x: &x, y: &centred, size: bag.size() }.ridge()).iter().map(|score| score + mean).collect())
+        }
+        Answers::Classes(classes) => {
+            let count = classes.iter().max().map_or(0, |&most| most + 1);
+            // Of two classes one against the rest is the other against the rest.
+            let fitted: Vec<u32> = if count == 2 { vec![1] } else { (0..count).collect() };
+            let mut best: Vec<(f64, u32)> = new.iter().map(|_| if count == 2 { (0.0, 0) } else { (f64::NEG_INFINITY, 0) }).collect();
+            for class in fitted {
+                let y: Vec<f64> = classes.iter().map(|&c| f64::from(u8::from(c == class))).collect();
+                for (best, score) in best.iter_mut().zip(apply(&Fit { x: &x, y: &y, size: bag.size() }.logistic())) {
+                    if score > best.0 {
+                        *best = (score, class);
+                    }
+                }
+            }
+            Answers::Classes(best.into_iter().map(|(_, class)| class).collect())
+        }
+    })
+}
+
+/// A row of features: places and values.
+type Sparse = Vec<(usize, f64)>;
+
+/// The words of the training examples with their places and inverse document frequencies.
+struct Bag {
+    words: BTreeMap<(bool, String), (usize, f64)>,
+}
+
+impl Bag {
+    fn new(train: &[Example]) -> Self {
+        let mut counts: BTreeMap<(bool, String), f64> = BTreeMap::new();
+        for example in train {
+            words(example).into_keys().for_each(|word| *counts.entry(word).or_default() += 1.0);
+        }
+        let n = train.len() as f64;
+        let idf = |(place, (word, count)): (usize, ((bool, String), f64))| (word, (place, ((1.0 + n) / (1.0 + count)).ln() + 1.0));
+        Self { words: counts.into_iter().enumerate().map(idf).collect() }
+    }
+
+    /// Features: the words, and a constant.
+    fn size(&self) -> usize {
+        self.words.len() + 1
+    }
+
+    /// The features of an example, each sentence's of length 1.
+    fn features(&self, example: &Example) -> Sparse {
+        let mut row: Sparse = Vec::new();
+        let all = words(example);
+        for second in [false, true] {
+            let known = all.iter().filter(|((side, _), _)| *side == second);
+            let part: Sparse = known.filter_map(|(word, tf)| self.words.get(word).map(|&(place, idf)| (place, tf * idf))).collect();
+            let norm = part.iter().map(|(_, value)| value * value).sum::<f64>().sqrt();
+            row.extend(part.into_iter().map(|(place, value)| (place, value / norm)));
+        }
+        row.push((self.words.len(), 1.0));
+        row
+    }
+}
+
+/// The words of an example with their counts; `true` marks the second sentence's.
+fn words(example: &Example) -> BTreeMap<(bool, String), f64> {
+    let mut counts = BTreeMap::new();
+    for (second, text) in [(false, Some(&example.first)), (true, example.second.as_ref())] {
+        let text = text.map(|text| text.to_lowercase()).unwrap_or_default();
+        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            *counts.entry((second, word.to_owned())).or_default() += 1.0;
+        }
+    }
+    counts
+}
+
+/// A regression of `y` on `x`.
+struct Fit<'a> {
+    x: &'a [Sparse],
+    y: &'a [f64],
+    size: usize,
+}
+
+impl Fit<'_> {
+    /// The minimum of Σ(x·w − y)² + penalty‖w‖².
+    fn ridge(&self) -> Vec<f64> {
+        self.solve(&vec![1.0; self.x.len()], &self.back(self.y))
+    }
+
+    /// The minimum of Σ log(1 + exp(∓x·w)) + penalty‖w‖²/2, by Newton's method.
+    fn logistic(&self) -> Vec<f64> {
+        let mut w = vec![0.0; self.size];
+        for _ in 0..NEWTON {
+            let p: Vec<f64> = self.x.iter().map(|row| 1.0 / (1.0 + (-dot(row, &w)).exp())).collect();
+            let rest: Vec<f64> = self.y.iter().zip(&p).map(|(y, p)| y - p).collect();
+            let mut downhill = self.back(&rest);
+            downhill.iter_mut().zip(&w).for_each(|(g, w)| *g -= PENALTY * w);
+            // The floor keeps a direction in which every example is certain from being flat.
+            let weights: Vec<f64> = p.iter().map(|p| (p * (1.0 - p)).max(1e-6)).collect();
+            let step = self.solve(&weights, &downhill);
+            w.iter_mut().zip(&step).for_each(|(w, step)| *w += step);
+            if inner(&step, &step) < 1e-8 * (1.0 + inner(&w, &w)) {
+                break;
+            }
+        }
+        w
+    }
+
+    /// The solution of (xᵀ diag(weights) x + penalty) w = right by conjugate gradients.
+    fn solve(&self, weights: &[f64], right: &[f64]) -> Vec<f64> {
+        let mut w = vec![0.0; self.size];
+        let mut residual = right.to_vec();
+        let mut direction = residual.clone();
+        let mut size = inner(&residual, &residual);
+        let enough = 1e-10 * size;
+        for _ in 0..CONJUGATE {
+            if size <= enough {
+                break;
+            }
+            let forth: Vec<f64> = self.x.iter().zip(weights).map(|(row, weight)| weight * dot(row, &direction)).collect();
+            let mut image = self.back(&forth);
+            image.iter_mut().zip(&direction).for_each(|(i, d)| *i += PENALTY * d);
+            let step = size / inner(&direction, &image);
+            w.iter_mut().zip(&direction).for_each(|(w, d)| *w += step * d);
+            residual.iter_mut().zip(&image).for_each(|(r, i)| *r -= step * i);
+            let next = inner(&residual, &residual);
+            direction.iter_mut().zip(&residual).for_each(|(d, r)| *d = r + next / size * *d);
+            size = next;
+        }
+        w
+    }
+
+    /// xᵀ v.
+    fn back(&self, v: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; self.size];
+        for (row, v) in self.x.iter().zip(v) {
+            for &(place, value) in row {
+                if let Some(out) = out.get_mut(place) {
+                    *out += value * v;
+                }
+            }
+        }
+        out
+    }
+}
+
+fn dot(row: &Sparse, w: &[f64]) -> f64 {
+    row.iter().map(|&(place, value)| value * w.get(place).copied().unwrap_or(0.0)).sum()
+}
+
+fn inner(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bag_of_words, gold, majority};
+    use crate::data::{Answers, Example, Gold};
+
+    fn examples(rows: &[(&str, Gold)]) -> Vec<Example> {
+        rows.iter().map(|&(text, gold)| Example { first: text.into(), second: None, gold }).collect()
+    }
+
+    #[test]
+    fn the_majority_is_the_first_of_the_most_frequent() {
+        let rows = [2, 1, 2, 1, 0].map(|class| ("x", Gold::Class(class)));
+        assert_eq!(majority(&examples(&rows), 2).unwrap(), Answers::Classes(vec![1, 1]));
+        let rows = [1.0, 2.0].map(|score| ("x", Gold::Score(score)));
+        assert_eq!(majority(&examples(&rows), 1).unwrap(), Answers::Scores(vec![1.5]));
+        assert!(gold(&examples(&[("x", Gold::Unknown)])).is_err());
+        assert!(gold(&[]).is_err());
+    }
+
+    #[test]
+    fn words_that_go_with_a_class_are_learnt() {
+        let rows = [("a good day", 2), ("good weather", 2), ("a bad day", 0), ("bad weather", 0), ("some weather", 1), ("some day", 1)];
+        let train = examples(&rows.map(|(text, class)| (text, Gold::Class(class))));
+        let new = examples(&[("Good!", Gold::Unknown), ("some", Gold::Unknown), ("BAD", Gold::Unknown)]);
+        assert_eq!(bag_of_words(&train, &new).unwrap(), Answers::Classes(vec![2, 1, 0]));
+        let two = examples(&[("good", Gold::Class(1)), ("bad", Gold::Class(0))]);
+        assert_eq!(bag_of_words(&two, &new[..1]).unwrap(), Answers::Classes(vec![1]));
+    }
+
+    #[test]
+    fn ridge_is_the_closed_form_on_one_feature() {
+        // Two features, the word (1 or absent) and the constant: (xᵀx + 1)w = xᵀy by hand.
+        let train = examples(&[("a", Gold::Score(1.0)), ("", Gold::Score(-1.0))]);
+        let Answers::Scores(found) = bag_of_words(&train, &train).unwrap() else { panic!("not scores") };
+        // [2 1; 1 3] w = [1, 0]: w = (3/5, −1/5).
+        assert!((found[0] - 0.4).abs() < 1e-9 && (found[1] + 0.2).abs() < 1e-9, "{found:?}");
+    }
+}

@@ -1,0 +1,22 @@
+//! Text turned into batches, and outputs turned into scores: vocabularies, corpora, masking, tasks, metrics.
+//!
+//! Everything here is a function of texts, settings and named streams, so a batch can be made again from its
+//! step alone. This module knows no files (it is handed their contents), no tensors, no clock and no language.
+
+mod averages;
+pub mod baseline;
+mod corpus;
+mod labelled;
+mod masking;
+pub mod metrics;
+mod task;
+mod trainer;
+mod vocabulary;
+
+pub use averages::{TaskScore, average};
+pub use corpus::Corpus;
+pub use labelled::{Labelled, restored};
+pub use masking::{Masked, Masking};
+pub use metrics::{Answers, measure};
+pub use task::{Example, Examples, Gold, read_labelled, read_test};
+pub use vocabulary::{Specials, Vocabulary};

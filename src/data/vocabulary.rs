@@ -1,0 +1,338 @@
+//! Word pieces: a vocabulary, trained or read, and text encoded with it as BERT does.
+
+use super::trainer::{self, CONTINUATION};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokenizers::models::ModelWrapper;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::{BertNormalizer, NormalizerWrapper};
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::processors::bert::BertProcessing;
+use tokenizers::tokenizer::{
+    AddedToken, Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer,
+};
+
+/// The special pieces, in the order in which a trained vocabulary begins.
+const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+
+/// As long a word as BERT's tokenizer reads; a longer one is `[UNK]`.
+const LONGEST_WORD: usize = 100;
+
+/// The cache is dropped at this many words, so that text without end does not fill the memory.
+const CACHED: usize = 1 << 20;
+
+/// The ids of the special pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Specials {
+    /// `[PAD]`: fills a row up to the width of its batch.
+    pub pad: u32,
+    /// `[UNK]`: a word the pieces cannot spell.
+    pub unknown: u32,
+    /// `[CLS]`: begins every row.
+    pub cls: u32,
+    /// `[SEP]`: ends every sentence.
+    pub sep: u32,
+    /// `[MASK]`: stands for a hidden token.
+    pub mask: u32,
+}
+
+/// A WordPiece vocabulary with BERT's normalisation.
+pub struct Vocabulary {
+    model: WordPiece,
+    normalizer: BertNormalizer,
+    specials: Specials,
+    size: usize,
+    /// Whether the piece of an id continues a word.
+    continues: Vec<bool>,
+    /// The ids of words met before, by the word as written; only looked up, never walked through.
+    cache: Mutex<HashMap<String, Arc<[u32]>>>,
+}
+
+impl std::fmt::Debug for Vocabulary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vocabulary").field("size", &self.size).field("specials", &self.specials).finish_non_exhaustive()
+    }
+}
+
+impl Vocabulary {
+    /// Trains at most `size` pieces on `lines` of text; the special pieces have the ids 0 to 4.
+    ///
+    /// # Errors
+    /// Where the lines hold no words, or `size` leaves no room for letters.
+    pub fn train<'a>(lines: impl IntoIterator<Item = &'a str>, size: usize, lowercase: bool) -> Result<Self> {
+        let normalizer = normalizer(lowercase);
+        let mut chunks: HashMap<&str, u64> = HashMap::new();
+        for line in lines {
+            pieces_of_text(line).for_each(|chunk| *chunks.entry(chunk).or_default() += 1);
+        }
+        // Into an ordered map before anything depends on the order.
+        let chunks: BTreeMap<&str, u64> = chunks.into_iter().collect();
+        let mut words: BTreeMap<String, u64> = BTreeMap::new();
+        for (chunk, count) in chunks {
+            for word in split(&normalizer, chunk)? {
+                if word.chars().count() <= LONGEST_WORD {
+                    *words.entry(word).or_default() += count;
+                }
+            }
+        }
+        if words.is_empty() {
+            return Diagnostic::error(Code::DATA, "a vocabulary cannot be trained: the text has no words").into();
+        }
+        if size <= SPECIAL.len() {
+            let message = format!("a vocabulary of {size} pieces has no room beside the {} special ones", SPECIAL.len());
+            return Diagnostic::error(Code::DATA, message).help("ask for more pieces, such as 4096").into();
+        }
+        Self::from_pieces(&trainer::train(&SPECIAL, &words, size), lowercase)
+    }
+
+    /// The vocabulary whose ids are the places in `pieces`, as a `vocab.txt` lists them.
+    ///
+    /// # Errors
+    /// Where a special piece is missing or a piece stands twice.
+    pub fn from_pieces(pieces: &[String], lowercase: bool) -> Result<Self> {
+        let distinct = pieces.iter().collect::<BTreeSet<_>>().len();
+        if distinct < pieces.len() {
+            return broken(format!("{} pieces are there twice", pieces.len() - distinct));
+        }
+        let vocab = WordPiece::read_bytes(pieces.join("\n").as_bytes()).or_else(|error| broken(error.to_string()))?;
+        let model = WordPiece::builder().vocab(vocab).max_input_chars_per_word(LONGEST_WORD).build();
+        let model = model.or_else(|error| broken(error.to_string()))?;
+        Self::from_parts(model, normalizer(lowercase))
+    }
+
+    fn from_parts(model: WordPiece, normalizer: BertNormalizer) -> Result<Self> {
+        let id = |piece: &str| model.token_to_id(piece).map_or_else(|| broken(format!("{piece} is missing")), Ok);
+        let [pad, unknown, cls, sep, mask] = SPECIAL.map(id);
+        let specials = Specials { pad: pad?, unknown: unknown?, cls: cls?, sep: sep?, mask: mask? };
+        let size = model.get_vocab_size();
+        let piece = |id| u32::try_from(id).ok().and_then(|id| model.id_to_token(id));
+        let continues: Option<Vec<bool>> = (0..size).map(|id| piece(id).map(|piece| piece.starts_with(CONTINUATION))).collect();
+        let Some(continues) = continues else { return broken("the ids have gaps".into()) };
+        Ok(Self { model, normalizer, specials, size, continues, cache: Mutex::default() })
+    }
+
+    /// The vocabulary of a `tokenizer.json` with a WordPiece model and BERT's normaliser.
+    ///
+    /// # Errors
+    /// Where the text is not such a file.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let tokenizer: Tokenizer = text.parse().or_else(|error: tokenizers::Error| broken(error.to_string()))?;
+        let normalizer = match tokenizer.get_normalizer() {
+            Some(NormalizerWrapper::BertNormalizer(normalizer)) => *normalizer,
+            _ => return broken("its normaliser is not BERT's".into()),
+        };
+        match tokenizer.get_model() {
+            ModelWrapper::WordPiece(model) => Self::from_parts(model.clone(), normalizer),
+            _ => broken("its model is not WordPiece".into()),
+        }
+    }
+
+    /// The vocabulary as a `tokenizer.json`, which Hugging Face's libraries read too; the same bytes in every process.
+    ///
+    /// # Errors
+    /// Where it cannot be serialised, which would be a defect.
+    pub fn to_json(&self) -> Result<String> {
+        let mut tokenizer = Tokenizer::new(self.model.clone());
+        let defect = |error: tokenizers::Error| Diagnostic::error(Code::INTERNAL, format!("the vocabulary cannot be written: {error}"));
+        let special = SPECIAL.map(|piece| AddedToken::from(piece, true));
+        tokenizer.add_special_tokens(special).map_err(defect)?;
+        tokenizer.with_normalizer(Some(self.normalizer)).map_err(defect)?;
+        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+        let Specials { sep, cls, .. } = self.specials;
+        tokenizer.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), sep), ("[CLS]".into(), cls))));
+        tokenizer.to_string(true).map_err(defect).map_err(Box::new)
+    }
+
+    /// The word pieces of a text, without special ones.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CACHED {
+            cache.clear();
+        }
+        let mut ids = Vec::new();
+        for chunk in pieces_of_text(text) {
+            if let Some(known) = cache.get(chunk) {
+                ids.extend_from_slice(known);
+            } else {
+                let new: Arc<[u32]> = self.spell(chunk).into();
+                ids.extend_from_slice(&new);
+                cache.insert(chunk.to_owned(), new);
+            }
+        }
+        ids
+    }
+
+    /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]` in at most `length` tokens, the longer sentence
+    /// giving way first, and the length of the part that belongs to segment 0.
+    pub fn encode_pair(&self, first: &str, second: Option<&str>, length: usize) -> (Vec<u32>, usize) {
+        let (mut a, b) = (self.encode(first), second.map(|text| self.encode(text)));
+        let mut b = b.unwrap_or_default();
+        let specials = if second.is_some() { 3 } else { 2 };
+        while a.len() + b.len() + specials > length {
+            // As BERT's own code: of two equally long ones the second gives way.
+            let longer = if a.len() > b.len() { &mut a } else { &mut b };
+            if longer.pop().is_none() {
+                break;
+            }
+        }
+        let mut row = vec![self.specials.cls];
+        row.append(&mut a);
+        row.push(self.specials.sep);
+        let segment = row.len();
+        if second.is_some() {
+            row.append(&mut b);
+            row.push(self.specials.sep);
+        }
+        (row, segment)
+    }
+
+    /// The pieces of a stretch of text without white space.
+    fn spell(&self, chunk: &str) -> Vec<u32> {
+        // Neither step fails on any text; should a later version of the crate, the word is unknown.
+        let words = split(&self.normalizer, chunk).unwrap_or_else(|_| vec![String::new()]);
+        let spelt =
+            |word: String| self.model.tokenize(&word).map_or_else(|_| vec![self.specials.unknown], |t| t.iter().map(|t| t.id).collect());
+        words.into_iter().flat_map(spelt).collect()
+    }
+
+    /// The number of pieces.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The ids of the special pieces.
+    pub fn specials(&self) -> Specials {
+        self.specials
+    }
+
+    /// For each id whether its piece continues a word.
+    pub fn continues(&self) -> &[bool] {
+        &self.continues
+    }
+
+    /// The piece of an id.
+    pub fn piece(&self, id: u32) -> Option<String> {
+        self.model.id_to_token(id)
+    }
+
+    /// A hash of the meaning: two vocabularies with the same fingerprint encode alike.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::to_json`].
+    pub fn fingerprint(&self) -> Result<String> {
+        Ok(blake3::hash(self.to_json()?.as_bytes()).to_hex().to_string())
+    }
+}
+
+fn normalizer(lowercase: bool) -> BertNormalizer {
+    BertNormalizer::new(true, true, None, lowercase)
+}
+
+/// The stretches of a text between white space. Only the characters that BERT's cleaning takes for a blank
+/// count: so the words of a text are the words of its stretches, and stretches can be remembered.
+fn pieces_of_text(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', '\t', '\n', '\r']).filter(|chunk| !chunk.is_empty())
+}
+
+/// The words of a text after BERT's normalisation: runs of letters, and punctuation one by one.
+fn split(normalizer: &BertNormalizer, text: &str) -> Result<Vec<String>> {
+    let failed = |error: tokenizers::Error| Diagnostic::error(Code::DATA, format!("a text cannot be split into words: {error}"));
+    let mut normalized = NormalizedString::from(text);
+    normalizer.normalize(&mut normalized).map_err(failed)?;
+    let mut words = PreTokenizedString::from(normalized);
+    BertPreTokenizer.pre_tokenize(&mut words).map_err(failed)?;
+    let words = words.get_splits(OffsetReferential::Normalized, OffsetType::None);
+    Ok(words.into_iter().map(|(word, _, _)| word.to_owned()).collect())
+}
+
+fn broken<T>(why: String) -> Result<T> {
+    Diagnostic::error(Code::DATA, format!("this is not a WordPiece vocabulary: {why}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Vocabulary;
+    use proptest::prelude::*;
+
+    const TEXT: &str = "The cat sat on the mat.\nThe cats sit on mats, naïvely!\nA cat is a cat: the cat's mat.";
+
+    fn vocabulary() -> Vocabulary {
+        Vocabulary::train(TEXT.lines(), 64, true).unwrap()
+    }
+
+    fn pieces(vocabulary: &Vocabulary, text: &str) -> Vec<String> {
+        vocabulary.encode(text).into_iter().map(|id| vocabulary.piece(id).unwrap()).collect()
+    }
+
+    #[test]
+    fn special_pieces_come_first() {
+        let vocabulary = vocabulary();
+        let first: Vec<String> = (0..5).map(|id| vocabulary.piece(id).unwrap()).collect();
+        assert_eq!(first, super::SPECIAL);
+        assert!(vocabulary.size() <= 64);
+        assert_eq!(vocabulary.continues().len(), vocabulary.size());
+    }
+
+    #[test]
+    fn words_are_spelt_by_the_longest_pieces() {
+        let vocabulary = vocabulary();
+        assert_eq!(pieces(&vocabulary, "The CAT, cats"), ["the", "cat", ",", "cat", "##s"]);
+        assert_eq!(pieces(&vocabulary, "naive"), pieces(&vocabulary, "NAÏVE"));
+        // No special piece can be written in a text, and a word with an unknown character is unknown.
+        assert_eq!(pieces(&vocabulary, "[SEP] cat\u{2603} is"), ["[UNK]", "[UNK]", "[UNK]", "[UNK]", "i", "##s"]);
+    }
+
+    #[test]
+    fn a_vocabulary_survives_its_file() {
+        let vocabulary = vocabulary();
+        let json = vocabulary.to_json().unwrap();
+        let again = Vocabulary::from_json(&json).unwrap();
+        assert_eq!(again.to_json().unwrap(), json);
+        assert_eq!(again.encode(TEXT), vocabulary.encode(TEXT));
+        assert_eq!(again.fingerprint().unwrap(), vocabulary.fingerprint().unwrap());
+        assert_ne!(Vocabulary::train(TEXT.lines(), 32, true).unwrap().fingerprint().unwrap(), vocabulary.fingerprint().unwrap());
+        assert!(Vocabulary::from_json("{}").is_err());
+    }
+
+    /// The hash maps of the training are seeded anew in every process, so these bytes stand for all processes.
+    #[test]
+    fn a_vocabulary_is_the_same_in_every_process() {
+        let vocabulary = vocabulary();
+        let all: Vec<String> = (0..u32::try_from(vocabulary.size()).unwrap()).map(|id| vocabulary.piece(id).unwrap()).collect();
+        let expected =
+            "[PAD] [UNK] [CLS] [SEP] [MASK] ! ##a ##e ##h ##i ##l ##n ##s ##t ##v ##y ' , . : a c i m n o s t ##at cat ##he the mat on";
+        assert_eq!(all.join(" "), expected);
+    }
+
+    #[test]
+    fn a_pair_fits_and_the_longer_sentence_gives_way() {
+        let vocabulary = vocabulary();
+        let (row, segment) = vocabulary.encode_pair("the cat the cat the cat", Some("the mat"), 9);
+        assert_eq!((row.len(), segment), (9, 6));
+        let (row, segment) = vocabulary.encode_pair("the cat the cat", Some("the mat the mat"), 8);
+        assert_eq!((row.len(), segment), (8, 5));
+        let (row, segment) = vocabulary.encode_pair("the cat", None, 99);
+        assert_eq!((row.len(), segment), (4, 4));
+    }
+
+    #[test]
+    fn what_cannot_be_a_vocabulary_is_refused() {
+        assert!(Vocabulary::train([" ", ""], 64, true).is_err());
+        assert!(Vocabulary::train(["a"], 5, true).is_err());
+        assert!(Vocabulary::from_pieces(&["[PAD]".into(), "a".into()], true).is_err());
+        let twice: Vec<String> = super::SPECIAL.iter().chain(&["a", "a"]).map(|s| (*s).to_string()).collect();
+        assert!(Vocabulary::from_pieces(&twice, true).unwrap_err().message.contains("twice"));
+    }
+
+    proptest! {
+        /// Remembering stretches between blanks changes nothing: a text encodes as the crate's own tokenizer does it.
+        #[test]
+        fn encoding_agrees_with_the_crate(text in "(\\PC|[ \t\n\u{85}\u{b}\u{301}a-eE'.]){0,40}") {
+            let vocabulary = vocabulary();
+            let tokenizer: tokenizers::Tokenizer = vocabulary.to_json().unwrap().parse().unwrap();
+            let theirs = tokenizer.encode(text.as_str(), false).unwrap();
+            prop_assert_eq!(vocabulary.encode(&text), theirs.get_ids());
+        }
+    }
+}
