@@ -1,0 +1,236 @@
+//! The journal: one JSON object a line, each with a checksum; written once, flushed before it counts.
+
+use crate::diagnostic::{Code, Diagnostic, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The metrics of a task by name, in the task's order: `[("matthews", 0.41)]`.
+pub type Metrics = Vec<(String, f64)>;
+
+/// The scores of a suite: tasks in order with their metrics, and the suite's average.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Each task with its metrics.
+    pub tasks: Vec<(String, Metrics)>,
+    /// The suite's average.
+    pub score: f64,
+}
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// The run begins.
+    Start {
+        /// The experiment's name.
+        experiment: String,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Its seed.
+        seed: u64,
+        /// Phyla's version.
+        version: String,
+        /// Architectures in the space.
+        space_size: String,
+    },
+    /// The text has been read.
+    Corpus {
+        /// Tokens to train on.
+        train_tokens: usize,
+        /// Tokens held out.
+        held_out_tokens: usize,
+        /// Word pieces of the vocabulary.
+        vocabulary: usize,
+        /// Cross-entropy in nats of held-out tokens under the unigram distribution of the training text.
+        unigram_entropy: f64,
+    },
+    /// What needs no model scores on dev.
+    Baseline {
+        /// `majority` or `bag_of_words`.
+        name: String,
+        /// Its scores on dev.
+        scores: Scores,
+    },
+    /// The supernet is warm.
+    Warmup {
+        /// Steps taken.
+        steps: u64,
+        /// Mean masked-LM loss of the last tenth.
+        loss: f64,
+        /// Seconds it took.
+        seconds: f64,
+    },
+    /// The priorities that a generation's mutations drew by.
+    Priority {
+        /// The generation.
+        generation: usize,
+        /// Operation, mean credit, occurrences, probability.
+        operations: Vec<(String, f64, f64, f64)>,
+        /// Whether the probabilities differ too little to say anything.
+        says_nothing: bool,
+    },
+    /// A candidate has been evaluated.
+    Candidate(Candidate),
+    /// A generation is committed to the supernet.
+    Generation {
+        /// The generation.
+        generation: usize,
+        /// The best score so far.
+        best: f64,
+        /// Whose it is.
+        best_id: usize,
+    },
+    /// A model of the last table has been trained and scored.
+    Final(FinalModel),
+    /// The run is complete.
+    Finished {
+        /// Candidates evaluated.
+        evaluations: usize,
+        /// Seconds of work over all sittings.
+        seconds: f64,
+    },
+}
+
+/// A candidate of the search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its number, from 0.
+    pub id: usize,
+    /// Its generation, from 0 (the initial population).
+    pub generation: usize,
+    /// Its canonical hash.
+    pub hash: String,
+    /// The number of its parent.
+    pub parent: Option<usize>,
+    /// The mutations that made it, in words: `replace_op layer 2: softsign`.
+    pub mutation: Vec<String>,
+    /// Its fillings.
+    pub architecture: crate::space::Architecture,
+    /// Its fillings in words, one a layer.
+    pub layers: Vec<String>,
+    /// Parameters of the masked-LM model.
+    pub params: u64,
+    /// Forward FLOPs of the masked-LM model for one sentence at full length.
+    pub flops: u64,
+    /// Masked-LM loss at the end of adaptation.
+    pub loss: Option<f64>,
+    /// Scores on the hold-out; `None` where it failed.
+    pub scores: Option<Scores>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// A model of the last table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FinalModel {
+    /// `best`, `bert.first(4)`, `random 1`, …
+    pub name: String,
+    /// The seed it was trained with, from 0.
+    pub seed: u64,
+    /// Its canonical hash.
+    pub hash: String,
+    /// Its fillings in words, one a layer.
+    pub layers: Vec<String>,
+    /// Parameters of the masked-LM model.
+    pub params: u64,
+    /// Forward FLOPs of the masked-LM model for one sentence at full length.
+    pub flops: u64,
+    /// Masked-LM loss in nats on the held-out text.
+    pub held_out_loss: f64,
+    /// Scores on dev.
+    pub scores: Scores,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    /// Opens or begins the journal of a run. A last line that was cut short is taken back; a line damaged anywhere else is an
+    /// error.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or written, or is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        let failed = |error: std::io::Error| {
+            let message = format!("the journal `{}` cannot be used: {error}", path.display());
+            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("check the folder's permissions and the space left on the disk"))
+        };
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let (entries, good) = read(&bytes).map_err(|line| {
+            let message = format!("line {line} of the journal `{}` is damaged", path.display());
+            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("restore it from a copy, or start over with `--fresh`"))
+        })?;
+        file.set_len(good).map_err(failed)?;
+        file.seek(SeekFrom::Start(good)).map_err(failed)?;
+        Ok(Self { file, entries })
+    }
+
+    /// Appends an entry; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// Where it cannot be written; nothing of it counts then.
+    pub fn append(&mut self, entry: Entry) -> Result<()> {
+        let text = serde_json::to_string(&entry).map_err(|error| Box::new(Diagnostic::error(Code::INTERNAL, format!("a journal entry cannot be written: {error}"))))?;
+        let line = format!("{{\"sum\":\"{}\",\"entry\":{text}}}\n", checksum(&text));
+        self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).map_err(|error| {
+            let message = format!("the journal cannot be written: {error}");
+            Box::new(Diagnostic::error(Code::WRITE, message).help("make room on the disk, then start the same command again: it goes on from here"))
+        })?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// All entries, oldest first.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+/// The entries of a journal's bytes, and how many bytes hold whole lines; the number of the first damaged line otherwise.
+pub fn read(bytes: &[u8]) -> std::result::Result<(Vec<Entry>, u64), usize> {
+    let mut entries = Vec::new();
+    let mut good = 0;
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    for (number, line) in lines.iter().enumerate() {
+        match entry(line) {
+            Some(entry) => {
+                entries.push(entry);
+                good += line.len() as u64;
+            }
+            // A crash can cut only the last line short.
+            None if number + 1 == lines.len() => break,
+            None => return Err(number + 1),
+        }
+    }
+    Ok((entries, good))
+}
+
+fn entry(line: &[u8]) -> Option<Entry> {
+    let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+    let body = text.strip_prefix("{\"sum\":\"")?;
+    let (sum, rest) = body.split_once("\",\"entry\":")?;
+    let text = rest.strip_suffix('}')?;
+    (checksum(text) == sum).then(|| serde_json::from_str(text).ok()).flatten()
+}
+
+fn checksum(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
+}
+
+/// The metrics of all tasks in one map, `task.metric` to value, for tables.
+pub fn columns(scores: &Scores) -> BTreeMap<String, f64> {
+    scores.tasks.iter().flat_map(|(task, metrics)| metrics.iter().map(move |(metric, value)| (format!("{task}.{metric}"), *value))).collect()
+}
