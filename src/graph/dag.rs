@@ -289,6 +289,25 @@ impl Builder {
         placed.get(&graph.output).copied().ok_or(ShapeError { argument: 0, why: "the graph has no result".to_owned(), world: false })
     }
 
+    /// A node of another graph, over arguments of the shapes its own had; an input becomes an input.
+    pub fn copy(&mut self, node: &Node, arguments: &[NodeIndex]) -> NodeIndex {
+        let copy = self.graph.dag.add_node(node.clone());
+        for (port, argument) in (0u8..).zip(arguments) {
+            self.graph.dag.add_edge(*argument, copy, port);
+        }
+        if matches!(node.kind, NodeKind::Input { .. }) {
+            self.graph.inputs.push(copy);
+        }
+        copy
+    }
+
+    /// Gives a hole the path below which the parameters of its filling live.
+    pub fn place(&mut self, hole: NodeIndex, path: &str) {
+        if let Some(node) = self.graph.dag.node_weight_mut(hole) {
+            node.path = path.to_owned();
+        }
+    }
+
     /// The finished graph with `output` as its result.
     pub fn finish(mut self, output: NodeIndex) -> Graph {
         self.graph.output = output;
