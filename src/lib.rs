@@ -18,6 +18,8 @@ pub mod syntax;
 
 // Floor 2
 pub mod exec;
+pub mod space;
 
 // Floor 3
+pub mod check;
 pub mod train;

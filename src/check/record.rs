@@ -142,8 +142,12 @@ impl<'w> Checker<'w> {
         }
         let (inner, what): (&'static [Field], String) = match (field.kind, fields.get(&name.text)) {
             (Kind::Record(schema), _) => (schema().fields, format!("a {}", schema().kind)),
-            (Kind::OneOf(variants) | Kind::Optional(Kind::OneOf(variants)), Some(Val::Variant(variant, ..))) => {
-                (variants().iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
+            (kind, Some(Val::Variant(variant, ..))) => {
+                let variants = match kind {
+                    Kind::OneOf(variants) | Kind::Optional(&Kind::OneOf(variants)) => variants(),
+                    _ => &[],
+                };
+                (variants.iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
             }
             _ => {
                 let message = format!("`{}` has no fields", name.text);

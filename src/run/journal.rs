@@ -108,7 +108,7 @@ pub struct Candidate {
     /// The mutations that made it, in words: `replace_op layer 2: softsign`.
     pub mutation: Vec<String>,
     /// Its fillings.
-    pub architecture: crate::space::Architecture,
+    pub architecture: crate::space::Compact,
     /// Its fillings in words, one a layer.
     pub layers: Vec<String>,
     /// Parameters of the masked-LM model.
