@@ -23,3 +23,9 @@ pub mod space;
 // Floor 3
 pub mod check;
 pub mod train;
+
+// Floor 5
+pub mod run;
+
+// Floor 7
+pub mod cli;
