@@ -16,3 +16,4 @@ pub mod syntax;
 
 // Floor 2
 pub mod exec;
+pub mod space;
