@@ -73,7 +73,7 @@ impl Arm {
         Some(self.filling(fillings?))
     }
 
-    fn filling(&self, fillings: Vec<Filling>) -> Filling {
+    pub(super) fn filling(&self, fillings: Vec<Filling>) -> Filling {
         Filling::Arm { label: self.label.clone(), holes: self.holes.iter().map(|(name, _)| name.clone()).zip(fillings).collect() }
     }
 }

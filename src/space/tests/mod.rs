@@ -2,6 +2,7 @@
 
 mod counts;
 mod forms;
+mod mutations;
 
 use super::*;
 use crate::graph::{Attr, Builder, Graph, HoleRef, Laws, Op, OpDef, Shape, Symbol};
