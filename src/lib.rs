@@ -19,13 +19,3 @@ pub mod syntax;
 // Floor 2
 pub mod exec;
 pub mod space;
-
-// Floor 3
-pub mod check;
-pub mod train;
-
-// Floor 5
-pub mod run;
-
-// Floor 7
-pub mod cli;
