@@ -19,3 +19,16 @@ pub mod syntax;
 // Floor 2
 pub mod exec;
 pub mod space;
+
+// Floor 3
+pub mod check;
+pub mod train;
+
+// Floor 4
+pub mod supernet;
+
+// Floor 5
+pub mod run;
+
+// Floor 7
+pub mod cli;
