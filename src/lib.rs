@@ -22,6 +22,7 @@ pub mod space;
 
 // Floor 3
 pub mod check;
+pub mod search;
 pub mod train;
 
 // Floor 4

@@ -7,6 +7,7 @@ use super::record::plain;
 use super::value::Val;
 use crate::diagnostic::Span;
 use crate::settings::{Experiment, Kind};
+use crate::syntax;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -160,5 +161,5 @@ impl<'c, 'w> Bundle<'c, 'w> {
 
 /// In the canonical layout; the text as it is where the formatter refuses it, which would be a defect the checker shows next.
 fn formatted(text: &str) -> String {
-    text.to_owned()
+    syntax::format(text).unwrap_or_else(|_| text.to_owned())
 }

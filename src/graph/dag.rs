@@ -224,13 +224,6 @@ impl Builder {
         }
     }
 
-    /// Gives a node its canonical path (a hole's: the prefix of what fills it).
-    pub fn set_path(&mut self, node: NodeIndex, path: &str) {
-        if let Some(node) = self.graph.dag.node_weight_mut(node) {
-            node.path = path.to_owned();
-        }
-    }
-
     /// `[n, h]` to one `[n, d]` a head.
     ///
     /// # Errors
@@ -305,6 +298,13 @@ impl Builder {
     pub fn place(&mut self, hole: NodeIndex, path: &str) {
         if let Some(node) = self.graph.dag.node_weight_mut(hole) {
             node.path = path.to_owned();
+        }
+    }
+
+    /// Sets a static parameter of every node that applies the operation `op`.
+    pub fn set_attr(&mut self, op: &str, name: &str, attr: &Attr) {
+        for node in self.graph.dag.node_weights_mut().filter(|node| node.op_name() == Some(op)) {
+            node.attrs.insert(name.to_owned(), attr.clone());
         }
     }
 
