@@ -17,3 +17,6 @@ pub mod syntax;
 // Floor 2
 pub mod exec;
 pub mod space;
+
+// Floor 3
+pub mod search;
