@@ -39,4 +39,6 @@ pub use source::to_source;
 pub use term::Term;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+#[cfg(test)]
+pub(crate) use tests as testing;

@@ -125,3 +125,10 @@ fn what_cannot_be_counted_is_refused() {
     assert!(DagDomain::new(inputs(2), ops("linear"), 0..=3, 0..=3, 1..=2, narrow()).is_err());
     assert!(DagDomain::new(inputs(2), ops("neg neg"), 0..=3, 0..=3, 1..=2, narrow()).is_err());
 }
+
+#[test]
+fn the_largest_table_allowed_is_made() {
+    let all = "neg transpose scale softmax logsigmoid softsign add mul sub matmul cosine euclidean";
+    let largest = (20..=64).rev().find_map(|size| DagDomain::new(inputs(4), ops(all), 0..=size, 0..=size, 1..=4, narrow()).ok()).unwrap();
+    assert!(largest.sample_by_size(&mut stream(1, "largest", 0)).is_some());
+}

@@ -114,3 +114,15 @@ fn small_spaces_are_listed_whole() {
     assert_eq!(distinct.len(), all.len());
     assert_eq!(space.enumerate(5), None);
 }
+
+#[test]
+fn whole_architectures_are_drawn_and_costed() {
+    let space = backbone(12, 1, dag(3, PAPER, [4, 10, 4, 16, 2, 3]));
+    let architecture = space.sample(Draw::BySize, &mut stream(8, "whole", 0)).unwrap();
+    let graph = canonical(&instantiate(&space, &architecture).unwrap());
+    let svg = crate::graph::draw::svg(&graph).unwrap();
+    assert!(svg.ends_with("</svg>"));
+    let sizes = [(Symbol::Tokens, 16), (Symbol::Hidden, 32), (Symbol::Heads, 2), (Symbol::HeadWidth, 16)];
+    let sizes = sizes.into_iter().fold(crate::graph::Sizes::default(), |sizes, (symbol, value)| sizes.with(symbol, value));
+    assert!(crate::graph::cost(&graph, &sizes).is_some_and(|cost| cost.params > 0 && cost.flops > 0));
+}
