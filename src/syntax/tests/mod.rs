@@ -1,5 +1,6 @@
 //! Tests of the whole module.
 
+mod hostile;
 mod trees;
 
 use crate::syntax::ast::{Arg, BinaryOp, Block, Body, Expr, ExprKind, Name};
