@@ -2,7 +2,7 @@
 
 use super::grammar::Rule;
 use super::lexeme::{LexemeKind, lexemes};
-use super::{KINDS, MAX_NESTING};
+use super::{KINDS, MAX_NESTING, UNITS};
 use crate::diagnostic::{Code, Diagnostic, FileId, Span, nearest};
 use pest::error::{Error, ErrorVariant, InputLocation};
 
@@ -47,7 +47,7 @@ pub(super) fn nothing(file: FileId, start: usize) -> Diagnostic {
 /// What stands at the place of the error, and its length in bytes.
 fn found(rest: &str) -> (String, usize) {
     let Some(lexeme) = lexemes(rest, 0).find(|lexeme| lexeme.kind != LexemeKind::Blank) else {
-        return ("the end".to_owned(), 0);
+        return ("the end of the line".to_owned(), 0);
     };
     let length = if lexeme.start == 0 { lexeme.text.len() } else { 0 };
     let words = match lexeme.kind {
@@ -65,50 +65,51 @@ fn found(rest: &str) -> (String, usize) {
 
 /// What could have stood there instead, without what may stand almost anywhere.
 fn expected(rules: &[Rule]) -> Vec<&'static str> {
-    let mut all: Vec<&'static str> = rules.iter().filter_map(|&rule| words(rule)).collect();
-    // `{` in place of an operand is an odd thing to ask for.
-    if all.contains(&"a value") {
-        all.retain(|&word| word == "a value" || word.starts_with("`}") || word.starts_with("`]") || word.starts_with("`)"));
+    // After an operand a call, a block or a member may always follow.
+    let after_operand = rules.contains(&Rule::operator);
+    let mut all: Vec<(u8, &'static str)> = rules.iter().filter_map(|&rule| words(rule)).collect();
+    all.sort_by_key(|&(rank, _)| rank);
+    all.dedup();
+    all.retain(|&(_, word)| !(after_operand && matches!(word, "`{`" | "`(`")));
+    // Everything a value may begin with goes without saying.
+    if all.contains(&(0, VALUE)) {
+        all.retain(|&(rank, word)| word == VALUE || rank >= 5);
     }
-    let mut once: Vec<&'static str> = Vec::new();
-    for word in all {
-        if !once.contains(&word) {
-            once.push(word);
-        }
+    // The end is worth a word only where nothing else could have followed.
+    if all.iter().any(|&(rank, _)| rank < LAST) {
+        all.retain(|&(rank, _)| rank < LAST);
     }
-    once
+    all.into_iter().map(|(_, word)| word).collect()
 }
 
-/// A rule in the words of the user; nothing for what may follow nearly everything.
-fn words(rule: Rule) -> Option<&'static str> {
+/// The rank of what is worth no word beside others.
+const LAST: u8 = 9;
+
+const VALUE: &str = "a value";
+
+/// A rule in the words of the user, and where it stands in a list of them; nothing for what may follow nearly everything.
+fn words(rule: Rule) -> Option<(u8, &'static str)> {
     Some(match rule {
-        Rule::import | Rule::declaration | Rule::kind | Rule::use_word | Rule::whole_item => "a declaration",
-        Rule::name => "a name",
-        Rule::path => "a path such as `std.layers`",
-        Rule::names => "`{` and the names to be imported",
-        Rule::use_name => "a name to be imported",
-        Rule::parameters => "`(` and parameters",
-        Rule::parameter => "a parameter",
-        Rule::shape | Rule::graph_type | Rule::index_word | Rule::graph_word => "a type such as `[n, h]`",
-        Rule::type_inputs => "`(` and the inputs of the graph",
-        Rule::type_input => "a type such as `[n, h]`",
-        Rule::block => "`{`",
-        Rule::field => "a field",
-        Rule::expression | Rule::number | Rule::list | Rule::group | Rule::minus | Rule::whole_expression => "a value",
-        Rule::text => "a string",
-        Rule::argument => "an argument",
-        Rule::open_brace => "`{`",
-        Rule::close_brace => "`}`",
-        Rule::open_bracket => "`[`",
-        Rule::close_bracket => "`]`",
-        Rule::open_paren => "`(`",
-        Rule::close_paren => "`)`",
-        Rule::assign => "`=`",
-        Rule::colon => "`:`",
-        Rule::arrow => "`->`",
-        Rule::comma => "`,`",
-        Rule::newline => "a new line",
-        Rule::EOI | Rule::end => "the end of this",
+        Rule::import | Rule::declaration | Rule::kind | Rule::use_word | Rule::whole_item => (0, "a declaration"),
+        Rule::path => (0, "a path such as `std.layers`"),
+        Rule::name | Rule::use_name => (0, "a name"),
+        Rule::parameter => (0, "a parameter"),
+        Rule::shape | Rule::graph_type | Rule::index_word | Rule::graph_word | Rule::type_input => (1, "a type such as `[n, h]`"),
+        Rule::expression | Rule::number | Rule::list | Rule::group | Rule::minus | Rule::argument | Rule::whole_expression => (0, VALUE),
+        Rule::field => (1, "a field"),
+        Rule::text => (1, "a string"),
+        Rule::assign => (2, "`=`"),
+        Rule::colon => (2, "`:`"),
+        Rule::arrow => (2, "`->`"),
+        Rule::open_paren | Rule::parameters | Rule::type_inputs => (3, "`(`"),
+        Rule::open_brace | Rule::block | Rule::names => (4, "`{`"),
+        Rule::open_bracket => (4, "`[`"),
+        Rule::comma => (5, "`,`"),
+        Rule::newline => (6, "a new line"),
+        Rule::close_brace => (7, "`}`"),
+        Rule::close_bracket => (7, "`]`"),
+        Rule::close_paren => (7, "`)`"),
+        Rule::EOI | Rule::end => (LAST, "the end of the line"),
         _ => return None,
     })
 }
@@ -129,6 +130,13 @@ fn help(rules: &[Rule], text: &str, at: usize, rest: &str) -> Option<String> {
     }
     if line_begins && (rest.starts_with('(') || rest.starts_with('{')) {
         return Some(format!("a `{word}` that continues something stands on the same line"));
+    }
+    let number = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("");
+    if number.starts_with(|c: char| c.is_ascii_digit())
+        && word.len() > 1
+        && let Some(unit) = nearest(word, UNITS.iter().copied().filter(|unit| *unit != "%"))
+    {
+        return Some(format!("did you mean the unit `{unit}`?"));
     }
     if rules.contains(&Rule::operator) && word.chars().all(|c| c.is_ascii_alphanumeric()) && !word.is_empty() {
         return Some("in `{ }` and `[ ]` a comma or a new line stands between two items; in `( )` a comma".to_owned());

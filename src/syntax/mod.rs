@@ -12,6 +12,7 @@
 pub mod ast;
 mod build;
 mod cut;
+mod format;
 mod grammar;
 pub mod lexeme;
 mod mistake;
@@ -22,6 +23,8 @@ mod tests;
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Result, Span};
 use tree::Tree;
+
+pub use format::format;
 
 /// The largest source that is read, in bytes.
 pub const MAX_BYTES: usize = 8 << 20;

@@ -182,13 +182,17 @@ impl Builder<'_, '_> {
 
     /// The names a broken item seems to declare: after its kind, or in the braces of an import.
     pub(super) fn broken(&mut self, node: &Node, names: &mut Vec<Name>) {
+        let is_name = |part: &&Node| {
+            let word = part.text(self.text);
+            part.kind == Kind::Name && word != "as" && !word.starts_with(|c: char| c.is_ascii_digit())
+        };
         let mut words = node.parts().skip_while(|part| part.kind != Kind::Name);
         let first = words.next().map_or("", |word| word.text(self.text));
         if first == "use" {
             let braces = words.skip_while(|part| part.text(self.text) != "{");
-            names.extend(braces.filter(|part| part.kind == Kind::Name).map(|part| self.name(part)));
+            names.extend(braces.filter(is_name).map(|part| self.name(part)));
         } else if KINDS.contains(&first) {
-            names.extend(words.next().filter(|part| part.kind == Kind::Name).map(|part| self.name(part)));
+            names.extend(words.next().filter(is_name).map(|part| self.name(part)));
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Tests of the whole module.
 
+mod hostile;
+mod layouts;
+mod programs;
 mod trees;
 
 use crate::syntax::ast::{Arg, BinaryOp, Block, Body, Expr, ExprKind, Name};
