@@ -21,4 +21,15 @@ pub mod exec;
 pub mod space;
 
 // Floor 3
+pub mod check;
 pub mod search;
+pub mod train;
+
+// Floor 4
+pub mod supernet;
+
+// Floor 5
+pub mod run;
+
+// Floor 7
+pub mod cli;

@@ -7,6 +7,7 @@
 //! Invariants: every node's shape was inferred when it was built, so a graph that exists is well-shaped;
 //! arguments are numbered, so `mul(x, x)` and operand order survive. This module knows no tensors.
 
+pub mod assemble;
 pub mod canonical;
 pub mod cost;
 pub mod dag;
@@ -16,6 +17,7 @@ pub mod identity;
 pub mod op;
 pub mod weights;
 
+pub use assemble::assemble;
 pub use canonical::{canonical, hash};
 pub use cost::{Cost, cost};
 pub use dag::{Attr, Builder, Graph, HoleRef, Node, NodeKind, ShapeError};

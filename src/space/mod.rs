@@ -35,7 +35,7 @@ pub use member::{contains, hash};
 
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
 pub use sample::Draw;
-pub use source::to_source;
+pub use source::{fillings, to_source};
 pub use term::Term;
 
 #[cfg(test)]

@@ -26,6 +26,15 @@ pub fn to_source(space: &Space, architecture: &Architecture, name: &str) -> Stri
     lines.join("\n")
 }
 
+/// The fillings of an architecture as a user would write them, hole after hole, layer after layer.
+pub fn fillings(space: &Space, architecture: &Architecture) -> Vec<String> {
+    let of = |hole: &super::domain::Hole| {
+        let own = architecture.fillings.get(&hole.name).into_iter().flatten();
+        own.map(|one| filling(&hole.domain, one)).collect::<Vec<_>>()
+    };
+    space.holes.iter().flat_map(of).collect()
+}
+
 /// A filling as it stands in a field: a number, a graph literal, or an arm with its arguments.
 fn filling(domain: &Domain, one: &Filling) -> String {
     match (domain, one) {
