@@ -213,6 +213,8 @@ fn node(pair: Pair<'_, Rule>, text: &str, start: usize) -> Node {
             at = to;
         }
         fill_from(text, at, span.end(), start, &mut children);
+        // Most nodes have one child or two, and there may be millions.
+        children.shrink_to_fit();
     }
     Node { kind, start: small(start + span.start()), end: small(start + span.end()), children }
 }

@@ -1,5 +1,6 @@
 //! Items and comments of a file, and the blank lines between them.
 
+use super::flat::Broken;
 use super::printer::Printer;
 use super::units::units;
 use crate::syntax::tree::Node;
@@ -23,10 +24,11 @@ impl Block {
 
 /// The whole file in the canonical layout.
 pub(super) fn print(root: &Node, text: &str) -> String {
+    let broken = Broken::find(root, text);
     let mut blocks: Vec<Block> = Vec::new();
     for unit in units(root) {
         if !unit.is_comment() {
-            let mut printer = Printer::new(text);
+            let mut printer = Printer::new(text, &broken);
             printer.node(unit.node, 0);
             blocks.push(Block { printed: printer.out, blank_before: unit.blank_before, is_comment: false });
             continue;

@@ -1,46 +1,81 @@
-//! A node on one line, where it was written so.
+//! Nodes on one line: which were written so, and what they look like.
 
 use super::spacing::{padding, space};
 use super::units::{entries, is_empty};
 use super::{STEP, WIDTH};
 use crate::syntax::tree::{Kind, Node};
+use std::collections::BTreeSet;
 
-/// The node on one line; nothing where it holds a comment or was written on several.
-pub(super) fn flat(node: &Node, text: &str) -> Option<String> {
-    let mut line = String::new();
-    push(node, text, &mut line)?;
-    Some(line)
+/// The ranges of the nodes that hold a comment or were written on several lines. Two nodes of the same range are
+/// broken alike: what breaks the inner one stands in the outer one too, and between them there is nothing.
+pub(super) struct Broken(BTreeSet<(u32, u32)>);
+
+impl Broken {
+    pub(super) fn find(root: &Node, text: &str) -> Self {
+        let mut broken = Self(BTreeSet::new());
+        broken.visit(root, text);
+        broken
+    }
+
+    fn visit(&mut self, node: &Node, text: &str) -> bool {
+        let mut is_broken = is_broken(node, text);
+        for child in &node.children {
+            is_broken |= self.visit(child, text);
+        }
+        if is_broken {
+            self.0.insert((node.start, node.end));
+        }
+        is_broken
+    }
+
+    pub(super) fn has(&self, node: &Node) -> bool {
+        self.0.contains(&(node.start, node.end))
+    }
 }
 
-fn push(node: &Node, text: &str, line: &mut String) -> Option<()> {
-    if node.children.is_empty() {
-        line.push_str(node.text(text));
-        return Some(());
+/// A node that is not broken on one line of at most `room` columns; nothing where it does not fit.
+pub(super) fn flat(node: &Node, text: &str, room: usize) -> Option<String> {
+    let mut line = Line { text: String::new(), room };
+    line.node(node, text)?;
+    Some(line.text)
+}
+
+/// A line in the making.
+struct Line {
+    text: String,
+    room: usize,
+}
+
+impl Line {
+    fn add(&mut self, token: &str) -> Option<()> {
+        self.room = self.room.checked_sub(token.chars().count())?;
+        self.text.push_str(token);
+        Some(())
     }
-    if is_broken(node, text) {
-        return None;
-    }
-    if node.kind.is_bracketed() {
-        let inside = padding(node.kind);
-        let (open, close) = brackets(node, text);
-        line.push_str(open);
-        for (index, entry) in entries(node).enumerate() {
-            line.push_str(if index == 0 { inside } else { ", " });
-            push(entry, text, line)?;
+
+    fn node(&mut self, node: &Node, text: &str) -> Option<()> {
+        if node.children.is_empty() {
+            return self.add(node.text(text));
         }
-        line.push_str(inside);
-        line.push_str(close);
-        return Some(());
-    }
-    let mut before = None;
-    for part in node.parts() {
-        if space(node.kind, before, part, text) {
-            line.push(' ');
+        if node.kind.is_bracketed() {
+            let inside = padding(node.kind);
+            let (open, close) = brackets(node, text);
+            self.add(open)?;
+            for (index, entry) in entries(node).enumerate() {
+                self.add(if index == 0 { inside } else { ", " })?;
+                self.node(entry, text)?;
+            }
+            self.add(inside)?;
+            return self.add(close);
         }
-        push(part, text, line)?;
-        before = Some(part);
+        let mut before = None;
+        for part in node.parts() {
+            self.add(if space(node.kind, before, part, text) { " " } else { "" })?;
+            self.node(part, text)?;
+            before = Some(part);
+        }
+        Some(())
     }
-    Some(())
 }
 
 /// The brackets of a node.

@@ -1,6 +1,6 @@
 //! Prints a node at a place, over as many lines as it takes.
 
-use super::flat::{after_operator, brackets, flat, has_broken_pipe, is_open, lead};
+use super::flat::{Broken, after_operator, brackets, flat, has_broken_pipe, is_open, lead};
 use super::spacing::space;
 use super::units::{entries, is_empty, units};
 use super::{STEP, WIDTH};
@@ -9,6 +9,7 @@ use crate::syntax::tree::{Kind, Node};
 /// What has been printed, and the place where it ends.
 pub(super) struct Printer<'t> {
     text: &'t str,
+    broken: &'t Broken,
     pub(super) out: String,
     column: usize,
     /// How far the line in hand is indented.
@@ -16,8 +17,8 @@ pub(super) struct Printer<'t> {
 }
 
 impl<'t> Printer<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, out: String::new(), column: 0, indent: 0 }
+    pub(super) fn new(text: &'t str, broken: &'t Broken) -> Self {
+        Self { text, broken, out: String::new(), column: 0, indent: 0 }
     }
 
     fn token(&mut self, token: &str) {
@@ -36,11 +37,12 @@ impl<'t> Printer<'t> {
         if node.children.is_empty() {
             return self.token(node.text(self.text));
         }
-        let line = flat(node, self.text);
-        match &line {
-            Some(line) if is_empty(node) || self.column + line.chars().count() + tail <= WIDTH => self.token(line),
-            _ if node.kind.is_bracketed() => self.bracketed(node, tail, line.is_some()),
-            _ => self.row(node, tail, line.is_some()),
+        let written_flat = !self.broken.has(node);
+        let room = if is_empty(node) { Some(WIDTH) } else { WIDTH.checked_sub(self.column + tail) };
+        match room.filter(|_| written_flat).and_then(|room| flat(node, self.text, room)) {
+            Some(line) => self.token(&line),
+            None if node.kind.is_bracketed() => self.bracketed(node, tail, written_flat),
+            None => self.row(node, tail, written_flat),
         }
     }
 
@@ -83,7 +85,7 @@ impl<'t> Printer<'t> {
                 continue;
             }
             let rest = node.children.get(index + 1..).unwrap_or_default();
-            let ends = rest.iter().position(|next| pipes && is_pipe(next));
+            let ends = if pipes { rest.iter().position(is_pipe) } else { None };
             let (width, stopped) = lead(node.kind, before, rest.iter().take(ends.unwrap_or(rest.len())), self.text);
             self.node(child, if stopped || ends.is_some() { width } else { width + tail });
         }

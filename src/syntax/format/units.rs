@@ -42,5 +42,5 @@ pub(super) fn entries(node: &Node) -> impl Iterator<Item = &Node> {
 
 /// Whether brackets hold neither entries nor comments.
 pub(super) fn is_empty(node: &Node) -> bool {
-    units(node).is_empty()
+    node.children.iter().all(|child| matches!(child.kind, Kind::Open | Kind::Close | Kind::Blank | Kind::Newline))
 }

@@ -1,5 +1,6 @@
 //! Tests of the whole module.
 
+mod editors;
 mod hostile;
 mod layouts;
 mod programs;

@@ -125,7 +125,7 @@ impl Writer<'_> {
                 self.out.push(')');
             }
             6 => {
-                self.out.push_str("f");
+                self.out.push('f');
                 self.same();
                 self.bracketed('(', Self::argument, depth - 1);
                 self.pick(&["", ".first", "(2)"]);
