@@ -31,5 +31,8 @@ pub mod supernet;
 // Floor 5
 pub mod run;
 
+// Floor 6
+pub mod report;
+
 // Floor 7
 pub mod cli;

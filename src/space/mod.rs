@@ -16,6 +16,7 @@ mod enumerate;
 mod extremes;
 
 mod instantiate;
+mod layer;
 mod member;
 mod mutate;
 
@@ -35,6 +36,7 @@ pub use member::{contains, hash};
 
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
 pub use sample::Draw;
+pub use layer::layer_graph;
 pub use source::{fillings, to_source};
 pub use term::Term;
 
