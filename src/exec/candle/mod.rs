@@ -16,8 +16,6 @@ pub mod schedule;
 pub mod transfer;
 
 #[cfg(test)]
-mod fixture;
-#[cfg(test)]
 mod tests;
 
 use super::{Array, Batch, Executor, Parameters, Program, StepKey};

@@ -91,6 +91,27 @@ pub fn exp(x: f32) -> f32 {
     value * f32::from_bits(exponent)
 }
 
+/// 1 / (1 + e^−x).
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// ln(1 + e^−|x|), by the series of 2·artanh(e / (2 + e)), whose argument is 1/3 at most.
+#[inline(always)]
+pub fn soft_corner(x: f32) -> f32 {
+    let power = exp(-x.abs());
+    let s = power / (2.0 + power);
+    let square = s * s;
+    let series = 1.0f32 / 13.0;
+    let series = series.mul_add(square, 1.0 / 11.0);
+    let series = series.mul_add(square, 1.0 / 9.0);
+    let series = series.mul_add(square, 1.0 / 7.0);
+    let series = series.mul_add(square, 1.0 / 5.0);
+    let series = series.mul_add(square, 1.0 / 3.0);
+    2.0 * s * series.mul_add(square, 1.0)
+}
+
 /// x·Φ(x) and its slope: the error function by Abramowitz and Stegun 7.1.26, off by 1.5e-7 at most.
 #[inline(always)]
 pub fn gelu(x: f32) -> (f32, f32) {
@@ -145,7 +166,7 @@ pub fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{dot, exp, gelu, sum};
+    use super::{dot, exp, gelu, sigmoid, soft_corner, sum};
 
     #[test]
     fn the_exponential_is_right_to_single_precision() {
@@ -155,6 +176,16 @@ mod tests {
             assert!((f64::from(exp(x)) / wanted - 1.0).abs() < 3e-7, "{x}");
         }
         assert!(exp(-1e30) < 1e-37 && exp(0.0) == 1.0);
+    }
+
+    #[test]
+    fn the_corner_and_the_sigmoid_are_right_to_single_precision() {
+        for step in -400..400 {
+            let x = step as f32 * 0.1;
+            let (corner, logistic) = ((-f64::from(x).abs()).exp().ln_1p(), 1.0 / (1.0 + (-f64::from(x)).exp()));
+            assert!((f64::from(soft_corner(x)) / corner - 1.0).abs() < 5e-7, "{x}");
+            assert!((f64::from(sigmoid(x)) / logistic - 1.0).abs() < 5e-7, "{x}");
+        }
     }
 
     #[test]
