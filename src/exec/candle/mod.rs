@@ -15,6 +15,9 @@ pub mod plain;
 pub mod schedule;
 pub mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Array, Batch, Executor, Parameters, Program, StepKey};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use candle_core::{DType, Device, Tensor, Var};

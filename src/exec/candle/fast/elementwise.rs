@@ -1,7 +1,7 @@
 //! Element-wise kernels and what they give back.
 
 use super::memory::{tensor, values};
-use super::vector::{gelu, map, vectorised, zip};
+use super::vector::{gelu, map, sigmoid, soft_corner, vectorised, zip};
 use crate::exec::kernel::{Binary, EPSILON, Unary};
 use candle_core::{Result as Tried, Tensor};
 
@@ -12,7 +12,7 @@ pub fn unary(op: Unary, x: &Tensor) -> Tried<(Tensor, Vec<f32>)> {
     let mut saved = Vec::new();
     let result = match op {
         Unary::Neg => map(&x, |x| -x),
-        Unary::LogSigmoid => map(&x, |x| x.min(0.0) - (-x.abs()).exp().ln_1p()),
+        Unary::LogSigmoid => map(&x, |x| x.min(0.0) - soft_corner(x)),
         Unary::Softsign => map(&x, |x| x / (1.0 + x.abs())),
         Unary::Relu => map(&x, |x| x.max(0.0)),
         Unary::Gelu => {
@@ -27,7 +27,7 @@ pub fn unary(op: Unary, x: &Tensor) -> Tried<(Tensor, Vec<f32>)> {
         }
         Unary::Sigmoid => map(&x, sigmoid),
         Unary::Tanh => map(&x, f32::tanh),
-        Unary::Softplus => map(&x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        Unary::Softplus => map(&x, |x| x.max(0.0) + soft_corner(x)),
         Unary::Square => map(&x, |x| x * x),
         Unary::Abs => map(&x, f32::abs),
         Unary::Sqrt => map(&x, |x| {
@@ -96,9 +96,4 @@ pub fn binary_pull(op: Binary, x: &Tensor, y: &Tensor, gradient: &Tensor) -> Tri
         Binary::Min => (shares(&|x, y| share(y, x)), shares(&share)),
     };
     Ok([tensor(left, shape)?, tensor(right, shape)?])
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }

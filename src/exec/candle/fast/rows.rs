@@ -21,7 +21,7 @@ pub fn layer_norm(x: &Tensor, gain: &Tensor, bias: &Tensor) -> Tried<(Tensor, Ve
             }
             let inverse = 1.0 / (dot(result, result) / width as f32 + LAYER_NORM_EPSILON as f32).sqrt();
             for ((result, gain), bias) in result.iter_mut().zip(&*gain).zip(&*bias) {
-                *result = (*result * inverse).mul_add(*gain, *bias);
+                *result = *result * inverse * *gain + *bias;
             }
             *saved = [mean, inverse];
         }
@@ -45,7 +45,7 @@ pub fn layer_norm_pull(x: &Tensor, gain: &Tensor, saved: &[f32], gradient: &Tens
                 *scaled = g * gain;
             }
             for ((sum, g), unit) in gains.iter_mut().zip(g).zip(&unit) {
-                *sum = g.mul_add(*unit, *sum);
+                *sum += g * *unit;
             }
             for (sum, g) in biases.iter_mut().zip(g) {
                 *sum += g;

@@ -134,7 +134,7 @@ fn reaches(kernel: usize, length: usize) -> impl Iterator<Item = (usize, usize, 
 fn convolve(y: &mut [f32], w: &[f32], x: &[f32]) {
     for (y, x) in y.chunks_exact_mut(w.len()).zip(x.chunks_exact(w.len())) {
         for ((y, w), x) in y.iter_mut().zip(w).zip(x) {
-            *y = w.mul_add(*x, *y);
+            *y += w * *x;
         }
     }
 }
@@ -183,7 +183,7 @@ pub fn light_conv_pull(x: &Tensor, taps: &Tensor, normalize: bool, gradient: &Te
                 if let Some(sums) = sums.get_mut(tap * width..(tap + 1) * width) {
                     for (x, g) in lines(x, from, count, width).chunks_exact(width).zip(g.chunks_exact(width)) {
                         for ((sum, x), g) in sums.iter_mut().zip(x).zip(g) {
-                            *sum = x.mul_add(*g, *sum);
+                            *sum += x * *g;
                         }
                     }
                 }
