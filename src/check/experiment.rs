@@ -23,7 +23,7 @@ pub struct Checked {
     pub compare: Vec<NamedArchitecture>,
     /// The graphs around an encoder.
     pub models: Models,
-    /// The data files, with a hash of the contents of each.
+    /// The data files, with a hash of the contents of each; empty where an environment variable that names them is not set.
     pub data: Data,
     /// The hash of the experiment's meaning.
     pub fingerprint: Hash,
@@ -260,14 +260,22 @@ impl Checker<'_> {
     /// The data files, each with the hash of its contents; what is missing is reported at the field that names it.
     fn data_of(&self, value: &Val, settings: &Experiment) -> Data {
         let mut data = Data::new();
+        let mut unset: Vec<String> = Vec::new();
         let mut add = |path: String, span: Span| {
             if data.contains_key(&path) {
                 return;
             }
             if let Some(rest) = path.strip_prefix('$') {
-                let name = rest.split('/').next().unwrap_or(rest);
+                let name = rest.split('/').next().unwrap_or(rest).to_owned();
+                if unset.contains(&name) {
+                    data.insert(path, Vec::new());
+                    return;
+                }
+                unset.push(name.clone());
                 let message = format!("the environment variable `{name}` is not set");
-                self.report(Diagnostic::error(Code::MISSING_FILE, message).at(span, "this data lies where it says").help(format!("`export {name}=<folder>`")));
+                let help = format!("`export {name}=<folder>` before the experiment is run");
+                self.report(Diagnostic::warning(Code::MISSING_FILE, message).at(span, "this data lies where it says").help(help));
+                data.insert(path, Vec::new());
                 return;
             }
             match self.files.data(&path) {

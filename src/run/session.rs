@@ -65,6 +65,7 @@ pub(super) fn default_folder(checked: &Checked) -> PathBuf {
 /// Where the folder cannot be used, the data cannot be read, training fails, or it was interrupted.
 pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progress: &dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
     let begun = Instant::now();
+    has_data(checked)?;
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, progress)?;
@@ -90,6 +91,18 @@ pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progre
     journal.append(Entry::Finished { evaluations: history.candidates.len(), seconds })?;
     folder.tidy();
     outcome(&work, &folder, &journal, &history, false)
+}
+
+/// An experiment whose data lies where an environment variable says can be checked without it, and not carried out.
+pub(super) fn has_data(checked: &Checked) -> Result<()> {
+    match checked.data.iter().find(|(_, files)| files.is_empty()) {
+        None => Ok(()),
+        Some((path, _)) => {
+            let name = path.trim_start_matches('$').split('/').next().unwrap_or(path);
+            let message = format!("`{path}` cannot be read: the environment variable `{name}` is not set");
+            Diagnostic::error(Code::MISSING_FILE, message).help(format!("`export {name}=<folder>`")).into()
+        }
+    }
 }
 
 /// The first line of the journal, or a check that it is this experiment's.

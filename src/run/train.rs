@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
-use super::session::{Work, models};
+use super::session::{Work, has_data, models};
 use super::{Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -24,6 +24,7 @@ pub struct TrainOptions {
 /// # Errors
 /// As for a run.
 pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: &dyn Executor, options: &TrainOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<(PathBuf, Vec<FinalModel>)> {
+    has_data(checked)?;
     let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
     let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));

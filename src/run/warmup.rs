@@ -71,8 +71,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
         go_on(work.stop)
     };
     let (executor, length) = (work.executor, settings.model.length);
-    // One training at a time: it may have all the threads.
-    pool(work.workers)?.install(|| {
+    pool(1)?.install(|| {
         pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)
     })?;
     save_weights(folder, &file(0), &training.parameters)?;
