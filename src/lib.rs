@@ -18,3 +18,6 @@ pub mod syntax;
 
 // Floor 2
 pub mod exec;
+
+// Floor 6
+pub mod report;
