@@ -24,7 +24,7 @@ pub struct Drawing {
 /// Where a drawing is not one SVG element, or brings a script.
 pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<String> {
     let contents = Contents::new(entries);
-    let nothing = |what: &str| format!("<p class=\"nothing\">{what}{}.</p>\n", if contents.finished { "" } else { " yet" });
+    let nothing = |what: &str| format!("<p class=\"nothing\">{}</p>\n", contents.so_far(what));
     let found = best(&contents).unwrap_or_else(|| nothing("No best architecture is known")) + &drawn(drawings)?;
     let search = [curve(&contents), population(&contents)].into_iter().flatten().collect::<String>();
     let search = if search.is_empty() { nothing("No candidate has a score") } else { search };
@@ -56,8 +56,9 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
     };
     let failed = contents.candidates.iter().filter(|candidate| score(candidate).is_none()).count();
     let generations = if contents.candidates.is_empty() { 0 } else { contents.last_generation() + 1 };
-    let (evaluated, within) = (plural(contents.candidates.len(), "candidate"), plural(generations, "generation"));
-    let mut search = match contents.best() {
+    let failed = if failed == 0 { String::new() } else { format!(" ({failed} failed)") };
+    let (evaluated, within) = (plural(contents.candidates.len(), "candidate"), plural(generations, "generation") + &failed);
+    let search = match contents.best() {
         Some((best, highest)) => format!(
             "The search evaluated {evaluated} in {within} and found its highest score on the hold-out, <b>{}</b>, with candidate {} in generation {}.",
             number(Some(highest)),
@@ -67,9 +68,6 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
         None if generations == 0 => String::new(),
         None => format!("The search evaluated {evaluated} in {within}; none has a score."),
     };
-    if failed > 0 {
-        search += &format!(" {failed} of them failed.");
-    }
     let verdict = if contents.models.is_empty() { String::new() } else { format!(" On dev, {}.", escape(&contents.verdict())) };
     let facts: String =
         entries.iter().flat_map(facts).map(|(term, value)| format!("<div><dt>{term}</dt><dd>{}</dd></div>\n", escape(&value))).collect();

@@ -45,7 +45,7 @@ pub fn table(entries: &[Entry]) -> String {
         None => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
     };
     text += &match contents.models.len() {
-        0 => "No final model has been trained yet.\n".to_owned(),
+        0 => contents.so_far("No final model has been trained") + "\n",
         _ => format!("{}: {}.\n", plural(contents.models.len(), "model"), plain(&contents.verdict(), usize::MAX)),
     };
     text
