@@ -18,6 +18,21 @@ pub mod syntax;
 
 // Floor 2
 pub mod exec;
+pub mod space;
+
+// Floor 3
+pub mod check;
+pub mod search;
+pub mod train;
+
+// Floor 4
+pub mod supernet;
+
+// Floor 5
+pub mod run;
 
 // Floor 6
 pub mod report;
+
+// Floor 7
+pub mod cli;

@@ -16,6 +16,11 @@ pub fn stream(seed: u64, name: &str, step: u64) -> Stream {
     Stream::from_seed(*key.finalize().as_bytes())
 }
 
+/// A seed of its own for the part `name` of an experiment, numbered `number`.
+pub fn derived(seed: u64, name: &str, number: u64) -> u64 {
+    stream(seed, name, number).next_u64()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Rng, stream};

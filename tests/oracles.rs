@@ -288,8 +288,12 @@ macro_rules! oracle {
         fn $test() {
             let oracle =
                 Oracle::read(include_str!(concat!("oracles/", $name, ".json")), include_bytes!(concat!("oracles/", $name, ".safetensors")));
-            for dtype in [DType::F32, DType::F64] {
-                oracle.check(&CandleExecutor::new(Device::Cpu, dtype));
+            for executor in [
+                CandleExecutor::new(Device::Cpu, DType::F32),
+                CandleExecutor::plain(Device::Cpu, DType::F32),
+                CandleExecutor::new(Device::Cpu, DType::F64),
+            ] {
+                oracle.check(&executor);
             }
         }
     };

@@ -7,7 +7,7 @@ use super::space::SpaceValue;
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, Graph, Pattern, Type};
-use crate::space::{Architecture, DagDomain, Domain, Filling, Hole, Term};
+use crate::space::{Architecture, DagDomain, Domain, Filling, Hole, term};
 use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -205,7 +205,7 @@ impl Checker<'_> {
         let typed = Rc::new(super::elaborate::Callable { kind: super::elaborate::CallKind::Typed(callable, ty), path: String::new(), span: expr.span });
         let output = self.call(&mut b, &typed, &nodes, None, expr.span)?;
         let graph: Graph = b.finish(output);
-        match Term::from_graph(&graph, dag) {
+        match term::from_graph(&graph, &dag.inputs) {
             Ok(term) => Some(Filling::Dag(term)),
             Err(why) => {
                 let help = "inside a `dag` stand only the operations of its set, on its inputs";

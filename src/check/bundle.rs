@@ -8,6 +8,7 @@ use super::value::Val;
 use crate::diagnostic::Span;
 use crate::settings::{Experiment, Kind};
 use crate::syntax;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 

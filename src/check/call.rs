@@ -240,7 +240,7 @@ impl Checker<'_> {
                 let all = names.unwrap_or(all);
                 let used: Vec<NodeIndex> = inputs.iter().filter_map(|input| all.iter().position(|name| name == input)).filter_map(|at| args.get(at)).map(|(node, _)| *node).collect();
                 let node = self.built(b.hole(hole.clone(), output.clone(), &used), args, span)?;
-                b.set_path(node, &callable.path);
+                b.place(node, &callable.path);
                 Some(node)
             }
             CallKind::Repeat { count, tie, body, frame } => {

@@ -259,16 +259,15 @@ impl Checker<'_> {
                 *uses.start()..=(*uses.end()).min(all)
             }
         };
-        if *size.end() > 64 || *depth.end() > 64 || inputs.len() > 8 {
-            let message = "a `dag` has at most 64 operations and 8 inputs";
-            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "too large to be counted").help("lower `size` and `depth`"));
-        }
-        let domain = DagDomain::new(inputs, ops, depth, size, uses, output);
+        let domain = match DagDomain::new(inputs, ops, depth, size, uses, output) {
+            Ok(domain) => domain,
+            Err(why) => return self.fail(Diagnostic::error(Code::RANGE, why).at(span, "this `dag`").help("lower `size` and `depth`, or take fewer inputs and operations")),
+        };
         if domain.count() == num_bigint::BigUint::ZERO {
             let message = "no graph fits this `dag`";
             return self.fail(Diagnostic::error(Code::EMPTY_SPACE, message).at(span, "has no members").help("widen `depth`, `size` or `uses`, or add operations that lead to the output's shape"));
         }
-        Some(Domain::Dag(std::sync::Arc::new(domain)))
+        Some(Domain::Dag(domain))
     }
 
     /// `4..=10`, or one number for both ends.

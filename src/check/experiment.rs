@@ -5,7 +5,7 @@ use super::record::plain;
 use super::value::Val;
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::{Graph, canonical::Hash};
+use crate::graph::{Graph, Hash};
 use crate::settings::{self, CorpusSource, Experiment, Kind, Schema, Suite};
 use crate::space::{self, Architecture};
 use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
@@ -67,7 +67,7 @@ const RECORDS: &[(&str, fn() -> &'static Schema)] = &[
     ("evaluate", settings::Evaluate::schema),
     ("train", settings::Train::schema),
     ("task", settings::Task::schema),
-    ("suite", settings::Suite::schema),
+    ("suite", Suite::schema),
     ("experiment", Experiment::schema),
 ];
 
@@ -302,14 +302,14 @@ impl Checker<'_> {
         let folders: Vec<String> = [&settings.evaluate.suite, &settings.r#final.suite].iter().map(|suite| suite.data.clone()).collect();
         replace(&mut meaning, &|text| contents(text).or_else(|| folders.contains(&text.to_owned()).then(String::new)));
         let mut text = serde_json::to_string(&sorted(meaning)).unwrap_or_default();
-        text += &space::describe(space);
+        text += &describe(space);
         for known in compare {
             text += &space::hash(&known.space, &known.architecture).to_string();
         }
         for files in data.values() {
             files.iter().for_each(|(_, hash)| text += hash);
         }
-        Hash::of(text.as_bytes())
+        crate::graph::identity::Digest::new().text(&text).finish()
     }
 }
 
@@ -317,6 +317,39 @@ impl Checker<'_> {
 pub fn suite_files(suite: &Suite) -> Vec<String> {
     let files = suite.tasks.iter().flat_map(|task| [&task.files.train, &task.files.dev]);
     files.map(|file| format!("{}/{file}", suite.data.trim_end_matches('/'))).collect()
+}
+
+/// All that makes a space: its graph and what its holes may be filled with.
+fn describe(space: &space::Space) -> String {
+    let mut text = crate::graph::canonical::hash(&space.body).to_string();
+    for hole in &space.holes {
+        text += &format!(" {} {:?} {} ", hole.name, hole.repetitions, hole.tie);
+        describe_domain(&hole.domain, &mut text);
+    }
+    text
+}
+
+fn describe_domain(domain: &space::Domain, text: &mut String) {
+    match domain {
+        space::Domain::Values(values) => *text += &format!("{values:?}"),
+        space::Domain::Dag(dag) => {
+            let mut ops: Vec<&str> = dag.ops.iter().map(|op| op.identity.as_str()).collect();
+            ops.sort_unstable();
+            *text += &format!("dag {:?} {ops:?} {:?} {:?} {:?} {:?}", dag.inputs, dag.depth, dag.size, dag.uses, dag.output);
+        }
+        space::Domain::Choose(arms) => {
+            let mut arms: Vec<&space::Arm> = arms.iter().collect();
+            arms.sort_by(|a, b| a.label.cmp(&b.label));
+            for arm in arms {
+                *text += &format!("({} {} ", arm.label, crate::graph::canonical::hash(&arm.body));
+                for (name, domain) in &arm.holes {
+                    *text += name;
+                    describe_domain(domain, text);
+                }
+                text.push(')');
+            }
+        }
+    }
 }
 
 fn replace(value: &mut Value, with: &dyn Fn(&str) -> Option<String>) {

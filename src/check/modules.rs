@@ -1,6 +1,6 @@
 //! Files and the standard library: reading, parsing, imports, circles.
 
-use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, Sources, Span, nearest};
 use crate::syntax::{self, ast};
 use std::collections::BTreeMap;
 
@@ -40,8 +40,6 @@ pub const STANDARD_LIBRARY: &[(&str, &str)] =
 pub struct Module {
     /// `std.ops`, or the path of a file.
     pub key: String,
-    /// Its source.
-    pub file: FileId,
     /// Its tree.
     pub ast: ast::File,
     /// Local name, module, name there, place.
@@ -168,7 +166,7 @@ impl World {
             }
         }
         path.pop();
-        self.modules.push(Module { key: key.to_owned(), file, ast: parsed.file, imports });
+        self.modules.push(Module { key: key.to_owned(), ast: parsed.file, imports });
         let number = self.modules.len() - 1;
         self.by_key.insert(key.to_owned(), number);
         self.duplicates(number);

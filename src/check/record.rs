@@ -15,7 +15,7 @@ impl<'w> Checker<'w> {
         let mut record = self.within(id, span, || match &item.body {
             ItemBody::Fields(block) => {
                 let mut fields = self.defaults(schema.fields, item.name.span);
-                self.fill(id.module, schema.fields, &format!("a {}", schema.kind), &mut fields, block);
+                self.fill(id.module, schema.fields, &article(schema.kind), &mut fields, block);
                 Some(Val::Record(fields, item.name.span))
             }
             ItemBody::Value(expr) => self.record(id.module, schema, expr),
@@ -49,12 +49,12 @@ impl<'w> Checker<'w> {
                         _ => return None,
                     },
                 };
-                self.fill(module, schema.fields, &format!("a {}", schema.kind), &mut fields, block);
+                self.fill(module, schema.fields, &article(schema.kind), &mut fields, block);
                 Some(Val::Record(fields, expr.span))
             }
             ExprKind::Error => None,
             _ => {
-                let message = format!("a {} is wanted here", schema.kind);
+                let message = format!("{} is wanted here", article(schema.kind));
                 let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
                 self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none").help(help))
             }
@@ -135,15 +135,19 @@ impl<'w> Checker<'w> {
             return;
         };
         if rest.is_empty() {
-            if let Some(value) = self.value(module, field, field.kind, value) {
-                fields.insert(name.text.clone(), value);
-            }
+            // What failed has been reported; it is not missing as well.
+            let set = self.value(module, field, field.kind, value).unwrap_or(Val::Plain(Value::Null, value.span));
+            fields.insert(name.text.clone(), set);
             return;
         }
         let (inner, what): (&'static [Field], String) = match (field.kind, fields.get(&name.text)) {
-            (Kind::Record(schema), _) => (schema().fields, format!("a {}", schema().kind)),
-            (Kind::OneOf(variants) | Kind::Optional(Kind::OneOf(variants)), Some(Val::Variant(variant, ..))) => {
-                (variants().iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
+            (Kind::Record(schema), _) => (schema().fields, article(schema().kind)),
+            (kind, Some(Val::Variant(variant, ..))) => {
+                let variants = match kind {
+                    Kind::OneOf(variants) | Kind::Optional(&Kind::OneOf(variants)) => variants(),
+                    _ => &[],
+                };
+                (variants.iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
             }
             _ => {
                 let message = format!("`{}` has no fields", name.text);
@@ -342,6 +346,10 @@ impl<'w> Checker<'w> {
             }
         }
     }
+}
+
+fn article(kind: &str) -> String {
+    format!("{} {kind}", if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
 fn dotted(path: &str, name: &str) -> String {

@@ -9,6 +9,9 @@ mod corpus;
 mod labelled;
 mod masking;
 pub mod metrics;
+pub mod mini;
+#[cfg(test)]
+mod official;
 mod task;
 mod trainer;
 mod vocabulary;

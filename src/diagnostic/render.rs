@@ -45,7 +45,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> Strin
 pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
     let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
     ordered.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
-    ordered.iter().map(|diagnostic| render(diagnostic, sources, colour)).collect()
+    ordered.iter().map(|diagnostic| format!("{}\n", render(diagnostic, sources, colour))).collect()
 }
 
 /// The diagnostic as one JSON object: severity, code, message, help, labels with file, line, column.

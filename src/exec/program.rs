@@ -228,3 +228,82 @@ fn unfilled(hole: &HoleRef) -> Box<Diagnostic> {
 fn internal(why: &str) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(Code::INTERNAL, format!("a graph could not be lowered: {why}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Axis, Kernel, Program};
+    use crate::diagnostic::Code;
+    use crate::exec::kernel::{Binary, Unary};
+    use crate::graph::{Attr, Builder, Dim, Graph, HoleRef, Laws, Op, OpDef, Sizes, Symbol};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    fn sizes() -> Sizes {
+        Sizes::default().with(Symbol::Hidden, 6).with(Symbol::Heads, 2).with(Symbol::Vocabulary, 9)
+    }
+
+    /// An operation applied to embedded tokens.
+    fn applied(op: &Op, attrs: &[(&str, Attr)], path: &str) -> Graph {
+        let mut builder = Builder::new();
+        let tokens = builder.input("tokens", vec![Symbol::Tokens.into()], true, false);
+        let table = OpDef::declare("embedding", "index[i] -> [i, h]", Laws::default());
+        let rows = BTreeMap::from([("rows".to_owned(), Attr::Size(Symbol::Vocabulary.into()))]);
+        let x = builder.apply(&table, rows, "embedding.0", &[tokens]).unwrap();
+        let attrs = attrs.iter().map(|(name, attr)| ((*name).to_owned(), attr.clone())).collect();
+        let y = builder.apply(op, attrs, path, &[x]).unwrap();
+        builder.finish(y)
+    }
+
+    fn own(name: &str, body: Graph) -> Op {
+        let declared = OpDef::declare(name, "[i, j] -> [i, j]", Laws::default());
+        Arc::new(OpDef { body: Some(body), identity: "body".to_owned(), ..OpDef::clone(&declared) })
+    }
+
+    #[test]
+    fn an_own_operation_is_inlined_for_the_shape_it_is_given() {
+        let mut builder = Builder::new();
+        // The body's shape is any: what it was built with plays no part.
+        let x = builder.input("x", vec![Dim::from(3), Dim::from(4)], false, false);
+        let op = |name, signature| OpDef::declare(name, signature, Laws::default());
+        let gate = builder.apply(&op("sigmoid", "[i, j] -> [i, j]"), BTreeMap::new(), "", &[x]).unwrap();
+        let product = builder.apply(&op("mul", "[i, j], [i, j] -> [i, j]"), BTreeMap::new(), "", &[x, gate]).unwrap();
+        let swish = own("swish", builder.finish(product));
+        let program = Program::lower(&applied(&swish, &[], ""), &sizes()).unwrap();
+        let kernels: Vec<&Kernel> = program.steps().iter().map(|step| &step.kernel).skip(2).collect();
+        assert_eq!(kernels, [&Kernel::Unary(Unary::Sigmoid), &Kernel::Binary(Binary::Mul)]);
+        assert_eq!(program.steps()[3].axes, [Axis::Tokens, Axis::Size(6)]);
+        assert_eq!(program.steps()[3].arguments, [1, 2]);
+    }
+
+    #[test]
+    fn an_own_operation_may_be_its_input() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", vec![Dim::from(3), Dim::from(4)], false, false);
+        let identity = own("same", builder.finish(x));
+        let program = Program::lower(&applied(&identity, &[], ""), &sizes()).unwrap();
+        assert_eq!((program.steps().len(), program.output()), (2, 1));
+    }
+
+    #[test]
+    fn parameters_are_named_by_path_and_role() {
+        let linear = OpDef::declare("linear", "[i, j] -> [i, out]", Laws::default());
+        let program = Program::lower(&applied(&linear, &[("out", Attr::Size(4.into()))], "layer.0/linear.0"), &sizes()).unwrap();
+        let named: Vec<(&str, &[usize])> = program.parameters().iter().map(|spec| (spec.name.as_str(), spec.shape.as_slice())).collect();
+        assert_eq!(named, [("embedding.0/weight", &[9, 6][..]), ("layer.0/linear.0/weight", &[4, 6]), ("layer.0/linear.0/bias", &[4])]);
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_said() {
+        let code = |name: &str, attrs: &[(&str, Attr)], sizes: &Sizes| {
+            let op = OpDef::declare(name, "[i, j] -> [i, j]", Laws::default());
+            Program::lower(&applied(&op, attrs, ""), sizes).unwrap_err().code
+        };
+        assert_eq!(code("fold", &[], &sizes()), Code::UNKNOWN_OP);
+        assert_eq!(code("neg", &[], &Sizes::default()), Code::SHAPE);
+        let hole = HoleRef { name: "kernel".to_owned(), repetition: Some(1) };
+        assert_eq!(code("neg", &[("rate", Attr::Hole(hole.clone()))], &sizes()), Code::HOLE);
+        let mut builder = Builder::new();
+        let open = builder.hole(hole, vec![Symbol::Tokens.into()], &[]).unwrap();
+        assert_eq!(Program::lower(&builder.finish(open), &sizes()).unwrap_err().code, Code::HOLE);
+    }
+}

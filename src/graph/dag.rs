@@ -224,13 +224,6 @@ impl Builder {
         }
     }
 
-    /// Gives a node its canonical path (a hole's: the prefix of what fills it).
-    pub fn set_path(&mut self, node: NodeIndex, path: &str) {
-        if let Some(node) = self.graph.dag.node_weight_mut(node) {
-            node.path = path.to_owned();
-        }
-    }
-
     /// `[n, h]` to one `[n, d]` a head.
     ///
     /// # Errors
@@ -287,6 +280,32 @@ impl Builder {
             placed.insert(index, copy);
         }
         placed.get(&graph.output).copied().ok_or(ShapeError { argument: 0, why: "the graph has no result".to_owned(), world: false })
+    }
+
+    /// A node of another graph, over arguments of the shapes its own had; an input becomes an input.
+    pub fn copy(&mut self, node: &Node, arguments: &[NodeIndex]) -> NodeIndex {
+        let copy = self.graph.dag.add_node(node.clone());
+        for (port, argument) in (0u8..).zip(arguments) {
+            self.graph.dag.add_edge(*argument, copy, port);
+        }
+        if matches!(node.kind, NodeKind::Input { .. }) {
+            self.graph.inputs.push(copy);
+        }
+        copy
+    }
+
+    /// Gives a hole the path below which the parameters of its filling live.
+    pub fn place(&mut self, hole: NodeIndex, path: &str) {
+        if let Some(node) = self.graph.dag.node_weight_mut(hole) {
+            node.path = path.to_owned();
+        }
+    }
+
+    /// Sets a static parameter of every node that applies the operation `op`.
+    pub fn set_attr(&mut self, op: &str, name: &str, attr: &Attr) {
+        for node in self.graph.dag.node_weights_mut().filter(|node| node.op_name() == Some(op)) {
+            node.attrs.insert(name.to_owned(), attr.clone());
+        }
     }
 
     /// The finished graph with `output` as its result.

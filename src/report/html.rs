@@ -13,7 +13,7 @@ pub struct Drawing {
     pub title: String,
     /// The graph as an SVG document.
     pub svg: String,
-    /// The same in one line of Phyla.
+    /// The same in one line of Phyla; empty where that would say nothing.
     pub formula: String,
 }
 
@@ -139,8 +139,15 @@ fn best(contents: &Contents<'_>) -> Option<String> {
 
 fn drawn(drawings: &[Drawing]) -> Result<String> {
     let figures = drawings.iter().enumerate().map(|(index, drawing)| {
-        let (title, formula, svg) = (escape(&drawing.title), escape(&drawing.formula), inline(drawing, index)?);
-        Ok(format!("<figure class=\"drawing\">\n<div class=\"paper\">{svg}</div>\n<figcaption><b>{title}</b><br><code>{formula}</code></figcaption>\n</figure>\n"))
+        let (title, svg) = (escape(&drawing.title), inline(drawing, index)?);
+        // What has no formula is too large for one: it stands alone, at its own size.
+        let (class, formula) = match drawing.formula.as_str() {
+            "" => ("drawing whole", String::new()),
+            formula => ("drawing", format!("<br><code>{}</code>", escape(formula))),
+        };
+        Ok(format!(
+            "<figure class=\"{class}\">\n<div class=\"paper\">{svg}</div>\n<figcaption><b>{title}</b>{formula}</figcaption>\n</figure>\n"
+        ))
     });
     let figures = figures.collect::<Result<String>>()?;
     Ok(if figures.is_empty() {

@@ -29,7 +29,8 @@ fn candidate(id: usize) -> Candidate {
         } else {
             vec![format!("change_kernel layer {}: 9", id % 4 + 1), format!("replace_op layer 2: {}", OPERATIONS[id % 10])]
         },
-        architecture: crate::space::Architecture::default(),
+        mutated: Vec::new(),
+        architecture: crate::space::Compact::default(),
         layers: vec!["conv(kernel = 65)".to_owned(), "attention(softmax(scale(q @ -transpose(logsigmoid(-k)))) @ (q + k))".to_owned()],
         params: 3_900_000 + (id as u64 * 7919 * 37) % 900_000,
         flops: 210_000_000 + (id as u64 * 104_729) % 60_000_000,
@@ -307,6 +308,8 @@ fn hostile_names_stay_text() {
 #[test]
 fn a_drawing_is_one_svg_without_scripts() {
     let svg = |svg: &str| html(&[], "", &[Drawing { svg: svg.to_owned(), ..drawing() }]);
+    let whole = html(&[], "", &[Drawing { formula: String::new(), ..drawing() }]).unwrap();
+    assert!(whole.contains("drawing whole") && mistake(&whole).is_none());
     assert!(svg("<svg><text>a xmlns=b, xmlns \"c\"</text></svg>").unwrap().contains("a xmlns=b, xmlns \"c\"</text>"));
     for refused in ["", "text", "<svg>", "<svg></svg><svg></svg>", "<svg><SCRIPT>1</SCRIPT></svg>", "<svg></svg><p>"] {
         assert_eq!(svg(refused).unwrap_err().code, crate::diagnostic::Code::INTERNAL, "{refused}");

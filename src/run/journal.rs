@@ -107,8 +107,10 @@ pub struct Candidate {
     pub parent: Option<usize>,
     /// The mutations that made it, in words: `replace_op layer 2: softsign`.
     pub mutation: Vec<String>,
+    /// The same as data, for operation priority.
+    pub mutated: Vec<crate::space::Mutated>,
     /// Its fillings.
-    pub architecture: crate::space::Architecture,
+    pub architecture: crate::space::Compact,
     /// Its fillings in words, one a layer.
     pub layers: Vec<String>,
     /// Parameters of the masked-LM model.

@@ -20,6 +20,9 @@ pub struct File {
     pub uses: Vec<Use>,
     /// Its declarations, in order.
     pub items: Vec<Item>,
+    /// The names that broken items seem to declare or import: a diagnostic has been given, and that they are
+    /// not known is no second mistake.
+    pub broken: Vec<Name>,
 }
 
 /// `use std.a.b { x, y as z }` or `use "path.phyla" { x }`.

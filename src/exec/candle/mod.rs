@@ -1,17 +1,22 @@
 //! The executor over candle: any device it has, single or double precision.
 //!
-//! In reading order: `geometry` (a checked batch), `padding` (the law of padding, kept lazily), `plain`
-//! (kernels of candle's own differentiable operations: the reference, and the way of every device but the CPU),
-//! `loss`, `transfer` (parameters up, gradients down).
+//! In reading order: `geometry` (a checked batch), `padding` (the law of padding, kept lazily), `schedule` (the
+//! order of work), `plain` (kernels of candle's own differentiable operations: the reference, and the way of every
+//! device but the CPU), `loss`, `fast` (single precision on the CPU), `transfer` (parameters up, gradients down).
 //!
 //! Invariants: nothing is shared between runs, so several threads may run steps at once; indices were checked
 //! before a kernel sees them. This module knows nothing of optimisers and schedules.
 
+pub mod fast;
 pub mod geometry;
 pub mod loss;
 pub mod padding;
 pub mod plain;
+pub mod schedule;
 pub mod transfer;
+
+#[cfg(test)]
+mod tests;
 
 use super::{Array, Batch, Executor, Parameters, Program, StepKey};
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -23,12 +28,19 @@ use geometry::{Geometry, broken};
 pub struct CandleExecutor {
     device: Device,
     dtype: DType,
+    fast: bool,
 }
 
 impl CandleExecutor {
-    /// An executor on this device; `dtype` is `F32` or `F64`.
+    /// An executor on this device; `dtype` is `F32` or `F64`. Single precision on the CPU takes the fast way.
     pub fn new(device: Device, dtype: DType) -> Self {
-        Self { device, dtype }
+        let fast = device.is_cpu() && dtype == DType::F32;
+        Self { device, dtype, fast }
+    }
+
+    /// The same by candle's own differentiable operations alone: the reference.
+    pub fn plain(device: Device, dtype: DType) -> Self {
+        Self { device, dtype, fast: false }
     }
 }
 
@@ -40,13 +52,22 @@ impl Executor for CandleExecutor {
     fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
         let geometry = Geometry::new(program, batch, None)?;
         let parameters = transfer::upload(program.parameters(), parameters, &self.device, self.dtype)?;
+        if self.fast {
+            return transfer::download(&fast::forward(program, &parameters, batch, &geometry)?);
+        }
         transfer::download(&plain::run(program, &parameters, batch, &geometry, &self.device)?)
     }
 
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
         let geometry = Geometry::new(program, batch, dropout)?;
         let specs = program.parameters();
-        let variables = transfer::upload(specs, parameters, &self.device, self.dtype)?
+        let uploaded = transfer::upload(specs, parameters, &self.device, self.dtype)?;
+        if self.fast {
+            let (loss, found) = fast::gradients(program, &uploaded, batch, &geometry)?.unwrap_or((0.0, vec![None; specs.len()]));
+            let gradients = transfer::gradients(specs, parameters, found.iter().map(Option::as_ref))?;
+            return finite(loss).map(|loss| (loss, gradients));
+        }
+        let variables = uploaded
             .iter()
             .map(|tensor| Var::from_tensor(tensor).map(|variable| variable.as_tensor().clone()))
             .collect::<candle_core::Result<Vec<Tensor>>>()

@@ -1,8 +1,9 @@
 //! Every kernel from candle's own differentiable operations: any device, any type, and the reference for the
 //! hand-written kernels.
 
-use super::geometry::{Geometry, broken, failed};
-use super::padding::{Masks, leaves_dirty, needs_clean};
+use super::geometry::Geometry;
+use super::padding::Masks;
+use super::schedule::walk;
 use crate::diagnostic::Result;
 use crate::exec::draws::{Extent, dropout_factors};
 use crate::exec::kernel::{Binary, EPSILON, Kernel, LAYER_NORM_EPSILON, Unary};
@@ -10,59 +11,18 @@ use crate::exec::program::{Axis, Step};
 use crate::exec::{Batch, Program};
 use candle_core::{D, Device, Result as Tried, Tensor};
 
-/// A value and whether its padded coordinates may be other than 0.
-#[derive(Clone)]
-struct Value {
-    tensor: Tensor,
-    dirty: bool,
-}
-
 /// Carries a program out; the result is clean and differentiable in `parameters`.
 ///
 /// # Errors
 /// Where the device fails.
 pub fn run(program: &Program, parameters: &[Tensor], batch: &Batch, geometry: &Geometry, device: &Device) -> Result<Tensor> {
     let masks = Masks::new(geometry, device)?;
-    let clean = |value: &Value, axes: &[Axis]| match (&masks, value.dirty) {
-        (Some(masks), true) => masks.select(&value.tensor, axes).map_err(broken),
-        _ => Ok(value.tensor.clone()),
-    };
-    let mut values: Vec<Value> = Vec::with_capacity(program.steps().len());
-    for step in program.steps() {
-        if let Kernel::Input(name) = &step.kernel {
-            let indices = batch.inputs.get(name).cloned().unwrap_or_default();
-            let tensor = Tensor::from_vec(indices, geometry.shape(step), device).map_err(broken)?;
-            values.push(Value { tensor, dirty: false });
-            continue;
-        }
-        let mixes = needs_clean(&step.kernel) || reads_padding(step, program, batch, geometry);
-        let mut operands = Vec::with_capacity(step.arguments.len());
-        let mut dirty = false;
-        for slot in &step.arguments {
-            let (Some(value), Some(source)) = (values.get(*slot), program.steps().get(*slot)) else { continue };
-            dirty |= value.dirty && !mixes;
-            operands.push(if mixes { clean(value, &source.axes)? } else { value.tensor.clone() });
-        }
-        let owned: Vec<&Tensor> = step.parameters.iter().filter_map(|number| parameters.get(*number)).collect();
-        let tensor = apply(step, &operands, &owned, geometry, masks.as_ref()).map_err(broken)?;
-        values.push(Value { tensor, dirty: leaves_dirty(step, geometry, dirty) });
-    }
-    let (Some(value), Some(step)) = (values.get(program.output()), program.steps().get(program.output())) else {
-        return Err(failed("the program has no result".to_owned()));
-    };
-    clean(value, &step.axes)
-}
-
-/// Whether a row that `gather` or `first` picks is padding.
-pub fn reads_padding(step: &Step, program: &Program, batch: &Batch, geometry: &Geometry) -> bool {
-    match &step.kernel {
-        Kernel::First => geometry.lengths.contains(&0),
-        Kernel::Gather => match step.arguments.get(1).and_then(|slot| program.steps().get(*slot)).map(|step| &step.kernel) {
-            Some(Kernel::Input(name)) => batch.inputs.get(name).is_none_or(|at| geometry.reaches_padding(at)),
-            _ => true,
-        },
-        _ => false,
-    }
+    let select = |value: &Tensor, axes: &[Axis]| masks.as_ref().map_or_else(|| Ok(value.clone()), |masks| masks.select(value, axes));
+    let output = walk(program, batch, geometry, device, &select, &mut |call| {
+        let owned: Vec<&Tensor> = call.step.parameters.iter().filter_map(|number| parameters.get(*number)).collect();
+        apply(call.step, &call.operands, &owned, geometry, masks.as_ref())
+    })?;
+    Ok(output.value)
 }
 
 /// One step on its operands and parameters.

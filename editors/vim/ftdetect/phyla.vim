@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.phyla setfiletype phyla

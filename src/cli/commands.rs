@@ -1,0 +1,172 @@
+//! The commands and their flags.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Searches, trains and compares encoders, as an experiment file says.
+#[derive(Debug, Parser)]
+#[command(
+    name = "phyla",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Examples:
+  phyla run experiments/quickstart.phyla         carry an experiment out
+  phyla check experiments/                       find the mistakes in every file of a folder
+  phyla graph FILE std.architectures.bert --svg bert.svg
+
+Exit codes: 0 done, 1 mistakes or failure, 2 command line not understood, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Carry an experiment out: search, final training, report; it goes on where it stopped
+    #[command(after_help = "Examples:
+  phyla run experiments/quickstart.phyla
+  phyla run experiments/quickstart.phyla --set search.evaluations=60 --set seed=7
+  phyla run FILE --out runs/mine --fresh
+
+The run folder holds experiment.phyla and .yaml, journal.jsonl, best.phyla, best.safetensors, results.csv and report.html.
+Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
+    Run {
+        /// The file that declares the experiment
+        file: PathBuf,
+        #[command(flatten)]
+        which: Which,
+        /// The run folder [default: runs/<experiment>-<fingerprint>-s<seed>]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Start over, removing what an earlier run left in the folder
+        #[arg(long)]
+        fresh: bool,
+        /// Candidates evaluated at the same time, one thread each; changes no result [default: the experiment's]
+        #[arg(long, value_name = "N")]
+        workers: Option<usize>,
+    },
+    /// Say what a run would do and cost, and spend nothing
+    #[command(after_help = "Example:\n  phyla plan experiments/autobert_zero_base.phyla --json")]
+    Plan {
+        /// The file that declares the experiment
+        file: PathBuf,
+        #[command(flatten)]
+        which: Which,
+        /// Time some training steps on this machine to estimate the whole
+        #[arg(long)]
+        measure: bool,
+        /// The plan as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find the mistakes in files and folders of `.phyla` sources
+    #[command(after_help = "Example:\n  phyla check experiments/ --json")]
+    Check {
+        /// Files, or folders whose `.phyla` files are all checked
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// One JSON object a diagnostic, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Draw a graph, an architecture or a space
+    #[command(after_help = "Examples:
+  phyla graph FILE std.architectures.bert | dot -Tpng > bert.png
+  phyla graph FILE 'std.architectures.autobert_zero.first(4)' --svg found.svg")]
+    Graph {
+        /// The file whose names are seen
+        file: PathBuf,
+        /// A graph, operation, architecture or space: `name`, `std.layers.attention`, `bert.first(4)`
+        name: String,
+        /// Write a drawing here, in place of DOT on standard output
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
+    /// Train one architecture from scratch, without a search, and score it
+    #[command(after_help = "Example:\n  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'")]
+    Train {
+        /// The file that declares the experiment whose `final` budget is used
+        file: PathBuf,
+        /// The architecture
+        name: String,
+        #[command(flatten)]
+        which: Which,
+        /// The folder [default: runs/train-<architecture>-<fingerprint>-s<seed>]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Start over
+        #[arg(long)]
+        fresh: bool,
+    },
+    /// Write files in the canonical layout
+    #[command(after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt - < old.phyla > new.phyla")]
+    Fmt {
+        /// Files or folders; `-` is standard input, formatted to standard output
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Change nothing; name the files that are not in the canonical layout and exit with 1
+        #[arg(long)]
+        check: bool,
+    },
+    /// Begin an experiment: writes NAME.phyla
+    #[command(after_help = "Example:\n  phyla new mine && phyla check mine.phyla")]
+    New {
+        /// The experiment's name
+        name: String,
+        /// The texts it is to pre-train on, as paths seen from here
+        #[arg(long, value_name = "FILE", default_value = "corpus.txt")]
+        corpus: Vec<String>,
+    },
+    /// Make the mini suite's tasks from a novel's text and a dictionary's glosses
+    #[command(after_help = "Example, which makes the files that ship:
+  phyla mini-suite experiments/data/austen.txt experiments/data/wordnet_glosses.txt --out experiments/data/mini")]
+    MiniSuite {
+        /// Prose, one paragraph a line
+        prose: PathBuf,
+        /// Glosses, one a line
+        glosses: PathBuf,
+        /// The folder to write
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// The seed of every draw
+        #[arg(long, default_value_t = crate::data::mini::SEED)]
+        seed: u64,
+    },
+}
+
+/// Which experiment of a file, and changed how.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The experiment's name, where the file declares several
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// Change a field, typed and checked as in the file; may be given several times
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// What carries training out
+    #[arg(long, value_enum, default_value = "candle")]
+    pub executor: ExecutorName,
+}
+
+/// The executors there are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ExecutorName {
+    /// candle, on the CPU
+    Candle,
+}
+
+/// Carries a command line out and gives the exit code.
+pub fn run(cli: Cli) -> u8 {
+    match cli.command {
+        Command::Run { file, which, out, fresh, workers } => super::run::run(&file, &which, crate::run::Options { out, fresh, workers }),
+        Command::Plan { file, which, measure, json } => super::run::plan(&file, &which, measure, json),
+        Command::Check { paths, json } => super::check::check(&paths, json),
+        Command::Graph { file, name, svg } => super::graph::graph(&file, &name, svg.as_deref()),
+        Command::Train { file, name, which, out, fresh } => super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh }),
+        Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
+        Command::New { name, corpus } => super::new::new(&name, &corpus),
+        Command::MiniSuite { prose, glosses, out, seed } => super::mini_suite::mini_suite(&prose, &glosses, &out, seed),
+    }
+}

@@ -1,0 +1,102 @@
+//! The experiment that a command line names, checked, with its changes.
+
+use super::commands::Which;
+use super::source::{err, show_all, show_one};
+use crate::check::{Checked, Checker, NamedArchitecture, World};
+use crate::diagnostic::{Code, Diagnostic, nearest};
+use crate::exec::{CandleExecutor, Executor};
+use crate::run::files::Disk;
+use crate::syntax::parse_expression;
+use std::path::Path;
+
+/// The executor that was asked for.
+pub(super) fn executor(_which: &Which) -> Box<dyn Executor> {
+    Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32))
+}
+
+/// Loads and checks a file and gives its experiment; the exit code where that fails.
+pub(super) fn load(file: &Path, which: &Which) -> Result<Checked, u8> {
+    with_architecture(file, which, None).map(|(checked, _)| checked)
+}
+
+/// Likewise, with an architecture by name.
+pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) -> Result<(Checked, Option<NamedArchitecture>), u8> {
+    let key = file.display().to_string();
+    let mut world = World::load(&Disk, std::slice::from_ref(&key));
+    let mut changes = Vec::new();
+    for text in &which.set {
+        let Some((path, value)) = text.split_once('=') else {
+            let message = format!("`--set {text}` has no `=`");
+            return Err(show_one(&Diagnostic::error(Code::USAGE, message).help("as in `--set search.evaluations=60`")).max(2));
+        };
+        let mut parse = |what: &str, name: &str| {
+            let source = world.sources.add(name, what);
+            parse_expression(source, what).map_err(|error| show_all(&[*error], &world.sources, false).max(2))
+        };
+        let path = parse(path.trim(), "--set")?;
+        let value = parse(value.trim(), "--set")?;
+        let crate::syntax::ast::ExprKind::Path(path) = path.kind else {
+            let message = format!("`--set {text}` does not begin with the path of a field");
+            return Err(show_one(&Diagnostic::error(Code::USAGE, message).help("as in `--set search.evaluations=60`")).max(2));
+        };
+        changes.push((path, value));
+    }
+    let checker = Checker::new(&world, &Disk);
+    let experiments = checker.experiments(&key);
+    let chosen = match &which.experiment {
+        Some(name) => experiments.iter().find(|(_, known)| known == name),
+        None => experiments.first().filter(|_| experiments.len() == 1),
+    };
+    let Some((id, _)) = chosen else {
+        checker.check_module(&key);
+        if checker.failed() {
+            return Err(show_all(&checker.diagnostics(), &world.sources, false));
+        }
+        return Err(show_one(&no_experiment(&key, which, &experiments.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>())));
+    };
+    // Everything else in the file is checked too, except the experiment as it stands unchanged.
+    let checked = checker.experiment(*id, &changes);
+    if changes.is_empty() {
+        checker.check_module(&key);
+    }
+    let architecture = match name {
+        None => None,
+        Some(name) => match checker.named_architecture(&key, name) {
+            Some(architecture) => Some(architecture),
+            None if checker.failed() => None,
+            None => return Err(show_one(&unknown_name(name, &key))),
+        },
+    };
+    let diagnostics = checker.diagnostics();
+    let code = show_all(&diagnostics, &world.sources, false);
+    match checked {
+        Some(checked) if code == 0 => Ok((checked, architecture)),
+        _ => {
+            err("nothing was run\n");
+            Err(code.max(1))
+        }
+    }
+}
+
+/// The complaint about a name that a file does not know.
+pub(super) fn unknown_name(name: &str, file: &str) -> Diagnostic {
+    let message = format!("`{name}` is nothing that `{file}` can see");
+    Diagnostic::error(Code::UNKNOWN_NAME, message).help("declare it there, import it, or name it in full: `std.architectures.bert`")
+}
+
+fn no_experiment(file: &str, which: &Which, known: &[&str]) -> Diagnostic {
+    match &which.experiment {
+        _ if known.is_empty() => {
+            let message = format!("`{file}` declares no experiment");
+            Diagnostic::error(Code::UNKNOWN_NAME, message).help("`phyla new NAME` begins one")
+        }
+        Some(name) => {
+            let help = nearest(name, known.iter().copied()).map_or_else(|| format!("it declares: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+            Diagnostic::error(Code::UNKNOWN_NAME, format!("`{file}` declares no experiment `{name}`")).help(help)
+        }
+        None => {
+            let message = format!("`{file}` declares several experiments");
+            Diagnostic::error(Code::USAGE, message).help(format!("choose one with `--experiment`: {}", known.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `phyla graph`: DOT on standard output, or a drawing.
+
+use super::experiment::unknown_name;
+use super::source::{out, show_all, show_one};
+use crate::check::{Checker, World};
+use crate::graph::draw::{dot, svg};
+use crate::run::files::Disk;
+use crate::run::folder::write_whole;
+use std::path::Path;
+
+/// Draws what `name` means in `file`.
+pub(super) fn graph(file: &Path, name: &str, target: Option<&Path>) -> u8 {
+    let key = file.display().to_string();
+    let world = World::load(&Disk, std::slice::from_ref(&key));
+    let checker = Checker::new(&world, &Disk);
+    let graph = checker.named_graph(&key, name);
+    let code = show_all(&checker.diagnostics(), &world.sources, false);
+    let Some(graph) = graph else {
+        return if code == 0 { show_one(&unknown_name(name, &key)) } else { code };
+    };
+    let Some(target) = target else {
+        out(&dot(&graph));
+        return 0;
+    };
+    match svg(&graph).and_then(|text| write_whole(target, text.as_bytes())) {
+        Ok(()) => 0,
+        Err(error) => show_one(&error),
+    }
+}

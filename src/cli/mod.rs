@@ -1,0 +1,18 @@
+//! The `phyla` command: flags, output, progress, exit codes.
+//!
+//! Exit codes: 0 done; 1 the sources or the data have mistakes, or the work failed; 2 the command line is not understood;
+//! 130 interrupted, and the same command goes on where it was. One file a command; `source` and `experiment` are what they share.
+
+mod check;
+mod commands;
+mod experiment;
+mod fmt;
+mod graph;
+mod mini_suite;
+mod new;
+mod progress;
+mod run;
+mod source;
+mod train;
+
+pub use commands::{Cli, run};

@@ -1,0 +1,37 @@
+//! `phyla train`: one architecture, no search.
+
+use super::commands::Which;
+use super::experiment::{executor, with_architecture};
+use super::progress::Shown;
+use super::run::{failed, interrupts};
+use super::source::out;
+use crate::run::{TrainOptions, train_one};
+use std::path::Path;
+
+/// Trains one architecture on the experiment's `final` budget and shows its scores.
+pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOptions) -> u8 {
+    let (checked, architecture) = match with_architecture(file, which, Some(name)) {
+        Ok((checked, Some(architecture))) => (checked, architecture),
+        Ok((_, None)) => return 1,
+        Err(code) => return code,
+    };
+    let progress = Shown::new();
+    let stop = interrupts();
+    let result = train_one(&checked, &architecture, &*executor(which), &options, &progress, &stop);
+    progress.finish();
+    match result {
+        Ok((folder, models)) => {
+            for model in models {
+                out(&format!("{name}  seed {}  {} parameters  held-out masked-LM loss {:.3} nats\n", model.seed, model.params, model.held_out_loss));
+                for (task, metrics) in &model.scores.tasks {
+                    let metrics: Vec<String> = metrics.iter().map(|(metric, value)| format!("{metric} {value:.4}")).collect();
+                    out(&format!("  {task:<12} {}\n", metrics.join("  ")));
+                }
+                out(&format!("  {:<12} {:.4}\n", "score", model.scores.score));
+            }
+            out(&format!("folder: {}\n", folder.display()));
+            0
+        }
+        Err(error) => failed(&error),
+    }
+}

@@ -1,0 +1,115 @@
+//! The law of padding, and the fast way against the plain, on random expressions over the primitives.
+
+use super::fixture::{Sketch, batch, parameters, sizes};
+use super::{BINARY, KEY, PAIRS, UNARY};
+use crate::exec::candle::CandleExecutor;
+use crate::exec::program::Program;
+use crate::exec::{Executor, Parameters};
+use crate::graph::{Dim, NodeIndex, Symbol};
+use candle_core::{DType, Device};
+use proptest::prelude::*;
+
+/// A random expression over q, k and v: each choice is an operation and two operands among those that fit.
+fn random(choices: &[(u8, u8, u8)]) -> (Program, Program) {
+    let build = |tokens_out: bool| {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let qkv = sketch.projections(x);
+        let mut pool = qkv.to_vec();
+        for (op, left, right) in choices {
+            let x = pool[*left as usize % pool.len()];
+            let shape = sketch.builder.shape(x);
+            let fits = |sketch: &Sketch, wanted: &dyn Fn(&[Dim]) -> bool| {
+                let fitting: Vec<NodeIndex> = pool.iter().copied().filter(|y| wanted(&sketch.builder.shape(*y))).collect();
+                (!fitting.is_empty()).then(|| fitting[*right as usize % fitting.len()])
+            };
+            let same = fits(&sketch, &|other| other == shape).unwrap_or(x);
+            let node = match op % 6 {
+                0 | 1 => sketch.op(UNARY[*op as usize / 6 % UNARY.len()], &[], &[x]),
+                2 => sketch.op(BINARY[*op as usize / 6 % BINARY.len()], &[], &[x, same]),
+                3 => sketch.op("transpose", &[], &[x]),
+                4 => match fits(&sketch, &|other| other[1] == shape[1]) {
+                    Some(y) => sketch.op(PAIRS[*op as usize / 6 % 2], &[], &[x, y]),
+                    None => continue,
+                },
+                _ => match fits(&sketch, &|other| other[0] == shape[1]) {
+                    Some(y) => sketch.op("matmul", &[], &[x, y]),
+                    None => continue,
+                },
+            };
+            pool.push(node);
+        }
+        let last = pool[pool.len() - 1];
+        let merged = sketch.merged(last, qkv[2]);
+        let normed = sketch.op("layer_norm", &[], &[merged]);
+        let output = if tokens_out { normed } else { sketch.scored(normed) };
+        sketch.lower(output)
+    };
+    (build(true), build(false))
+}
+
+/// How far two lists are apart, relative to the larger of 1 and the largest wanted value.
+fn apart(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let scale = wanted.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+    found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max) / scale
+}
+
+fn flat(parameters: &Parameters) -> Vec<f32> {
+    parameters.0.values().flat_map(|array| array.data.iter().copied()).collect()
+}
+
+/// Real outputs, and gradients, are the same whatever padding follows; outputs in the padding are 0.
+fn padding_law(choices: &[(u8, u8, u8)], more: usize, garbage: u32) -> Result<(), TestCaseError> {
+    let (tokens, scores) = random(choices);
+    let lengths = [3, 4, 1];
+    let (narrow, wide) = (batch(&lengths, 4, 0), batch(&lengths, 4 + more, garbage));
+    for executor in [CandleExecutor::new(Device::Cpu, DType::F32), CandleExecutor::new(Device::Cpu, DType::F64)] {
+        let values = parameters(tokens.parameters(), 5);
+        let (few, many) = (executor.forward(&tokens, &values, &narrow).unwrap(), executor.forward(&tokens, &values, &wide).unwrap());
+        let width = sizes().get(Symbol::Hidden).unwrap();
+        for (row, length) in lengths.iter().enumerate() {
+            let few = &few.data[row * 4 * width..][..length * width];
+            let (real, padding) = many.data[row * wide.width * width..][..wide.width * width].split_at(length * width);
+            prop_assume!(real.iter().all(|value| value.is_finite()));
+            prop_assert!(apart(real, few) < 2e-3, "{choices:?}");
+            prop_assert!(padding.iter().all(|value| *value == 0.0), "{choices:?}");
+        }
+        let values = parameters(scores.parameters(), 5);
+        let few = executor.gradients(&scores, &values, &narrow, None);
+        let many = executor.gradients(&scores, &values, &wide, None);
+        prop_assume!(few.is_ok() && many.is_ok());
+        let ((loss, few), (padded_loss, many)) = (few.unwrap(), many.unwrap());
+        prop_assert!((loss - padded_loss).abs() < 1e-3 * loss.abs().max(1.0));
+        prop_assert!(apart(&flat(&many), &flat(&few)) < 2e-3, "{choices:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_product_over_tokens_sees_no_padding() {
+    // logsigmoid(q)ᵀ·logsigmoid(q), where neither operand is 0 in the padding by itself.
+    padding_law(&[(6, 0, 0), (3, 3, 0), (5, 4, 3)], 2, 7).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn padding_changes_nothing_real(choices in prop::collection::vec(any::<(u8, u8, u8)>(), 1..8), more in 1usize..4, garbage in 0u32..11) {
+        padding_law(&choices, more, garbage)?;
+    }
+
+    #[test]
+    fn the_fast_way_errs_no_more_than_the_plain(choices in prop::collection::vec(any::<(u8, u8, u8)>(), 1..8)) {
+        let (_, scores) = random(&choices);
+        let (batch, values) = (batch(&[3, 4, 1], 5, 3), parameters(scores.parameters(), 9));
+        let run = |executor: CandleExecutor| executor.gradients(&scores, &values, &batch, KEY);
+        let judge = run(CandleExecutor::new(Device::Cpu, DType::F64));
+        prop_assume!(judge.as_ref().is_ok_and(|(_, gradients)| flat(gradients).iter().all(|value| value.abs() < 1e6)));
+        let judge = flat(&judge.unwrap().1);
+        let plain = flat(&run(CandleExecutor::plain(Device::Cpu, DType::F32)).unwrap().1);
+        let fast = flat(&run(CandleExecutor::new(Device::Cpu, DType::F32)).unwrap().1);
+        prop_assert!(apart(&fast, &judge) <= 4.0 * apart(&plain, &judge) + 2e-5, "{choices:?}: {} {}", apart(&fast, &judge), apart(&plain, &judge));
+    }
+}

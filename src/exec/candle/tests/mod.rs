@@ -1,0 +1,99 @@
+//! The executor's tests: `fixture` (graphs and batches), `differences` (every kernel against finite differences),
+//! `laws` (padding, and the fast way against the plain), and here the executor's contract.
+
+mod differences;
+mod fixture;
+mod laws;
+
+use super::CandleExecutor;
+use crate::exec::program::Program;
+use crate::exec::{Batch, Executor, Parameters, StepKey, Targets};
+use crate::graph::{Attr, Symbol};
+use candle_core::{DType, Device};
+use fixture::{Sketch, batch, parameters};
+
+const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2 });
+const UNARY: [&str; 13] =
+    ["neg", "logsigmoid", "softsign", "relu", "gelu", "sigmoid", "tanh", "softplus", "square", "abs", "sqrt", "scale", "softmax"];
+const BINARY: [&str; 5] = ["add", "sub", "mul", "max", "min"];
+const PAIRS: [&str; 2] = ["cosine", "euclidean"];
+
+/// A masked-LM head tied to the embedding.
+fn masked_lm() -> Program {
+    let mut sketch = Sketch::new();
+    let (x, table) = sketch.embedded();
+    let x = sketch.op("light_conv", &[("kernel", Attr::Size(3.into()))], &[x]);
+    let at = sketch.builder.input("at", vec![Symbol::Predictions.into()], true, false);
+    let x = sketch.op("gather", &[], &[x, at]);
+    let x = sketch.op("unembed", &[], &[x]);
+    sketch.builder.annotate(x, None, Some(table));
+    sketch.lower(x)
+}
+
+#[test]
+fn nothing_to_judge_gives_zeros_and_bad_batches_say_why() {
+    let program = masked_lm();
+    let values = parameters(program.parameters(), 1);
+    let good = Batch { targets: Targets::Classes(vec![None; 4]), ..batch(&[4, 4], 4, 0) };
+    for executor in [CandleExecutor::new(Device::Cpu, DType::F32), CandleExecutor::plain(Device::Cpu, DType::F32)] {
+        let (loss, gradients) = executor.gradients(&program, &values, &good, None).unwrap();
+        assert!(loss == 0.0 && gradients.0.values().all(|gradient| gradient.data.iter().all(|value| *value == 0.0)));
+        assert_eq!(gradients.0.len(), values.0.len());
+        let says = |batch: &Batch, values: &Parameters, what: &str| {
+            let message = executor.gradients(&program, values, batch, None).unwrap_err().message;
+            assert!(message.contains(what), "{message}");
+        };
+        let mut wild = good.clone();
+        wild.inputs.insert("tokens".to_owned(), vec![11; 8]);
+        says(&wild, &values, "`tokens`");
+        let mut short = good.clone();
+        short.inputs.remove("tokens");
+        says(&short, &values, "`tokens`");
+        says(&Batch { lengths: vec![5, 4], ..good.clone() }, &values, "length");
+        says(&Batch { targets: Targets::Classes(vec![Some(11); 4]), ..good.clone() }, &values, "11");
+        says(&Batch { targets: Targets::None, ..good.clone() }, &values, "targets");
+        says(&good, &Parameters::default(), "missing");
+    }
+}
+
+#[test]
+fn a_larger_kernel_is_used_by_its_centre() {
+    let with_kernel = |kernel: i64| {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let x = sketch.op("light_conv", &[("kernel", Attr::Size(kernel.into()))], &[x]);
+        let scored = sketch.scored(x);
+        sketch.lower(scored)
+    };
+    let (large, small) = (with_kernel(7), with_kernel(3));
+    let supernet = parameters(large.parameters(), 1);
+    let inherited = crate::exec::parameters::inherit(&supernet, small.parameters()).unwrap();
+    let executor = CandleExecutor::new(Device::Cpu, DType::F32);
+    let batch = batch(&[3, 4], 4, 0);
+    let (loss, gradients) = executor.gradients(&small, &supernet, &batch, None).unwrap();
+    let (wanted, sliced) = executor.gradients(&small, &inherited, &batch, None).unwrap();
+    assert_eq!(loss, wanted);
+    let taps = |parameters: &Parameters| {
+        parameters.0.iter().find(|(name, _)| name.contains("light_conv")).map(|(_, array)| array.clone()).unwrap()
+    };
+    assert_eq!(taps(&gradients).shape, [2, 7]);
+    assert_eq!(taps(&gradients).data[2..5], taps(&sliced).data[..3]);
+    assert!(taps(&gradients).data[..2].iter().all(|value| *value == 0.0));
+}
+
+#[test]
+fn steps_on_several_threads_give_the_same_bytes() {
+    let program = masked_lm();
+    let values = parameters(program.parameters(), 1);
+    let batch = Batch { targets: Targets::Classes(vec![Some(3); 4]), ..batch(&[3, 4], 4, 0) };
+    let executor = CandleExecutor::new(Device::Cpu, DType::F32);
+    let step = || executor.gradients(&program, &values, &batch, KEY).unwrap();
+    let alone = step();
+    let alone_in_pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(step);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(alone_in_pool)).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), alone);
+        }
+    });
+}

@@ -1,0 +1,161 @@
+//! Drawings of graphs: Graphviz DOT, and SVG laid out from it.
+
+use super::dag::{Attr, Graph, Node, NodeKind};
+use super::dim::show_shape;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use layout::backends::svg::SVGWriter;
+use layout::gv::{DotParser, GraphBuilder};
+use std::fmt::Write;
+
+/// Nodes of a drawing at most: the layout takes the square of their number in time.
+const MOST: usize = 2000;
+
+/// The graph as Graphviz DOT, top to bottom: inputs round, the result in a thick frame, what owns parameters blue, the
+/// world of one head yellow, holes in a double red circle; an operand's number stands on its edge where operands differ.
+pub fn dot(graph: &Graph) -> String {
+    let mut dot = String::from("digraph {\n    rankdir=TB;\n    node [shape=box, style=filled, fontsize=12];\n");
+    for index in graph.order() {
+        let Some(node) = graph.node(index) else { continue };
+        let label = format!("\"{}\\n{}\"", quoted(&title(node)), show_shape(&node.shape));
+        let (shape, colour) = look(node);
+        let thick = if index == graph.output() { ", width=3, penwidth=3" } else { "" };
+        // Writing into a string cannot fail.
+        let _ = writeln!(dot, "    n{} [label={label}, shape={shape}, fillcolor=\"{colour}\"{thick}];", index.index());
+    }
+    for index in graph.order() {
+        let arguments = graph.arguments(index);
+        for (port, argument) in arguments.iter().enumerate() {
+            let port = if ordered(graph.node(index), arguments.len()) { format!(" [label=\"{}\"]", port + 1) } else { String::new() };
+            let _ = writeln!(dot, "    n{} -> n{}{port};", argument.index(), index.index());
+        }
+    }
+    dot.push_str("}\n");
+    dot
+}
+
+/// The drawing of a graph as SVG.
+///
+/// # Errors
+/// Where the graph is too large to be laid out.
+pub fn svg(graph: &Graph) -> Result<String> {
+    let nodes = graph.order().len();
+    if nodes > MOST {
+        let message = format!("a graph of {nodes} nodes is too large to be drawn; at most {MOST} are");
+        return Diagnostic::error(Code::RANGE, message).help("draw one layer, or take the DOT to Graphviz").into();
+    }
+    let parsed = DotParser::new(&dot(graph)).process();
+    let parsed = parsed.map_err(|why| Box::new(Diagnostic::error(Code::INTERNAL, format!("the drawing cannot be laid out: {why}"))))?;
+    let mut builder = GraphBuilder::new();
+    builder.visit_graph(&parsed);
+    let mut writer = SVGWriter::new();
+    let mut drawing = builder.get();
+    // The layout's check for circles walks every path, of which a stack of residuals has exponentially many.
+    drawing.dag.set_validate(false);
+    drawing.do_it(false, false, false, &mut writer);
+    Ok(writer.finalize())
+}
+
+/// A text as it stands between quotes in DOT, without characters that XML cannot hold.
+fn quoted(text: &str) -> String {
+    text.replace(char::is_control, " ").replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// What a node computes, with its static parameters.
+fn title(node: &Node) -> String {
+    let attrs: Vec<String> = node.attrs.iter().map(|(name, attr)| format!("{name} = {}", show_attr(attr))).collect();
+    let name = match &node.kind {
+        NodeKind::Input { name, .. } => name.clone(),
+        NodeKind::Op(op) => op.name.clone(),
+        NodeKind::SplitHeads => "per head".to_owned(),
+        NodeKind::MergeHeads => "all heads".to_owned(),
+        NodeKind::Hole(hole) => format!("? {}", hole.name),
+    };
+    let name = node.label.as_ref().map_or_else(|| name.clone(), |label| format!("{label}: {name}"));
+    if attrs.is_empty() { name } else { format!("{name}({})", attrs.join(", ")) }
+}
+
+fn show_attr(attr: &Attr) -> String {
+    match attr {
+        Attr::Size(size) => size.to_string(),
+        Attr::Number(number) => number.to_string(),
+        Attr::Hole(hole) => format!("? {}", hole.name),
+    }
+}
+
+fn look(node: &Node) -> (&'static str, &'static str) {
+    match &node.kind {
+        NodeKind::Input { .. } => ("ellipse", "white"),
+        NodeKind::Hole(_) => ("doublecircle", "mistyrose"),
+        _ if !node.path.is_empty() => ("box", "lightblue"),
+        _ if node.per_head => ("box", "lightyellow"),
+        _ => ("box", "whitesmoke"),
+    }
+}
+
+/// Whether the order of a node's arguments matters and has to be read off its edges.
+fn ordered(node: Option<&Node>, arguments: usize) -> bool {
+    let commutes = matches!(node.map(|node| &node.kind), Some(NodeKind::Op(op)) if op.laws.commutative);
+    arguments > 1 && !commutes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dot, svg};
+    use crate::graph::{Attr, Builder, Dim, Graph, HoleRef, Laws, OpDef, Symbol};
+    use std::collections::BTreeMap;
+
+    fn graph() -> Graph {
+        let op = |name: &str, signature: &str| OpDef::declare(name, signature, Laws::default());
+        let mut builder = Builder::new();
+        let x = builder.input("x <&\"'>", vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false, false);
+        let out = BTreeMap::from([("out".to_owned(), Attr::Size(Dim::from(Symbol::Hidden)))]);
+        let q = builder.apply(&op("linear", "[i, j] -> [i, out]"), out.clone(), "a", &[x]).unwrap();
+        let k = builder.apply(&op("linear", "[i, j] -> [i, out]"), out, "b", &[x]).unwrap();
+        let (q, k) = (builder.split_heads(q).unwrap(), builder.split_heads(k).unwrap());
+        let kt = builder.apply(&op("transpose", "[i, j] -> [j, i]"), BTreeMap::new(), "", &[k]).unwrap();
+        let scores = builder.apply(&op("matmul", "[i, j], [j, k] -> [i, k]"), BTreeMap::new(), "", &[q, kt]).unwrap();
+        let soft = builder.apply(&op("softmax", "[i, j] -> [i, j]"), BTreeMap::new(), "", &[scores]).unwrap();
+        let mixed = builder.apply(&op("matmul", "[i, j], [j, k] -> [i, k]"), BTreeMap::new(), "", &[soft, q]).unwrap();
+        let merged = builder.merge_heads(mixed).unwrap();
+        let wide = vec![Symbol::Tokens.into(), Symbol::Hidden.into()];
+        let hole = builder.hole(HoleRef { name: "mixer".to_owned(), repetition: Some(0) }, wide, &[merged]).unwrap();
+        let mul = builder.apply(&op("mul", "[i, j], [i, j] -> [i, j]"), BTreeMap::new(), "", &[hole, hole]).unwrap();
+        let y = builder.apply(&op("add", "[i, j], [i, j] -> [i, j]"), BTreeMap::new(), "", &[x, mul]).unwrap();
+        builder.finish(y)
+    }
+
+    /// Whether tags close in the order they open and nothing but entities stands outside them.
+    fn well_formed(xml: &str) -> bool {
+        let mut open: Vec<&str> = Vec::new();
+        for piece in xml.split('<').skip(1) {
+            let Some((tag, text)) = piece.split_once('>') else { return false };
+            if text.contains('>') || text.split('&').skip(1).any(|rest| !rest.contains(';')) {
+                return false;
+            }
+            let name = tag.split([' ', '\n']).next().unwrap_or_default();
+            match name.strip_prefix('/') {
+                Some(closed) if open.pop() != Some(closed) => return false,
+                None if !tag.ends_with(['/', '?']) => open.push(name),
+                _ => {}
+            }
+        }
+        open.is_empty()
+    }
+
+    #[test]
+    fn a_drawing_says_what_is_computed() {
+        let dot = dot(&graph());
+        for part in ["softmax\\n[n, n]", "linear(out = h)\\n[n, h]", "lightblue", "lightyellow", "? mixer", "[label=\"2\"]"] {
+            assert!(dot.contains(part), "{part} is not in {dot}");
+        }
+        assert_eq!(dot.matches("->").count(), 16);
+    }
+
+    #[test]
+    fn a_drawing_is_well_formed() {
+        let svg = svg(&graph()).unwrap();
+        assert!(well_formed(&svg), "{svg}");
+        assert!(svg.contains("x &lt;&amp;&quot;"));
+        assert!(!well_formed("<a><b></a>"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Sources and data as they lie on the disk, and the small tasks that ship inside the binary.
+
+use crate::check::Files;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
+use walkdir::WalkDir;
+
+/// Files of the machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+macro_rules! mini {
+    ($($file:literal),*) => { &[$((concat!("std:mini/", $file), include_str!(concat!("../../experiments/data/mini/", $file)))),*] };
+}
+
+/// The mini suite's files; they are also in `experiments/data/mini/`, to be read.
+const SHIPPED: &[(&str, &str)] = mini![
+    "order/train.tsv",
+    "order/dev.tsv",
+    "order/test.tsv",
+    "kin/train.tsv",
+    "kin/dev.tsv",
+    "kin/test.tsv",
+    "overlap/train.tsv",
+    "overlap/dev.tsv",
+    "overlap/test.tsv"
+];
+
+/// The text of a data file.
+///
+/// # Errors
+/// Why it cannot be read, in a few words.
+pub fn read_data(path: &str) -> Result<String, String> {
+    if let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == path) {
+        return Ok((*text).to_owned());
+    }
+    let bytes = fs::read(path).map_err(|error| reason(&error))?;
+    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+}
+
+/// The text files that a corpus path stands for: itself, or the `.txt` files below a folder, in the order of their names.
+///
+/// # Errors
+/// Why they cannot be found, in a few words.
+pub fn text_files(path: &str) -> Result<Vec<String>, String> {
+    if SHIPPED.iter().any(|(name, _)| *name == path) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in WalkDir::new(path).sort_by_file_name() {
+        let entry = entry.map_err(|error| format!("its folder cannot be read: {error}"))?;
+        if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "txt") {
+            found.push(entry.path().display().to_string());
+        }
+    }
+    if found.is_empty() { Err("there is no .txt file in this folder".to_owned()) } else { Ok(found) }
+}
+
+/// An error of the operating system in a few words.
+pub fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let metadata = fs::metadata(path).map_err(|error| reason(&error))?;
+        // The parser refuses what is larger; there is no need to read it first.
+        if metadata.len() > (64 << 20) {
+            return Err("it is larger than 8 MiB, which no source is".to_owned());
+        }
+        read_data(path)
+    }
+
+    fn join(&self, from: &str, path: &str) -> String {
+        let folder = Path::new(from).parent().unwrap_or(Path::new(""));
+        let joined = if from.starts_with("std.") { PathBuf::from(path) } else { folder.join(path) };
+        normal(&joined).display().to_string()
+    }
+
+    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
+        let files = text_files(path)?;
+        let hashed = files.into_iter().map(|file| {
+            let hash = match SHIPPED.iter().find(|(name, _)| **name == *file) {
+                Some((_, text)) => blake3::hash(text.as_bytes()),
+                None => {
+                    let mut hasher = blake3::Hasher::new();
+                    let reader = fs::File::open(&file).map_err(|error| reason(&error))?;
+                    hasher.update_reader(reader).map_err(|error| reason(&error))?;
+                    hasher.finalize()
+                }
+            };
+            Ok((file, hash.to_hex().to_string()))
+        });
+        hashed.collect()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+/// The path without `.` and, where a name stands before it, without `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if out.components().next_back().is_some_and(|last| matches!(last, Component::Normal(_))) => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// The seconds since 1970, for folders' notes; never part of a result.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,116 @@
+//! The run folder: where everything lies, one run at a time, files written whole or not at all.
+
+use super::files::reason;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// An open run folder; locked until it is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens or makes the folder; with `fresh`, what an earlier run left in it is removed first.
+    ///
+    /// # Errors
+    /// Where it cannot be made, another process runs in it, or it holds something that is no run.
+    pub fn open(path: &Path, fresh: bool) -> Result<Self> {
+        let failed = |what: &str, error: &std::io::Error| {
+            let message = format!("the run folder `{}` cannot be {what}: {}", path.display(), reason(error));
+            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`"))
+        };
+        let strange = path.is_dir() && !path.join("journal.jsonl").exists() && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")));
+        if strange {
+            let message = format!("`{}` is not empty and is no run folder", path.display());
+            return Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`").into();
+        }
+        fs::create_dir_all(path).map_err(|error| failed("made", &error))?;
+        let lock = File::create(path.join("lock")).map_err(|error| failed("used", &error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another process is running in `{}`", path.display());
+                return Diagnostic::error(Code::RUN_FOLDER, message).help("wait for it, or choose another folder with `--out DIR`").into();
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("locked", &error)),
+        }
+        if fresh {
+            for name in ["journal.jsonl", "experiment.phyla", "experiment.yaml", "vocabulary.json", "best.phyla", "best.safetensors", "results.csv", "report.html"] {
+                match fs::remove_file(path.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
+                    _ => {}
+                }
+            }
+            match fs::remove_dir_all(path.join("work")) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
+                _ => {}
+            }
+        }
+        fs::create_dir_all(path.join("work")).map_err(|error| failed("used", &error))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file whole: beside, then renamed into its place.
+    ///
+    /// # Errors
+    /// Where it cannot be written; a file of that name is then as it was.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        write_whole(&self.join(name), bytes)
+    }
+
+    /// The contents of a file, if it is there.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be read.
+    pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let message = format!("`{}` cannot be read: {}", self.join(name).display(), reason(&error));
+                Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into()
+            }
+        }
+    }
+
+    /// Removes a file that is no longer needed; it does no harm where it stays.
+    pub fn discard(&self, name: &str) {
+        let _stays = fs::remove_file(self.join(name));
+    }
+
+    /// Removes the files that only an unfinished run needs.
+    pub fn tidy(&self) {
+        let _stays = fs::remove_dir_all(self.join("work"));
+    }
+}
+
+/// Writes a file whole: beside it, flushed, then renamed into its place.
+///
+/// # Errors
+/// Where it cannot be written; a file of that name is then as it was.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension(format!("{}.part", path.extension().and_then(|extension| extension.to_str()).unwrap_or("")));
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
+        let _stays = fs::remove_file(&beside);
+        let message = format!("`{}` cannot be written: {}", path.display(), reason(&error));
+        Box::new(Diagnostic::error(Code::WRITE, message).help("check the folder's permissions and the space left on the disk"))
+    })
+}

@@ -1,0 +1,37 @@
+//! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
+//!
+//! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `prepare` (text,
+//! vocabulary, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in parallel, results in order), `warmup`,
+//! `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and [`run()`] itself.
+//!
+//! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
+//! file, seed and binary give the same bytes, with one worker or many, interrupted or not. Nothing here prints: a [`Progress`]
+//! is told.
+
+mod candidates;
+pub mod files;
+mod finals;
+pub mod folder;
+pub mod journal;
+mod outputs;
+mod plan;
+mod prepare;
+mod session;
+mod train;
+mod warmup;
+mod weights;
+mod workers;
+
+pub use plan::{Plan, plan};
+pub use session::{Options, Outcome, run};
+pub use train::{TrainOptions, train_one};
+
+/// What a run tells while it works.
+pub trait Progress: Sync {
+    /// A stage begins; `total` is counted in `unit`.
+    fn stage(&self, name: &str, total: u64, unit: &'static str);
+    /// `done` of the stage is done; `note` says how it goes.
+    fn at(&self, done: u64, note: &str);
+    /// A line worth keeping.
+    fn line(&self, text: &str);
+}

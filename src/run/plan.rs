@@ -1,0 +1,160 @@
+//! What a run will do and cost, told before anything is spent.
+
+use super::session::models;
+use crate::check::Checked;
+use crate::data::{Corpus, Vocabulary};
+use crate::diagnostic::Result;
+use crate::exec::Executor;
+use crate::exec::parameters::initialise;
+use crate::settings::Method;
+use crate::space::{Architecture, Draw};
+use crate::stream::stream;
+use crate::train::{Training, masking, pretrain};
+use num_bigint::BigUint;
+use num_traits::ToPrimitive;
+use std::time::Instant;
+
+/// The plan of a run.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Plan {
+    /// Architectures in the space, exactly.
+    pub architectures: String,
+    /// Parameters and forward FLOPs (one sentence of full length) of the smallest candidate's masked-LM model.
+    pub smallest: (u64, u64),
+    /// Likewise of the largest.
+    pub largest: (u64, u64),
+    /// Warm-up steps.
+    pub warmup: u64,
+    /// Candidates.
+    pub candidates: usize,
+    /// Masked-LM steps of each.
+    pub adapt: u64,
+    /// Models of the last table, seeds included.
+    pub finals: u64,
+    /// Masked-LM steps of each.
+    pub final_steps: u64,
+    /// Estimated seconds in all; `None` where it was not asked for.
+    pub seconds: Option<f64>,
+}
+
+/// Makes the plan; with `measure` it also times some steps of a middling candidate on this machine.
+///
+/// # Errors
+/// Where a candidate cannot be lowered.
+pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result<Plan> {
+    let settings = &checked.settings;
+    let models = models(checked);
+    let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
+    let extremes = crate::space::extremes(&checked.space, settings.seed, &cost);
+    let [smallest, largest] = extremes.map_or([(0, 0); 2], |[(_, smallest), (_, largest)]| [smallest, largest]);
+    let finals = (1 + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
+    let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
+    let mut plan = Plan {
+        architectures: checked.space.count().to_string(),
+        smallest,
+        largest,
+        warmup,
+        candidates: settings.search.evaluations,
+        adapt: settings.evaluate.adapt,
+        finals,
+        final_steps: settings.r#final.pretrain.steps,
+        seconds: None,
+    };
+    if measure {
+        plan.seconds = Some(estimate(checked, executor, &plan)?);
+    }
+    Ok(plan)
+}
+
+/// Times three masked-LM steps of a candidate on words of its own making, and scales up: fine-tuning is taken to cost as much a
+/// row and token, and half as much again for what surrounds it.
+fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f64> {
+    let settings = &checked.settings;
+    let models = models(checked);
+    let Some(architecture) = checked.space.sample(Draw::BySize, &mut stream(settings.seed, "plan", 0)) else { return Ok(0.0) };
+    let program = models.masked_lm(&checked.space, &architecture)?;
+    // The cost of a step does not depend on the words.
+    let text = "the quick brown fox jumps over the lazy dog and the dog sleeps on\n".repeat(400);
+    let vocabulary = Vocabulary::train(text.lines(), settings.model.vocabulary, true)?;
+    let corpus = Corpus::new(&[&text], &vocabulary, 0.0)?;
+    let train = &settings.r#final.pretrain;
+    let masking = masking(train, &vocabulary);
+    let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
+    let length = settings.model.length;
+    let mut step = |total: u64| pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut |_, _| Ok(()));
+    let pool = super::workers::pool(1)?;
+    pool.install(|| step(1))?;
+    let begun = Instant::now();
+    pool.install(|| step(4))?;
+    let one = begun.elapsed().as_secs_f64() / 3.0 / train.batch as f64;
+    let rows = |suite: &crate::settings::Suite| {
+        // Without reading them: as many rows as the setting allows, or some thousands.
+        let each = if suite.rows == 0 { 2_500.0 } else { suite.rows as f64 };
+        each * suite.tasks.len() as f64 * suite.train.epochs as f64 * suite.seeds as f64 * suite.train.lr.len().max(1) as f64 * 0.7
+    };
+    let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
+    let search = plan.candidates as f64 * (plan.adapt as f64 * settings.evaluate.pretrain.batch as f64 + rows(&settings.evaluate.suite));
+    let finals = plan.finals as f64 * (plan.final_steps as f64 * train.batch as f64 + rows(&settings.r#final.suite));
+    Ok(one * 1.2 * (warmup + (search + finals) / settings.workers as f64))
+}
+
+impl Plan {
+    /// The plan as lines for a reader.
+    pub fn show(&self) -> String {
+        let steps = self.warmup + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
+        let mut lines = vec![
+            format!("space       {} architectures", short(&self.architectures)),
+            format!("candidates  {} to {} parameters, {} to {} FLOPs a sentence", grouped(self.smallest.0), grouped(self.largest.0), amount(self.smallest.1), amount(self.largest.1)),
+            format!(
+                "stages      warm-up {} steps; search {} candidates × {} steps; final {} models × {} steps; {} masked-LM steps in all, and fine-tuning",
+                self.warmup, self.candidates, self.adapt, self.finals, self.final_steps, grouped(steps)
+            ),
+        ];
+        if let Some(seconds) = self.seconds {
+            lines.push(format!("time        about {}", duration(seconds)));
+        }
+        lines.join("\n") + "\n"
+    }
+}
+
+/// A long whole number to two digits: `4.1e77`.
+pub(super) fn short(digits: &str) -> String {
+    if digits.len() <= 9 {
+        return digits.parse().map_or_else(|_| digits.to_owned(), grouped);
+    }
+    let leading: String = digits.chars().take(2).collect();
+    let number: f64 = leading.parse().unwrap_or(0.0) / 10.0;
+    format!("{number:.1}e{}", digits.len() - 1)
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push('_');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn amount(number: u64) -> String {
+    let value = BigUint::from(number).to_f64().unwrap_or(0.0);
+    match value {
+        value if value >= 1e12 => format!("{:.1} T", value / 1e12),
+        value if value >= 1e9 => format!("{:.1} G", value / 1e9),
+        value if value >= 1e6 => format!("{:.1} M", value / 1e6),
+        value => format!("{value:.0}"),
+    }
+}
+
+/// Seconds as a reader says them.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds < 172_800.0 => format!("{:.0} h", seconds / 3600.0),
+        seconds => format!("{:.0} days", seconds / 86400.0),
+    }
+}

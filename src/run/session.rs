@@ -1,0 +1,129 @@
+//! A run from beginning to end, or from where it stopped.
+
+use super::candidates::{restore, search};
+use super::finals::{contenders, finals};
+use super::folder::Folder;
+use super::journal::{Entry, Journal};
+use super::{Progress, outputs, prepare, warmup};
+use crate::check::Checked;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::Executor;
+use crate::search::History;
+use crate::supernet::Models;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// How a run is carried out; none of it changes a result.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The run folder; by default `runs/<experiment>-<fingerprint>-s<seed>`.
+    pub out: Option<PathBuf>,
+    /// Whether to start over.
+    pub fresh: bool,
+    /// Candidates evaluated at the same time, in place of the experiment's.
+    pub workers: Option<usize>,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// All entries of its journal.
+    pub entries: Vec<Entry>,
+    /// Whether it was finished before it began.
+    pub already: bool,
+    /// The best found and its space.
+    pub best: (std::sync::Arc<crate::space::Space>, crate::space::Architecture),
+}
+
+/// What all stages share.
+pub(super) struct Work<'a> {
+    pub checked: &'a Checked,
+    pub models: Models,
+    pub executor: &'a dyn Executor,
+    pub progress: &'a dyn Progress,
+    pub stop: &'a AtomicBool,
+    pub workers: usize,
+}
+
+/// The graphs around an encoder with the experiment's sizes.
+pub(super) fn models(checked: &Checked) -> Models {
+    Models { masked_lm: checked.models.masked_lm.clone(), classifier: checked.models.classifier.clone(), model: checked.settings.model.clone() }
+}
+
+/// The folder of an experiment's run, where none is named.
+pub(super) fn default_folder(checked: &Checked) -> PathBuf {
+    let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
+    Path::new("runs").join(format!("{}-{fingerprint}-s{}", checked.settings.name, checked.settings.seed))
+}
+
+/// Carries an experiment out, going on where its folder says it stopped. `stop` ends it at the next step.
+///
+/// # Errors
+/// Where the folder cannot be used, the data cannot be read, training fails, or it was interrupted.
+pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progress: &dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
+    let begun = Instant::now();
+    let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
+    let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
+    begin(checked, &folder, &mut journal, progress)?;
+    let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
+    let work = Work { checked, models: models(checked), executor, progress, stop, workers };
+    if journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
+        let history = restore(&work, &journal)?;
+        return outcome(&work, &folder, &journal, &history, true);
+    }
+    progress.stage("data", 1, "text");
+    let prepared = prepare::prepare(&checked.settings, &folder)?;
+    prepare::note(checked, &prepared, &mut journal)?;
+    let warm = warmup::warm(&work, &prepared, &folder, &mut journal)?;
+    let history = search(&work, &prepared, &folder, &mut journal, warm)?;
+    let contenders = contenders(&work, &history)?;
+    if let Some(best) = contenders.first() {
+        let candidate = history.best(1).first().map_or(0, |best| best.id);
+        outputs::best(checked, &folder, best, candidate)?;
+    }
+    finals(&work, &prepared, &folder, &mut journal, &contenders)?;
+    // Time of this sitting, and of all work the journal holds from earlier ones.
+    let seconds = begun.elapsed().as_secs_f64();
+    journal.append(Entry::Finished { evaluations: history.candidates.len(), seconds })?;
+    folder.tidy();
+    outcome(&work, &folder, &journal, &history, false)
+}
+
+/// The first line of the journal, or a check that it is this experiment's.
+fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &dyn Progress) -> Result<()> {
+    let fingerprint = checked.fingerprint.to_string();
+    match journal.entries().first() {
+        None => {
+            outputs::experiment(checked, folder)?;
+            journal.append(Entry::Start {
+                experiment: checked.settings.name.clone(),
+                fingerprint,
+                seed: checked.settings.seed,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                space_size: checked.space.count().to_string(),
+            })
+        }
+        Some(Entry::Start { fingerprint: known, .. }) if *known == fingerprint => {
+            if !journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
+                let done = journal.entries().iter().filter(|entry| matches!(entry, Entry::Candidate(_))).count();
+                progress.line(&format!("going on with the run in `{}`: {done} candidates are done", folder.path().display()));
+            }
+            Ok(())
+        }
+        Some(_) => {
+            let message = format!("`{}` holds the run of another experiment", folder.path().display());
+            Diagnostic::error(Code::RUN_FOLDER, message).help("choose another folder with `--out DIR`, or start over in this one with `--fresh`").into()
+        }
+    }
+}
+
+fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &History, already: bool) -> Result<Outcome> {
+    let contenders = contenders(work, history)?;
+    let Some(best) = contenders.into_iter().next() else {
+        return Diagnostic::error(Code::INTERNAL, "a finished run has no best candidate").into();
+    };
+    Ok(Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already, best: (best.space, best.architecture) })
+}

@@ -1,0 +1,51 @@
+//! One architecture trained and scored as the last table's models are, without a search.
+
+use super::folder::Folder;
+use super::journal::{Entry, FinalModel, Journal};
+use super::session::{Work, models};
+use super::{Progress, finals, outputs, prepare};
+use crate::check::{Checked, NamedArchitecture};
+use crate::diagnostic::Result;
+use crate::exec::Executor;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// How one architecture is trained.
+#[derive(Clone, Debug, Default)]
+pub struct TrainOptions {
+    /// The folder; by default `runs/train-<architecture>-<fingerprint>-s<seed>`.
+    pub out: Option<PathBuf>,
+    /// Whether to start over.
+    pub fresh: bool,
+}
+
+/// Trains one architecture on an experiment's `final` budget; it goes on where it stopped.
+///
+/// # Errors
+/// As for a run.
+pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: &dyn Executor, options: &TrainOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<(PathBuf, Vec<FinalModel>)> {
+    let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
+    let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
+    let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
+    let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
+    let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
+    if journal.entries().is_empty() {
+        outputs::experiment(checked, &folder)?;
+        journal.append(Entry::Start {
+            experiment: format!("train {}", architecture.name),
+            fingerprint: checked.fingerprint.to_string(),
+            seed: checked.settings.seed,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            space_size: "1".to_owned(),
+        })?;
+    }
+    let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
+    progress.stage("data", 1, "text");
+    let prepared = prepare::prepare(&checked.settings, &folder)?;
+    prepare::note(checked, &prepared, &mut journal)?;
+    // Its weights are kept as a run keeps its best.
+    let contender = finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
+    finals::finals(&work, &prepared, &folder, &mut journal, &[contender])?;
+    let found = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model.clone()) } else { None });
+    Ok((folder.path().to_owned(), found.collect()))
+}

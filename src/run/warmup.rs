@@ -1,0 +1,85 @@
+//! The supernet's warm-up: masked-LM on sampled paths, with checkpoints.
+
+use super::folder::Folder;
+use super::journal::{Entry, Journal};
+use super::prepare::Prepared;
+use super::session::Work;
+use super::weights::{load_training, load_weights, save_training, save_weights};
+use super::workers::{go_on, pool};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::Parameters;
+use crate::settings::{Method, PathSampling};
+use crate::space::Draw;
+use crate::stream::{derived, stream};
+use crate::supernet::fresh;
+use crate::train::{Training, masking, pretrain};
+use std::time::{Duration, Instant};
+
+/// The time between two checkpoints.
+pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
+
+/// The file of a supernet after a generation (0: after the warm-up).
+pub(super) fn file(commits: usize) -> String {
+    format!("work/supernet-{commits}.safetensors")
+}
+
+/// The warm supernet; `None` where candidates are trained from scratch.
+pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut Journal) -> Result<Option<Parameters>> {
+    let settings = &work.checked.settings;
+    let Method::Biws { paths, .. } = &settings.evaluate.method else { return Ok(None) };
+    if journal.entries().iter().any(|entry| matches!(entry, Entry::Warmup { .. })) {
+        // Later commits are read where the search goes on; here the warm one is wanted only before the first.
+        return load_weights(folder, &file(0));
+    }
+    let train = &settings.evaluate.pretrain;
+    let total = settings.evaluate.warmup;
+    let seed = derived(settings.seed, "supernet", 0);
+    let mut training = match load_training(folder, "work/warmup.safetensors")? {
+        Some(training) => {
+            work.progress.line(&format!("warm-up goes on at step {} of {total}", training.step));
+            training
+        }
+        None => {
+            let (parameters, _) = fresh(&work.models, &work.checked.space, seed)?;
+            Training { parameters, ..Training::default() }
+        }
+    };
+    let draw = match paths {
+        PathSampling::BySize => Draw::BySize,
+        PathSampling::Uniform => Draw::Uniform,
+    };
+    work.progress.stage("warm-up", total, "step");
+    let begun = Instant::now();
+    let mut saved = Instant::now();
+    let mut recent: Vec<f32> = Vec::new();
+    let masking = masking(train, &prepared.vocabulary);
+    let mut path = |step: u64| {
+        let mut draws = stream(seed, "supernet/path", step);
+        let empty = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "the space has no members"));
+        let architecture = work.checked.space.sample(draw, &mut draws).ok_or_else(empty)?;
+        work.models.masked_lm(&work.checked.space, &architecture)
+    };
+    let mut watch = |training: &Training, loss: f32| {
+        recent.push(loss);
+        let tail = recent.iter().rev().take(20);
+        let mean = tail.clone().sum::<f32>() / tail.len() as f32;
+        work.progress.at(training.step, &format!("loss {mean:.3}"));
+        if saved.elapsed() >= CHECKPOINT || go_on(work.stop).is_err() {
+            save_training(folder, "work/warmup.safetensors", training)?;
+            saved = Instant::now();
+        }
+        go_on(work.stop)
+    };
+    let (executor, length) = (work.executor, settings.model.length);
+    // One training at a time: it may have all the threads.
+    pool(work.workers)?.install(|| {
+        pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)
+    })?;
+    save_weights(folder, &file(0), &training.parameters)?;
+    let tail = recent.iter().rev().take((total / 10).max(1) as usize);
+    let loss = f64::from(tail.clone().sum::<f32>()) / tail.len().max(1) as f64;
+    journal.append(Entry::Warmup { steps: total, loss, seconds: begun.elapsed().as_secs_f64() })?;
+    folder.discard("work/warmup.safetensors");
+    work.progress.line(&format!("warm-up: {total} steps on sampled paths, masked-LM loss {loss:.3}"));
+    Ok(Some(training.parameters))
+}

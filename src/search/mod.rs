@@ -1,0 +1,34 @@
+//! Searches: which architectures to evaluate next.
+//!
+//! In reading order: `history` (finished candidates), `priority` (operation priority), `proposal` (what all
+//! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `random_search`.
+//!
+//! Invariants: the next generation follows from (space, settings, seed, history) alone, so that a search that was
+//! interrupted needs nothing but its history. This module knows no model, no data, no clock and no tensors.
+
+mod history;
+mod op_nas;
+mod priority;
+mod proposal;
+mod random_search;
+
+pub use history::{Candidate, History};
+pub use priority::{OperationPriority, Priorities};
+pub use proposal::Proposal;
+
+use crate::settings::{Algorithm, Search};
+use crate::space::Space;
+
+/// The next generation, in the order of its numbers; empty where the search is over: at the budget, at the plateau, or
+/// where nothing new is found in the space.
+///
+/// The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished.
+pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History) -> Vec<Proposal> {
+    match settings.algorithm {
+        Algorithm::Evolution => op_nas::propose(space, settings, seed, history),
+        Algorithm::Random => random_search::propose(space, settings, seed, history),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! OP-NAS: the best parents, one inter-layer then one intra-layer mutation each time, operations drawn by priority.
+
+use super::history::{Candidate, History};
+use super::priority::Priorities;
+use super::proposal::{Proposal, allowed, drawn_anew, generation};
+use crate::settings::{Pick, Search};
+use crate::space::{Space, mutate};
+
+/// The next generation.
+pub(super) fn propose(space: &Space, settings: &Search, seed: u64, history: &History) -> Vec<Proposal> {
+    let parents: Vec<&Candidate> = history.best(settings.parents);
+    if history.candidates.is_empty() {
+        return drawn_anew(space, settings, seed, history, allowed(settings, history, settings.population));
+    }
+    if parents.is_empty() {
+        // All have failed: there is nothing to mutate.
+        let count = settings.parents.saturating_mul(settings.children);
+        return drawn_anew(space, settings, seed, history, allowed(settings, history, count));
+    }
+    let priorities = match &settings.mutation.pick {
+        Pick::Ucb { alpha, temperature, credit } => Some(Priorities::new(space, history, *alpha, *temperature, credit)),
+        Pick::Uniform => None,
+    };
+    let picker = |fitting: &[&str]| priorities.as_ref().map_or_else(|| vec![1.0; fitting.len()], |known| known.probabilities(fitting));
+    let count = allowed(settings, history, parents.len().saturating_mul(settings.children));
+    generation(space, seed, history, count, &|place, draws| {
+        let parent = parents.get(place / settings.children.max(1))?;
+        let (child, mutation) = mutate(space, &parent.architecture, &settings.mutation, &picker, draws)?;
+        Some((child, Some(parent.id), mutation))
+    })
+}

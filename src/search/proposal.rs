@@ -1,0 +1,82 @@
+//! What all algorithms share: candidates without duplicates, the budget, the plateau.
+
+use super::history::{Candidate, History};
+use crate::graph::Hash;
+use crate::settings::{Initial, Search, Stop};
+use crate::space::{Architecture, Draw, Mutated, Space, hash};
+use crate::stream::{Stream, stream};
+
+/// Draws in search of one candidate that is new, at most.
+const REDRAWS: usize = 20;
+
+/// A candidate to be evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// Its number: the history's length and on.
+    pub id: usize,
+    /// What it is.
+    pub architecture: Architecture,
+    /// Its identity in the space.
+    pub hash: Hash,
+    /// The candidate it was mutated from; `None` where it was drawn anew.
+    pub parent: Option<usize>,
+    /// How it was mutated.
+    pub mutation: Vec<Mutated>,
+}
+
+impl Proposal {
+    /// The candidate it is once its evaluation is over; `None` where that failed.
+    pub fn finished(self, generation: usize, fitness: Option<f64>) -> Candidate {
+        let Self { id, architecture, hash, parent, mutation } = self;
+        Candidate { id, generation, architecture, hash, parent, mutation, fitness }
+    }
+}
+
+/// A candidate before it has a number.
+pub(super) type Drawn = (Architecture, Option<usize>, Vec<Mutated>);
+
+/// How many candidates the next generation may hold, given how many it would: fewer at the end of the budget, 0 at the
+/// plateau.
+pub(super) fn allowed(settings: &Search, history: &History, wanted: usize) -> usize {
+    let plateau = match settings.stop {
+        Some(Stop::Any { plateau, .. }) => plateau > 0 && history.generations_without_gain() >= plateau,
+        None => false,
+    };
+    if plateau { 0 } else { wanted.min(settings.evaluations.saturating_sub(history.candidates.len())) }
+}
+
+/// A generation of `count` candidates, each new to the history and to the others; a place for which none is found in
+/// 20 draws stays empty.
+pub(super) fn generation(
+    space: &Space,
+    seed: u64,
+    history: &History,
+    count: usize,
+    draw: &dyn Fn(usize, &mut Stream) -> Option<Drawn>,
+) -> Vec<Proposal> {
+    let mut known = history.hashes();
+    let mut proposals: Vec<Proposal> = Vec::new();
+    let generation = u64::try_from(history.next_generation()).unwrap_or(u64::MAX);
+    for place in 0..count {
+        let mut draws = stream(seed, &format!("search/{place}"), generation);
+        let new = (0..=REDRAWS).find_map(|_| {
+            let (architecture, parent, mutation) = draw(place, &mut draws)?;
+            let hash = hash(space, &architecture);
+            known.insert(hash).then_some((architecture, hash, parent, mutation))
+        });
+        if let Some((architecture, hash, parent, mutation)) = new {
+            let id = history.candidates.len() + proposals.len();
+            proposals.push(Proposal { id, architecture, hash, parent, mutation });
+        }
+    }
+    proposals
+}
+
+/// A generation drawn without parents.
+pub(super) fn drawn_anew(space: &Space, settings: &Search, seed: u64, history: &History, count: usize) -> Vec<Proposal> {
+    let draw = match settings.initial {
+        Initial::BySize => Draw::BySize,
+        Initial::Uniform => Draw::Uniform,
+    };
+    generation(space, seed, history, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
+}

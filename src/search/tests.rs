@@ -1,0 +1,190 @@
+use super::*;
+use crate::settings::{Credit, Initial, Inter, Intra, Mutation, Pick, Stop};
+use crate::space::testing::{PAPER, backbone, dag};
+use crate::space::{Architecture, Filling, Mutated, MutationKind, contains, text};
+use std::collections::BTreeSet;
+
+fn settings(algorithm: Algorithm) -> Search {
+    Search {
+        algorithm,
+        initial: Initial::BySize,
+        population: 12,
+        parents: 3,
+        children: 4,
+        mutation: Mutation {
+            inter: Inter { swap_mixer: 1.0, change_kernel: 1.0 },
+            intra: Intra { replace_op: 4.0, insert_op: 1.0, delete_op: 1.0, rewire: 1.0 },
+            pick: Pick::Ucb { alpha: 1.0, temperature: 1.0, credit: Credit::Occurrences },
+        },
+        evaluations: 100,
+        stop: None,
+    }
+}
+
+fn finish(proposals: Vec<Proposal>, history: &mut History, fitness: &dyn Fn(&Architecture) -> Option<f64>) {
+    let generation = history.next_generation();
+    let finished = proposals.into_iter().map(|proposal| {
+        let fitness = fitness(&proposal.architecture);
+        proposal.finished(generation, fitness)
+    });
+    history.candidates.extend(finished);
+}
+
+fn search(space: &Space, settings: &Search, seed: u64, fitness: &dyn Fn(&Architecture) -> Option<f64>) -> History {
+    let mut history = History::default();
+    loop {
+        let proposals = propose(space, settings, seed, &history);
+        if proposals.is_empty() {
+            return history;
+        }
+        finish(proposals, &mut history, fitness);
+    }
+}
+
+fn small() -> Space {
+    backbone(3, 1, dag(3, PAPER, [1, 8, 1, 12, 1, 3]))
+}
+
+/// Attention everywhere, with `softmax` and `softsign` in it, and little of all else.
+fn toy(architecture: &Architecture) -> Option<f64> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut size = 0.0;
+    for filling in architecture.fillings.values().flatten() {
+        let Filling::Arm { holes, .. } = filling else { return None };
+        if let [(_, Filling::Dag(term))] = holes.as_slice() {
+            term.occurrences(&mut found);
+            size += f64::from(term.size());
+        }
+    }
+    let wanted: u64 = ["softmax", "softsign"].iter().filter_map(|op| found.get(*op)).sum();
+    Some(wanted as f64 - 0.1 * size)
+}
+
+fn best(history: &History) -> f64 {
+    history.best(1)[0].fitness.unwrap()
+}
+
+#[test]
+fn evolution_does_better_than_chance() {
+    let space = small();
+    let gain: f64 = (0..4)
+        .map(|seed| {
+            let evolved = search(&space, &settings(Algorithm::Evolution), seed, &toy);
+            let random = search(&space, &settings(Algorithm::Random), seed, &toy);
+            assert_eq!((evolved.candidates.len(), random.candidates.len()), (100, 100));
+            let initial = History { candidates: evolved.candidates[..12].to_vec() };
+            assert!(best(&evolved) > best(&initial));
+            best(&evolved) - best(&random)
+        })
+        .sum();
+    assert!(gain > 2.0, "{gain}");
+}
+
+#[test]
+fn a_search_is_its_history() {
+    let space = small();
+    for algorithm in [Algorithm::Evolution, Algorithm::Random] {
+        let whole = search(&space, &settings(algorithm.clone()), 3, &toy);
+        assert_eq!(whole, search(&space, &settings(algorithm.clone()), 3, &toy));
+        let until = |generation: usize| whole.candidates.iter().filter(|one| one.generation < generation).cloned().collect();
+        let next = propose(&space, &settings(algorithm), 3, &History { candidates: until(3) });
+        let there: Vec<_> = whole.candidates.iter().filter(|one| one.generation == 3).map(|one| (one.id, one.hash)).collect();
+        assert_eq!(next.iter().map(|one| (one.id, one.hash)).collect::<Vec<_>>(), there);
+    }
+}
+
+#[test]
+fn candidates_are_members_and_never_come_twice() {
+    let space = backbone(2, 1, dag(2, "neg add", [1, 2, 1, 2, 1, 2]));
+    let history = search(&space, &Search { evaluations: 10_000, ..settings(Algorithm::Evolution) }, 5, &toy);
+    let distinct: BTreeSet<_> = history.candidates.iter().map(|one| one.hash).collect();
+    assert_eq!(distinct.len(), history.candidates.len());
+    assert!(history.candidates.len() > 40, "an exhausted space ends the search, at {}", history.candidates.len());
+    for (id, candidate) in history.candidates.iter().enumerate() {
+        assert_eq!((id, contains(&space, &candidate.architecture)), (candidate.id, Ok(())));
+    }
+}
+
+#[test]
+fn budgets_and_plateaus_end_a_search() {
+    let space = small();
+    let run = |change: &dyn Fn(&mut Search), fitness: &dyn Fn(&Architecture) -> Option<f64>| {
+        let mut settings = settings(Algorithm::Evolution);
+        change(&mut settings);
+        search(&space, &settings, 1, fitness).candidates.iter().map(|one| one.generation).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&|settings| settings.evaluations = 5, &toy), [0; 5]);
+    let cut = run(&|settings| settings.evaluations = 29, &toy);
+    assert_eq!([0, 1, 2].map(|generation| cut.iter().filter(|one| **one == generation).count()), [12, 12, 5]);
+    let plateau = run(&|settings| settings.stop = Some(Stop::Any { plateau: 2, wall: 0.0 }), &|_| Some(1.0));
+    assert_eq!(plateau.last(), Some(&2));
+    let failed = run(&|settings| settings.evaluations = 30, &|_| None);
+    assert_eq!(failed.len(), 30);
+}
+
+fn filled(term: &str) -> Architecture {
+    let domain = dag(2, "neg relu add", [0, 8, 0, 12, 1, 2]);
+    let term = text::parse(term, &domain.inputs, &domain.ops).unwrap();
+    let arm = Filling::Arm { label: "attention".to_owned(), holes: vec![("mix".to_owned(), Filling::Dag(term))] };
+    Architecture { fillings: [("mixer".to_owned(), vec![arm])].into() }
+}
+
+fn candidate(id: usize, term: &str, fitness: Option<f64>, parent: Option<usize>, op: Option<&str>) -> Candidate {
+    let mutated = |op: &str| Mutated { kind: MutationKind::ReplaceOp, hole: "mixer".to_owned(), layer: 0, op: Some(op.to_owned()) };
+    let mutation = op.into_iter().map(mutated).collect();
+    Candidate { id, generation: id, architecture: filled(term), hash: crate::graph::Hash(id as u128), parent, mutation, fitness }
+}
+
+/// Fitness 1, 3 and a failure: mean 2, deviation 1, z = −1, 1, −1.
+fn three() -> (Space, History) {
+    let candidates = vec![
+        candidate(0, "(neg (relu q))", Some(1.0), None, None),
+        candidate(1, "(add (neg q) (neg k))", Some(3.0), Some(0), Some("add")),
+        candidate(2, "(add q (relu k))", None, Some(1), Some("relu")),
+    ];
+    (backbone(1, 1, dag(2, "neg relu add", [0, 8, 0, 12, 1, 2])), History { candidates })
+}
+
+#[test]
+fn priority_is_as_defined() {
+    let (space, history) = three();
+    assert_eq!(history.standardised(), [-1.0, 1.0, -1.0]);
+    let priorities = Priorities::new(&space, &history, 1.0, 2.0, &Credit::Occurrences);
+    // neg: once at −1, twice at 1; relu: twice at −1; add: once at 1, once at −1. N = 7.
+    let bonus = |seen: f64| (2.0 * 7f64.ln() / seen).sqrt();
+    let expected = [("add", 2, 0.0, bonus(2.0)), ("neg", 3, 1.0 / 3.0, 1.0 / 3.0 + bonus(3.0)), ("relu", 2, -1.0, bonus(2.0) - 1.0)];
+    let total: f64 = expected.iter().map(|(.., priority)| (priority / 2.0).exp()).sum();
+    for (standing, (op, seen, mean, priority)) in priorities.standing().iter().zip(expected) {
+        assert_eq!((standing.op.as_str(), standing.seen), (op, seen));
+        assert!((standing.mean - mean).abs() < 1e-12);
+        assert!((standing.priority.unwrap() - priority).abs() < 1e-12);
+        assert!((standing.probability - (priority / 2.0).exp() / total).abs() < 1e-12);
+    }
+    let fitting = priorities.probabilities(&["neg", "relu"]);
+    assert!((fitting.iter().sum::<f64>() - 1.0).abs() < 1e-12 && fitting[0] > fitting[1]);
+    assert!(!priorities.says_nothing());
+    assert!(Priorities::new(&space, &history, 1.0, 100.0, &Credit::Occurrences).says_nothing());
+}
+
+#[test]
+fn drawn_operations_are_credited_with_the_gain() {
+    let (space, history) = three();
+    let priorities = Priorities::new(&space, &history, 0.5, 1.0, &Credit::Drawn);
+    let standing = priorities.standing();
+    let of = |at: usize| (standing[at].op.as_str(), standing[at].seen, standing[at].mean);
+    assert_eq!([of(0), of(1), of(2)], [("add", 1, 2.0), ("neg", 0, 0.0), ("relu", 1, -2.0)]);
+    assert!((standing[0].priority.unwrap() - (2.0 + 0.5 * (2.0 * 2f64.ln()).sqrt())).abs() < 1e-12);
+    assert_eq!(priorities.probabilities(&["add", "neg", "relu"]), [0.0, 1.0, 0.0]);
+    assert_eq!(priorities.probabilities(&["neg"]), [1.0]);
+    assert!(!priorities.says_nothing());
+}
+
+#[test]
+fn equal_fitness_says_nothing() {
+    let (_, mut history) = three();
+    history.candidates.iter_mut().for_each(|candidate| candidate.fitness = candidate.fitness.map(|_| 4.0));
+    assert_eq!(history.standardised(), [0.0; 3]);
+    history.candidates.iter_mut().for_each(|candidate| candidate.fitness = None);
+    assert_eq!(history.standardised(), [0.0; 3]);
+    assert!(history.best(3).is_empty());
+}

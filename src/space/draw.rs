@@ -1,0 +1,206 @@
+//! Terms drawn exactly evenly, by the counts of the table: nothing is drawn and then thrown away.
+
+use super::domain::DagDomain;
+use super::table::{Goal, Production, Table};
+use super::term::Term;
+use crate::graph::Shape;
+use crate::stream::{Rng, RngExt, Stream};
+use num_bigint::BigUint;
+use num_traits::Zero;
+use std::sync::Arc;
+
+impl DagDomain {
+    /// The number of members.
+    pub fn count(&self) -> BigUint {
+        self.size.clone().map(|size| self.count_of(size)).sum()
+    }
+
+    /// The number of members with this many operations.
+    pub fn count_of(&self, size: u32) -> BigUint {
+        self.goals(size).into_iter().map(|(count, _)| count).sum()
+    }
+
+    /// The sizes that have members.
+    pub fn sizes(&self) -> Vec<u32> {
+        self.size.clone().filter(|size| !self.count_of(*size).is_zero()).collect()
+    }
+
+    /// A member, evenly among all; `None` where there is none.
+    pub fn sample_uniform(&self, stream: &mut Stream) -> Option<Arc<Term>> {
+        let goals = self.size.clone().flat_map(|size| self.goals(size)).collect();
+        self.sample_goal(goals, stream)
+    }
+
+    /// A member: first a size, evenly among those with members, then evenly among its members.
+    pub fn sample_by_size(&self, stream: &mut Stream) -> Option<Arc<Term>> {
+        let size = *evenly(&self.sizes(), stream)?;
+        self.sample_of(size, stream)
+    }
+
+    /// A member with this many operations, evenly among them.
+    pub fn sample_of(&self, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
+        self.sample_goal(self.goals(size), stream)
+    }
+
+    /// A term of this shape to stand inside a member, by size: at most this deep and large, over any inputs.
+    pub fn sample_operand(&self, shape: &Shape, depth: u32, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
+        let shape = self.table().shape(shape)?;
+        let sized = |size: u32| {
+            let goals = (0..1usize << self.inputs.len()).map(|mask| Goal { shape, low: 0, high: depth, size, mask });
+            goals.map(|goal| (self.table().number(None, goal), goal)).filter(|(count, _)| !count.is_zero()).collect()
+        };
+        let sizes: Vec<Vec<(BigUint, Goal)>> =
+            (0..=size.min(*self.size.end())).map(sized).filter(|goals: &Vec<_>| !goals.is_empty()).collect();
+        let goals = evenly(&sizes, stream)?.clone();
+        self.sample_goal(goals, stream)
+    }
+
+    /// The goals that members with this many operations meet, with their counts.
+    pub(super) fn goals(&self, size: u32) -> Vec<(BigUint, Goal)> {
+        let Some(shape) = self.table().shape(&self.output) else { return Vec::new() };
+        let masks = (0..1usize << self.inputs.len()).filter(|mask| self.uses.contains(&mask.count_ones()));
+        let (low, high) = (*self.depth.start(), *self.depth.end());
+        masks
+            .map(|mask| Goal { shape, low, high, size, mask })
+            .map(|goal| (self.table().number(None, goal), goal))
+            .filter(|(count, _)| self.size.contains(&size) && !count.is_zero())
+            .collect()
+    }
+
+    fn sample_goal(&self, goals: Vec<(BigUint, Goal)>, stream: &mut Stream) -> Option<Arc<Term>> {
+        let goal = weighted(goals, stream)?;
+        self.sample(goal, None, stream)
+    }
+
+    /// A term that meets the goal, evenly, whose root is not `forbidden`.
+    fn sample(&self, goal: Goal, forbidden: Option<usize>, stream: &mut Stream) -> Option<Arc<Term>> {
+        if goal.size == 0 {
+            let input = goal.mask.trailing_zeros() as usize;
+            let (_, shape) = self.inputs.get(input)?;
+            return Some(Term::input(u8::try_from(input).ok()?, shape.clone()));
+        }
+        let roots = (0..self.ops.len()).filter(|op| Some(*op) != forbidden);
+        let root = weighted(roots.map(|op| (self.table().number(Some(op), goal), op)).collect(), stream)?;
+        let op = self.ops.get(root)?;
+        // Every unordered pair counts twice: as two ordered pairs, or as an ordered pair and on the diagonal.
+        let mut left = below(&(self.table().number(Some(root), goal) << 1u8), stream)?;
+        let forbids = op.laws.involution || op.laws.idempotent;
+        let children = self.children(root, forbids, goal, &mut left)?;
+        let forbidden = Some(root).filter(|_| forbids && children.goals.len() == 1 && !children.twice);
+        let mut arguments = Vec::new();
+        for child in &children.goals {
+            arguments.push(self.sample(*child, forbidden, stream)?);
+        }
+        if children.twice {
+            arguments.extend(arguments.first().cloned());
+        }
+        Term::apply(op, arguments).ok()
+    }
+
+    /// The goals of the arguments that the drawn number falls on.
+    fn children(&self, root: usize, forbids: bool, goal: Goal, left: &mut BigUint) -> Option<Children> {
+        let table = self.table();
+        let under = Goal { low: goal.low.saturating_sub(1), high: goal.high.checked_sub(1)?, size: goal.size.checked_sub(1)?, ..goal };
+        for production in table.productions.of.get(root)?.iter().filter(|production| production.result == goal.shape) {
+            if let [shape] = production.arguments.as_slice() {
+                let child = Goal { shape: *shape, ..under };
+                if falls(left, &(table.number_under(root, forbids, child) << 1u8)) {
+                    return Some(Children { goals: vec![child], twice: false });
+                }
+            } else if let Some(children) = pair(table, production, under, left) {
+                return Some(children);
+            }
+        }
+        None
+    }
+}
+
+/// The goals of the arguments of an operation.
+struct Children {
+    goals: Vec<Goal>,
+    /// Whether both arguments are the one term.
+    twice: bool,
+}
+
+/// The pair of goals that the drawn number falls on, if it is among those of this production.
+fn pair(table: &Table, production: &Production, under: Goal, left: &mut BigUint) -> Option<Children> {
+    if let Some(both) = diagonal(production, under)
+        && falls(left, &table.number(None, both))
+    {
+        return Some(Children { goals: vec![both], twice: true });
+    }
+    let weight = |ways: BigUint| if production.commutes { ways } else { ways << 1u8 };
+    let mut pairs = pairs(table, production, under);
+    let (one, other, _) = pairs.find(|(_, other, ways)| falls(left, &weight(ways * table.number(None, *other))))?;
+    Some(Children { goals: vec![one, other], twice: false })
+}
+
+/// The goal of an argument that may stand on both sides of an operation whose operands may be exchanged.
+pub(super) fn diagonal(production: &Production, under: Goal) -> Option<Goal> {
+    let shape = *production.arguments.first()?;
+    (production.commutes && under.size.is_multiple_of(2)).then_some(Goal { shape, size: under.size / 2, ..under })
+}
+
+/// The goals of ordered pairs of arguments, without overlap, with the number of terms that meet the first; `under` is
+/// what both together are to meet.
+pub(super) fn pairs<'a>(table: &'a Table, production: &'a Production, under: Goal) -> impl Iterator<Item = (Goal, Goal, BigUint)> + 'a {
+    // The deeper argument is within the bounds: the first with any second, or a shallower first and the second.
+    let deep = (under.low, under.high);
+    let depths = [Some((deep, (0, under.high))), under.low.checked_sub(1).map(|low| ((0, low), deep))];
+    let subsets = |mask: usize| (0..=mask).filter(move |subset| subset & !mask == 0);
+    let shapes = production.arguments.first().copied().zip(production.arguments.get(1).copied());
+    let firsts = shapes.into_iter().flat_map(move |shapes| (0..=under.size).map(move |size| (shapes, size)));
+    let firsts = firsts.flat_map(move |(shapes, size)| subsets(under.mask).map(move |mask| (shapes, size, mask)));
+    let firsts = firsts.flat_map(move |(shapes, size, mask)| depths.into_iter().flatten().map(move |depths| (shapes, size, mask, depths)));
+    firsts
+        .map(move |((first, second), size, mask, ((low, high), (low2, high2)))| {
+            let one = Goal { shape: first, low, high, size, mask };
+            (
+                one,
+                Goal { shape: second, low: low2, high: high2, size: under.size - size, mask: under.mask & !mask },
+                table.number(None, one),
+            )
+        })
+        .filter(|(_, _, ways)| !ways.is_zero())
+        .flat_map(move |(one, other, ways)| {
+            subsets(one.mask).map(move |shared| (one, Goal { mask: other.mask | shared, ..other }, ways.clone()))
+        })
+}
+
+/// Whether the number lies below the weight; takes the weight off where it does not.
+fn falls(left: &mut BigUint, weight: &BigUint) -> bool {
+    let falls = *left < *weight;
+    if !falls {
+        *left -= weight;
+    }
+    falls
+}
+
+/// A number below the bound, evenly; `None` for the bound 0.
+pub(super) fn below(bound: &BigUint, stream: &mut Stream) -> Option<BigUint> {
+    let bits = bound.bits();
+    let words = usize::try_from(bits.div_ceil(32)).ok().filter(|words| *words > 0)?;
+    let spare = words as u64 * 32 - bits;
+    loop {
+        let mut digits: Vec<u32> = (0..words).map(|_| stream.next_u32()).collect();
+        if let Some(top) = digits.last_mut() {
+            *top >>= spare;
+        }
+        let number = BigUint::new(digits);
+        if number < *bound {
+            return Some(number);
+        }
+    }
+}
+
+/// One of these, by weight; `None` where all weights are 0.
+pub(super) fn weighted<T>(choices: Vec<(BigUint, T)>, stream: &mut Stream) -> Option<T> {
+    let total: BigUint = choices.iter().map(|(weight, _)| weight).sum();
+    let mut left = below(&total, stream)?;
+    choices.into_iter().find_map(|(weight, choice)| falls(&mut left, &weight).then_some(choice))
+}
+
+/// One of these, evenly; `None` where there is none.
+pub(super) fn evenly<'a, T>(choices: &'a [T], stream: &mut Stream) -> Option<&'a T> {
+    if choices.is_empty() { None } else { choices.get(stream.random_range(0..choices.len())) }
+}

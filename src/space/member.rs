@@ -1,0 +1,69 @@
+//! Whether an architecture lies in a space, and what identifies it there.
+
+use super::domain::{Architecture, Domain, Filling, Space};
+use crate::graph::{Hash, identity::Digest};
+
+/// Whether an architecture is a member of a space.
+///
+/// # Errors
+/// Which filling is not, and why, in the user's terms.
+pub fn contains(space: &Space, architecture: &Architecture) -> Result<(), String> {
+    if let Some(name) = architecture.fillings.keys().find(|name| !space.holes.iter().any(|hole| hole.name == **name)) {
+        return Err(format!("`{}` has no hole `{name}`", space.name));
+    }
+    for hole in &space.holes {
+        let fillings = architecture.fillings.get(&hole.name).map_or(&[][..], Vec::as_slice);
+        if fillings.len() != hole.fillings() {
+            return Err(format!("`{}` takes {} fillings, and {} are given", hole.name, hole.fillings(), fillings.len()));
+        }
+        for (number, filling) in fillings.iter().enumerate() {
+            fits(&hole.domain, filling).map_err(|why| match hole.repetitions {
+                Some(_) => format!("`{}`, number {}: {why}", hole.name, number + 1),
+                None => format!("`{}`: {why}", hole.name),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn fits(domain: &Domain, filling: &Filling) -> Result<(), String> {
+    match (domain, filling) {
+        (Domain::Dag(dag), Filling::Dag(term)) => dag.contains(term),
+        (Domain::Values(values), Filling::Value(value)) if values.contains(value) => Ok(()),
+        (Domain::Values(values), Filling::Value(value)) => {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            Err(format!("{value} is not among {}", values.join(", ")))
+        }
+        (Domain::Choose(arms), Filling::Arm { label, holes }) => {
+            let arm = arms.iter().find(|arm| arm.label == *label).ok_or_else(|| format!("`{label}` is not among its choices"))?;
+            if !arm.holes.iter().map(|(name, _)| name).eq(holes.iter().map(|(name, _)| name)) {
+                return Err(format!("the arguments of `{label}` are not those of the choice"));
+            }
+            let mut filled = arm.holes.iter().zip(holes);
+            filled
+                .try_for_each(|((name, domain), (_, filling))| fits(domain, filling).map_err(|why| format!("`{name}` of `{label}`: {why}")))
+        }
+        _ => Err("it is of another kind than the hole".to_owned()),
+    }
+}
+
+/// The identity of an architecture in its space: equal exactly for equal canonical fillings.
+pub fn hash(space: &Space, architecture: &Architecture) -> Hash {
+    let mut digest = Digest::new();
+    for hole in &space.holes {
+        let fillings = architecture.fillings.get(&hole.name).map_or(&[][..], Vec::as_slice);
+        digest = digest.text(&hole.name).numbers(fillings.iter().map(|filling| identity(filling).0));
+    }
+    digest.finish()
+}
+
+fn identity(filling: &Filling) -> Hash {
+    match filling {
+        Filling::Dag(term) => term.hash(),
+        Filling::Value(value) => Digest::new().text("value").text(&value.to_string()).finish(),
+        Filling::Arm { label, holes } => {
+            let digest = Digest::new().text("arm").text(label);
+            holes.iter().fold(digest, |digest, (name, filling)| digest.text(name).number(identity(filling).0)).finish()
+        }
+    }
+}

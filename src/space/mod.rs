@@ -1,0 +1,46 @@
+//! Spaces of architectures: graphs with holes, and what may fill them.
+//!
+//! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
+//! spaces), `table` (exact counts), `draw` (terms drawn by them), `enumerate`, `sample` (whole
+//! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
+//! Phyla source), `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
+//! and `vary` (mutation).
+//!
+//! Invariants: a term is canonical and well-shaped by construction; whatever is drawn, enumerated or mutated is
+//! a member. This module knows no tensors and no training.
+
+mod compact;
+mod domain;
+mod draw;
+mod enumerate;
+mod extremes;
+
+mod instantiate;
+mod layer;
+mod member;
+mod mutate;
+
+mod sample;
+mod source;
+mod table;
+pub mod term;
+pub mod text;
+mod vary;
+
+pub use compact::{Compact, CompactFilling};
+pub use domain::{Architecture, Arm, DagDomain, Domain, Filling, Hole, INPUTS, Space};
+
+pub use extremes::extremes;
+pub use instantiate::instantiate;
+pub use member::{contains, hash};
+
+pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
+pub use sample::Draw;
+pub use layer::layer_graph;
+pub use source::{fillings, to_source};
+pub use term::Term;
+
+#[cfg(test)]
+pub(crate) mod tests;
+#[cfg(test)]
+pub(crate) use tests as testing;

@@ -1,0 +1,57 @@
+//! The programs of an architecture: with the masked-LM head, and with a task's.
+
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::Program;
+use crate::graph::cost::{Cost, cost};
+use crate::graph::{Graph, Symbol, assemble};
+use crate::settings::Model;
+use crate::space::{Architecture, Space, instantiate};
+use crate::train::sizes;
+use std::sync::Arc;
+
+/// The graphs around an encoder, and the sizes they are lowered for.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// With the masked-LM head; its hole is `body`.
+    pub masked_lm: Graph,
+    /// With pooler and task head; its hole is `body`.
+    pub classifier: Graph,
+    /// Sizes.
+    pub model: Model,
+}
+
+impl Models {
+    /// The program that pre-trains an architecture.
+    ///
+    /// # Errors
+    /// Where the architecture does not lie in the space.
+    pub fn masked_lm(&self, space: &Space, architecture: &Architecture) -> Result<Arc<Program>> {
+        let graph = self.graph(&self.masked_lm, space, architecture)?;
+        Program::lower(&graph, &sizes(&self.model, 1)).map(Arc::new)
+    }
+
+    /// The program that fine-tunes an architecture for `classes` classes.
+    ///
+    /// # Errors
+    /// Where the architecture does not lie in the space.
+    pub fn classifier(&self, space: &Space, architecture: &Architecture, classes: usize) -> Result<Arc<Program>> {
+        let graph = self.graph(&self.classifier, space, architecture)?;
+        Program::lower(&graph, &sizes(&self.model, classes)).map(Arc::new)
+    }
+
+    /// What the masked-LM model of an architecture costs, for one sentence of full length of which 15 % are predicted.
+    ///
+    /// # Errors
+    /// Where the architecture does not lie in the space.
+    pub fn cost(&self, space: &Space, architecture: &Architecture) -> Result<Cost> {
+        let graph = self.graph(&self.masked_lm, space, architecture)?;
+        let predictions = ((self.model.length.saturating_sub(2)) as f64 * 0.15).ceil() as usize;
+        let sizes = sizes(&self.model, 1).with(Symbol::Tokens, self.model.length).with(Symbol::Predictions, predictions);
+        cost(&graph, &sizes).ok_or_else(|| Box::new(Diagnostic::error(Code::INTERNAL, "the cost of an architecture cannot be told")))
+    }
+
+    fn graph(&self, template: &Graph, space: &Space, architecture: &Architecture) -> Result<Graph> {
+        let encoder = instantiate(space, architecture)?;
+        assemble(template, "body", &encoder, self.model.dropout).map_err(|error| Box::new(Diagnostic::error(Code::SHAPE, error.why)))
+    }
+}

@@ -1,0 +1,103 @@
+//! Fine-tuning: a pre-trained encoder with a fresh head learns a task's labels.
+
+use super::{Training, Watch, optimizer, rate};
+use crate::batch::{Batch, Targets};
+use crate::data::{Labelled, restored};
+use crate::data::Answers;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::adamw::train_step;
+use crate::exec::parameters::initial;
+use crate::exec::{Executor, Parameters, Program, StepKey};
+use crate::settings::{Label, Task, Train};
+
+/// Trains a classifier (or, with one class, a regressor) from `pretrained` weights; parameters that it lacks, the head's, start
+/// from the stream of `seed`. `lr` overrides the optimiser's rate.
+///
+/// # Errors
+/// Where a step fails, the loss is not finite, or `watch` ends the training.
+#[expect(clippy::too_many_arguments, reason = "what is trained, on what, how, and who watches")]
+pub fn finetune(
+    executor: &dyn Executor,
+    program: &Program,
+    pretrained: &Parameters,
+    task: &Task,
+    data: &Labelled,
+    train: &Train,
+    lr: Option<f64>,
+    seed: u64,
+    watch: &mut Watch<'_>,
+) -> Result<Parameters> {
+    let mut training = Training::default();
+    for spec in program.parameters() {
+        let known = pretrained.0.get(&spec.name).filter(|array| array.shape == spec.shape);
+        training.parameters.0.insert(spec.name.clone(), known.cloned().unwrap_or_else(|| initial(spec, seed)));
+    }
+    let (settings, own) = optimizer(train, program.parameters());
+    let lr = lr.unwrap_or(own);
+    let total = (data.len().div_ceil(train.batch.max(1)) as u64) * train.epochs;
+    let stream = format!("finetune/{}", task.name);
+    for epoch in 0..train.epochs {
+        for places in data.epoch(seed, &stream, epoch, train.batch) {
+            let batch = scaled(data.batch(&places), task);
+            let key = Some(StepKey { seed, step: training.step });
+            let Training { parameters, optimizer, step } = &mut training;
+            let loss = train_step(executor, program, &batch, key, &settings, lr * rate(&train.schedule, *step, total), optimizer, parameters)?;
+            if !loss.is_finite() {
+                let message = format!("fine-tuning on `{}` diverged at step {}", task.name, *step + 1);
+                return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate of the suite's `train`").into();
+            }
+            *step += 1;
+            watch(*step, total, loss)?;
+        }
+    }
+    Ok(training.parameters)
+}
+
+/// The predictions for all examples, in their order.
+///
+/// # Errors
+/// Where the executor fails.
+pub fn predict(executor: &dyn Executor, program: &Program, parameters: &Parameters, task: &Task, data: &Labelled) -> Result<Answers> {
+    let batches = data.by_length(64);
+    let mut rows: Vec<Vec<f32>> = Vec::with_capacity(data.len());
+    for places in &batches {
+        let mut batch = data.batch(places);
+        batch.targets = Targets::None;
+        let output = executor.forward(program, parameters, &batch)?;
+        let width = output.shape.last().copied().unwrap_or(1).max(1);
+        rows.extend(output.data.chunks_exact(width).map(<[f32]>::to_vec));
+    }
+    let rows = restored(&batches, &rows);
+    Ok(match &task.label {
+        Label::Classes { .. } => Answers::Classes(rows.iter().map(|row| largest(row)).collect()),
+        Label::Score { low, high, .. } => {
+            let value = |row: &Vec<f32>| unscaled(f64::from(row.first().copied().unwrap_or(0.0)), *low, *high);
+            Answers::Scores(rows.iter().map(value).collect())
+        }
+    })
+}
+
+/// The place of the largest value, the first of equals.
+fn largest(row: &[f32]) -> u32 {
+    let mut best = (0, f32::NEG_INFINITY);
+    for (place, value) in (0u32..).zip(row) {
+        if *value > best.1 {
+            best = (place, *value);
+        }
+    }
+    best.0
+}
+
+/// Scores are learnt on the scale from -1 to 1, where a fresh head begins in the middle.
+fn scaled(mut batch: Batch, task: &Task) -> Batch {
+    if let (Label::Score { low, high, .. }, Targets::Scores(scores)) = (&task.label, &mut batch.targets) {
+        for score in scores {
+            *score = ((f64::from(*score) - low) / (high - low) * 2.0 - 1.0) as f32;
+        }
+    }
+    batch
+}
+
+fn unscaled(value: f64, low: f64, high: f64) -> f64 {
+    (low + (value + 1.0) / 2.0 * (high - low)).clamp(low, high)
+}

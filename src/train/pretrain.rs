@@ -1,0 +1,124 @@
+//! Masked-LM pre-training, resumable at any step.
+
+use super::{Watch, rate};
+use crate::data::Corpus;
+use crate::data::Masking;
+use crate::data::Vocabulary;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::adamw::{AdamW, AdamWSettings, train_step};
+use crate::exec::{Executor, ParameterSpec, Parameters, Program, StepKey};
+use crate::settings::{self, Objective, Optimizer, Train};
+use std::sync::Arc;
+
+/// Weights in training, with all that goes on from one step to the next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Training {
+    /// The weights.
+    pub parameters: Parameters,
+    /// The optimiser's state.
+    pub optimizer: AdamW,
+    /// Steps taken.
+    pub step: u64,
+}
+
+/// The optimiser's settings, with its learning rate, for parameters of these specifications.
+pub fn optimizer<'a>(train: &Train, specs: impl IntoIterator<Item = &'a ParameterSpec>) -> (AdamWSettings, f64) {
+    let Optimizer::Adamw { lr, betas, eps, weight_decay, clip } = &train.optimizer;
+    let beta = |at: usize, default: f64| betas.get(at).copied().unwrap_or(default);
+    let settings = AdamWSettings {
+        betas: [beta(0, 0.9), beta(1, 0.999)],
+        eps: *eps,
+        weight_decay: *weight_decay,
+        decays: specs.into_iter().filter(|spec| spec.decays).map(|spec| spec.name.clone()).collect(),
+        clip: (*clip > 0.0).then_some(*clip),
+    };
+    (settings, *lr)
+}
+
+/// The masking that an objective asks for.
+pub fn masking(train: &Train, vocabulary: &Vocabulary) -> Masking {
+    match train.objective {
+        Objective::Mlm { mask, replace, random, whole_word } => Masking::new(mask, replace, random, whole_word, vocabulary),
+        Objective::Labels => Masking::new(0.15, 0.8, 0.1, false, vocabulary),
+    }
+}
+
+/// Trains by masked-LM from `training.step` on to `total` steps, on batches keyed by (`seed`, step).
+///
+/// `program` gives the program of a step: the same each time, or a sampled path of a supernet. `total` rules the schedule, so a
+/// training that is interrupted and resumed is the same as one that is not.
+///
+/// # Errors
+/// Where a step fails, the loss is not finite, or `watch` ends the training.
+#[expect(clippy::too_many_arguments, reason = "what is trained, on what, how, and who watches")]
+pub fn pretrain(
+    executor: &dyn Executor,
+    program: &mut dyn FnMut(u64) -> Result<Arc<Program>>,
+    corpus: &Corpus,
+    masking: &Masking,
+    train: &Train,
+    length: usize,
+    seed: u64,
+    total: u64,
+    training: &mut Training,
+    watch: &mut dyn FnMut(&Training, f32) -> Result<()>,
+) -> Result<()> {
+    while training.step < total {
+        let step = training.step;
+        let program = program(step)?;
+        let (settings, lr) = optimizer(train, program.parameters());
+        let batch = corpus.batch(masking, seed, step, train.batch, phase_length(train, step, total, length))?;
+        let key = Some(StepKey { seed, step });
+        let rate = lr * rate(&train.schedule, step, total);
+        let Training { parameters, optimizer, .. } = training;
+        let loss = train_step(executor, &program, &batch, key, &settings, rate, optimizer, parameters)?;
+        if !loss.is_finite() {
+            let message = format!("the masked-LM loss became {loss} at step {}", step + 1);
+            return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate, or lengthen the warm-up").into();
+        }
+        training.step += 1;
+        watch(training, loss)?;
+    }
+    Ok(())
+}
+
+/// The length of the sentences at a step: the phase it falls into, or the model's.
+fn phase_length(train: &Train, step: u64, total: u64, length: usize) -> usize {
+    let mut end = 0.0;
+    for settings::Phase::Phase { share, length } in &train.phases {
+        end += share * total as f64;
+        if (step as f64) < end {
+            return *length;
+        }
+    }
+    train.phases.last().map_or(length, |settings::Phase::Phase { length, .. }| *length)
+}
+
+/// The masked-LM loss in nats on all held-out text, under masks that are the same for every model.
+///
+/// # Errors
+/// Where the executor fails or there is too little held-out text.
+pub fn held_out_loss(executor: &dyn Executor, program: &Program, parameters: &Parameters, corpus: &Corpus, masking: &Masking, length: usize, watch: &mut Watch<'_>) -> Result<f64> {
+    let batches = corpus.held_out(masking, 64, length)?;
+    let total = batches.len() as u64;
+    let (mut sum, mut count) = (0.0, 0.0);
+    for (batch, number) in batches.iter().zip(1..) {
+        let crate::batch::Targets::Classes(targets) = &batch.targets else { continue };
+        let output = executor.forward(program, parameters, batch)?;
+        let width = output.shape.last().copied().unwrap_or(1).max(1);
+        for (row, target) in output.data.chunks_exact(width).zip(targets) {
+            let Some(target) = target else { continue };
+            sum += surprise(row, *target as usize);
+            count += 1.0;
+        }
+        watch(number, total, (sum / count) as f32)?;
+    }
+    Ok(sum / count)
+}
+
+/// -log softmax(row)[target], in double precision.
+fn surprise(row: &[f32], target: usize) -> f64 {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = row.iter().map(|value| f64::from(*value - largest).exp()).sum();
+    total.ln() - f64::from(row.get(target).copied().unwrap_or(f32::NAN) - largest)
+}
