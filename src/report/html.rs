@@ -6,6 +6,9 @@ use super::{candidates::candidates, curve::curve, finals::finals, population::po
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::journal::Entry;
 
+/// Drawings that are shown without a click; those without a formula never are, since they are the largest.
+const OPEN: usize = 4;
+
 /// A drawn graph of the best architecture, such as the mixer of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
@@ -13,7 +16,7 @@ pub struct Drawing {
     pub title: String,
     /// The graph as an SVG document.
     pub svg: String,
-    /// The same in one line of Phyla; empty where that would say nothing.
+    /// The same in one line of Phyla; empty for a graph too large for one.
     pub formula: String,
 }
 
@@ -138,23 +141,15 @@ fn best(contents: &Contents<'_>) -> Option<String> {
 }
 
 fn drawn(drawings: &[Drawing]) -> Result<String> {
-    let figures = drawings.iter().enumerate().map(|(index, drawing)| {
-        let (title, svg) = (escape(&drawing.title), inline(drawing, index)?);
-        // What has no formula is too large for one: it stands alone, at its own size.
-        let (class, formula) = match drawing.formula.as_str() {
-            "" => ("drawing whole", String::new()),
-            formula => ("drawing", format!("<br><code>{}</code>", escape(formula))),
-        };
+    let folded = drawings.iter().enumerate().map(|(index, drawing)| {
+        let (title, formula, svg) = (escape(&drawing.title), escape(&drawing.formula), inline(drawing, index)?);
+        let open = if index < OPEN && !formula.is_empty() { " open" } else { "" };
         Ok(format!(
-            "<figure class=\"{class}\">\n<div class=\"paper\">{svg}</div>\n<figcaption><b>{title}</b>{formula}</figcaption>\n</figure>\n"
+            "<details class=\"drawing\"{open}><summary>{title}</summary>\n<p><code>{formula}</code></p>\n<div class=\"paper\">{svg}</div>\n</details>\n"
         ))
     });
-    let figures = figures.collect::<Result<String>>()?;
-    Ok(if figures.is_empty() {
-        "<p class=\"nothing\">There are no drawn graphs.</p>\n".to_owned()
-    } else {
-        format!("<div class=\"drawings\">\n{figures}</div>\n")
-    })
+    let folded = folded.collect::<Result<String>>()?;
+    Ok(if folded.is_empty() { "<p class=\"nothing\">There are no drawn graphs.</p>\n".to_owned() } else { folded })
 }
 
 /// The SVG element of a drawing, without the prologue and the name space that HTML does not need, its ids made the page's own.

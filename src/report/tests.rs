@@ -308,8 +308,9 @@ fn hostile_names_stay_text() {
 #[test]
 fn a_drawing_is_one_svg_without_scripts() {
     let svg = |svg: &str| html(&[], "", &[Drawing { svg: svg.to_owned(), ..drawing() }]);
-    let whole = html(&[], "", &[Drawing { formula: String::new(), ..drawing() }]).unwrap();
-    assert!(whole.contains("drawing whole") && mistake(&whole).is_none());
+    let large = Drawing { formula: String::new(), ..drawing() };
+    let large = html(&[], "", &[drawing(), large]).unwrap();
+    assert!(large.matches("class=\"drawing\" open").count() == 1 && mistake(&large).is_none());
     assert!(svg("<svg><text>a xmlns=b, xmlns \"c\"</text></svg>").unwrap().contains("a xmlns=b, xmlns \"c\"</text>"));
     for refused in ["", "text", "<svg>", "<svg></svg><svg></svg>", "<svg><SCRIPT>1</SCRIPT></svg>", "<svg></svg><p>"] {
         assert_eq!(svg(refused).unwrap_err().code, crate::diagnostic::Code::INTERNAL, "{refused}");
