@@ -1,19 +1,44 @@
-//! Two-layer BERTs against values of the reference implementation: outputs, losses, hidden states, gradients, AdamW.
+//! Two-layer BERTs, written in Phyla, against values of the reference implementation: outputs, losses, hidden states, gradients,
+//! AdamW.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod common;
+
 use candle_core::{DType, Device};
+use common::Memory;
+use phyla::check::{Checker, World};
 use phyla::exec::adamw::{AdamW, AdamWSettings, train_step};
 use phyla::exec::checkpoint::from_safetensors;
 use phyla::exec::{Batch, CandleExecutor, Executor, Parameters, Program, Targets};
-use phyla::graph::{Attr, Builder, Graph, Laws, NodeIndex, OpDef, Shape, Sizes, Symbol};
+use phyla::graph::{Builder, Graph, NodeIndex, Sizes, Symbol, assemble};
+use phyla::settings::Model;
+use phyla::train::sizes;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// BERT as a member of a space that holds nothing else, and of AutoBERT-Zero's.
+const SOURCE: &str = "
+use std.layers { attention, encoder_layer, self_attention }
+
+space transformer {
+    mixer = choose { attention = attention(self_attention), same = attention(self_attention) }
+    layers = 2
+    body = repeat(layers) { encoder_layer(mixer) }
+}
+
+architecture plain = transformer { mixer = [attention(), same()] }
+
+/// The same without a space.
+graph encoder(x: [n, h]) -> [n, h] {
+    x |> encoder_layer(attention) |> encoder_layer(attention)
+}
+";
 
 /// What stands on the encoder.
 #[derive(Clone, Copy, PartialEq)]
 enum Head {
     MaskedLm,
-    Classes(i64),
+    Classes(usize),
 }
 
 /// What a graph of the tests gives back.
@@ -24,123 +49,69 @@ enum Part {
     Weights(usize),
 }
 
-struct Build(Builder);
-
-impl Build {
-    fn op(&mut self, name: &str, signature: &str, attrs: &[(&str, Attr)], path: &str, arguments: &[NodeIndex]) -> NodeIndex {
-        let op = OpDef::declare(name, signature, Laws::default());
-        let attrs = attrs.iter().map(|(name, attr)| ((*name).to_owned(), attr.clone())).collect();
-        self.0.apply(&op, attrs, path, arguments).expect(name)
-    }
-
-    fn linear(&mut self, x: NodeIndex, out: Attr, path: &str) -> NodeIndex {
-        self.op("linear", "[i, j] -> [i, out]", &[("out", out)], path, &[x])
-    }
-
-    fn residual_norm(&mut self, x: NodeIndex, y: NodeIndex, path: &str) -> NodeIndex {
-        let y = self.op("dropout", "[i, j] -> [i, j]", &[("rate", Attr::Number(0.0))], &format!("{path}/dropout"), &[y]);
-        let sum = self.op("add", "[i, j], [i, j] -> [i, j]", &[], "", &[x, y]);
-        self.norm(sum, path)
-    }
-
-    fn norm(&mut self, x: NodeIndex, path: &str) -> NodeIndex {
-        self.op("layer_norm", "[i, j] -> [i, j]", &[], path, &[x])
-    }
-
-    /// A layer's result and its attention's weights.
-    fn layer(&mut self, x: NodeIndex, path: &str) -> (NodeIndex, NodeIndex) {
-        let mixer = format!("{path}/mixer/attention");
-        let hidden = || Attr::Size(Symbol::Hidden.into());
-        let [q, k, v] = [0, 1, 2].map(|number| {
-            let linear = self.linear(x, hidden(), &format!("{mixer}/linear.{number}"));
-            self.0.split_heads(linear).expect("[n, h]")
-        });
-        let k = self.op("transpose", "[i, j] -> [j, i]", &[], "", &[k]);
-        let scores = self.op("matmul", "[i, j], [j, k] -> [i, k]", &[], "", &[q, k]);
-        let scores = self.op("scale", "[i, j] -> [i, j]", &[], "", &[scores]);
-        let weights = self.op("softmax", "[i, j] -> [i, j]", &[], "", &[scores]);
-        let mixed = self.op("matmul", "[i, j], [j, k] -> [i, k]", &[], "", &[weights, v]);
-        let mixed = self.0.merge_heads(mixed).expect("[n, d]");
-        let mixed = self.linear(mixed, hidden(), &format!("{mixer}/linear.3"));
-        let y = self.residual_norm(x, mixed, &format!("{path}/layer_norm.0"));
-        let inner = self.linear(y, Attr::Size(Symbol::FeedForward.into()), &format!("{path}/feed_forward/linear.0"));
-        let inner = self.op("gelu", "[i, j] -> [i, j]", &[], "", &[inner]);
-        let inner = self.linear(inner, hidden(), &format!("{path}/feed_forward/linear.1"));
-        (self.residual_norm(y, inner, &format!("{path}/layer_norm.1")), weights)
-    }
+/// A model of the standard library around the two layers that `name` means.
+fn bert(name: &str, head: Head) -> Graph {
+    let files = Memory::new(&[("bert.phyla", SOURCE)]);
+    let world = World::load(&files, &["bert.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    checker.check_module("bert.phyla");
+    let encoder = checker.named_graph("bert.phyla", name);
+    assert_eq!(checker.diagnostics(), []);
+    let models = checker.models().expect("the standard library");
+    let template = if head == Head::MaskedLm { models.masked_lm } else { models.classifier };
+    assemble(&template, "body", &encoder.expect("an encoder"), 0.0).expect("it fits")
 }
 
-fn bert(layers: usize, head: Head, part: Part) -> Graph {
-    let mut b = Build(Builder::new());
-    let (tokens, hidden): (Shape, _) = (vec![Symbol::Tokens.into()], Attr::Size(Symbol::Hidden.into()));
-    let words = b.0.input("tokens", tokens.clone(), true, false);
-    let kinds = b.0.input("segments", tokens, true, false);
-    let rows = |symbol: Symbol| [("rows", Attr::Size(symbol.into()))];
-    let words = b.op("embedding", "index[i] -> [i, h]", &rows(Symbol::Vocabulary), "embed/embedding.0", &[words]);
-    let kinds = b.op("embedding", "index[i] -> [i, h]", &rows(Symbol::Segments), "embed/embedding.1", &[kinds]);
-    let sum = b.op("add", "[i, j], [i, j] -> [i, j]", &[], "", &[words, kinds]);
-    let sum = b.op("positions", "[n, h] -> [n, h]", &[], "embed/positions", &[sum]);
-    let mut x = b.norm(sum, "embed/layer_norm");
-    let (mut hiddens, mut weights) = (vec![x], Vec::new());
-    for layer in 0..layers {
-        let (next, mixed) = b.layer(x, &format!("layer.{layer}/encoder_layer"));
-        x = next;
-        hiddens.push(x);
-        weights.push(mixed);
+/// The graph up to its `number`th node that applies `op`.
+fn up_to(graph: &Graph, op: &str, number: usize) -> Graph {
+    let mut order = graph.order();
+    let applies = |index: &NodeIndex| graph.node(*index).is_some_and(|node| node.op_name() == Some(op));
+    let last = order.iter().copied().filter(applies).nth(number).expect("so many");
+    order.truncate(order.iter().position(|index| *index == last).expect("in order") + 1);
+    let mut builder = Builder::new();
+    let mut placed: BTreeMap<NodeIndex, NodeIndex> = BTreeMap::new();
+    for index in order {
+        let arguments: Vec<NodeIndex> = graph.arguments(index).iter().map(|argument| placed[argument]).collect();
+        placed.insert(index, builder.copy(graph.node(index).expect("a node"), &arguments));
     }
-    let output = match head {
-        Head::MaskedLm => {
-            let at = b.0.input("at", vec![Symbol::Predictions.into()], true, false);
-            let x = b.op("gather", "[n, h], index[p] -> [p, h]", &[], "", &[x, at]);
-            let x = b.linear(x, hidden, "head/linear");
-            let x = b.op("gelu", "[i, j] -> [i, j]", &[], "", &[x]);
-            let x = b.norm(x, "head/layer_norm");
-            let x = b.op("unembed", "[p, h] -> [p, v]", &[], "head/unembed", &[x]);
-            b.0.annotate(x, None, Some("embed/embedding.0".to_owned()));
-            x
-        }
-        Head::Classes(classes) => {
-            let x = b.op("first", "[n, h] -> [1, h]", &[], "", &[x]);
-            let x = b.linear(x, hidden, "head/pooler");
-            let x = b.op("tanh", "[i, j] -> [i, j]", &[], "", &[x]);
-            b.linear(x, Attr::Size(classes.into()), "head/classifier")
-        }
-    };
-    b.0.finish(match part {
-        Part::Output => output,
-        Part::Hidden(layer) => hiddens[layer],
-        Part::Weights(layer) => weights[layer],
-    })
+    builder.finish(placed[&last])
 }
 
-/// The reference's name of a parameter.
-fn reference(name: &str) -> String {
-    let layers = (0..2).flat_map(|layer| {
-        [
-            ("mixer/attention/linear.0", "attention.self.query"),
-            ("mixer/attention/linear.1", "attention.self.key"),
-            ("mixer/attention/linear.2", "attention.self.value"),
-            ("mixer/attention/linear.3", "attention.output.dense"),
-            ("layer_norm.0", "attention.output.LayerNorm"),
-            ("feed_forward/linear.0", "intermediate.dense"),
-            ("feed_forward/linear.1", "output.dense"),
-            ("layer_norm.1", "output.LayerNorm"),
-        ]
-        .map(|(ours, theirs)| (format!("layer.{layer}/encoder_layer/{ours}"), format!("bert.encoder.layer.{layer}.{theirs}")))
-    });
-    let others = [
-        ("embed/embedding.0", "bert.embeddings.word_embeddings"),
-        ("embed/embedding.1", "bert.embeddings.token_type_embeddings"),
-        ("embed/positions", "bert.embeddings.position_embeddings"),
-        ("embed/layer_norm", "bert.embeddings.LayerNorm"),
-        ("head/linear", "cls.predictions.transform.dense"),
-        ("head/layer_norm", "cls.predictions.transform.LayerNorm"),
-        ("head/unembed", "cls.predictions"),
-        ("head/pooler", "bert.pooler.dense"),
-        ("head/classifier", "classifier"),
-    ]
-    .map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned()));
-    let names: BTreeMap<String, String> = layers.chain(others).collect();
+/// The reference's name of each path that owns parameters, by the node's export name and how many of that name come before it.
+fn reference(graph: &Graph) -> BTreeMap<String, String> {
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for node in graph.order().into_iter().filter_map(|index| graph.node(index)).filter(|node| !node.path.is_empty()) {
+        let name = node.label.as_deref().filter(|label| !label.is_empty()).or(node.op_name()).expect("an operation");
+        let number = met.entry(name.to_owned()).or_default();
+        let layer = |part: &str, layer: usize| format!("bert.encoder.layer.{layer}.{part}");
+        let theirs = match (name, *number) {
+            ("word", 0) => "bert.embeddings.word_embeddings".to_owned(),
+            ("segments", 0) => "bert.embeddings.token_type_embeddings".to_owned(),
+            ("positions", 0) => "bert.embeddings.position_embeddings".to_owned(),
+            ("layer_norm", 0) => "bert.embeddings.LayerNorm".to_owned(),
+            ("query" | "key" | "value", number @ 0..2) => layer(&format!("attention.self.{name}"), number),
+            ("output", number @ 0..2) => layer("attention.output.dense", number),
+            ("layer_norm", number @ (1 | 3)) => layer("attention.output.LayerNorm", number / 2),
+            ("up", number @ 0..2) => layer("intermediate.dense", number),
+            ("down", number @ 0..2) => layer("output.dense", number),
+            ("layer_norm", number @ (2 | 4)) => layer("output.LayerNorm", number / 2 - 1),
+            ("transform", 0) => "cls.predictions.transform.dense".to_owned(),
+            ("layer_norm", 5) => "cls.predictions.transform.LayerNorm".to_owned(),
+            ("unembed", 0) => "cls.predictions".to_owned(),
+            ("linear", 0) => "bert.pooler.dense".to_owned(),
+            ("linear", 1) => "classifier".to_owned(),
+            ("dropout", _) => continue,
+            (name, number) => panic!("{name} number {number} at {}", node.path),
+        };
+        *number += 1;
+        names.insert(node.path.clone(), theirs);
+    }
+    names
+}
+
+/// `path/role` in the reference's words.
+fn theirs(names: &BTreeMap<String, String>, name: &str) -> String {
     let (path, role) = name.rsplit_once('/').expect("path/role");
     format!("{}.{role}", names[path])
 }
@@ -168,22 +139,22 @@ struct Oracle {
     weights: Parameters,
     batch: Batch,
     head: Head,
+    graph: Graph,
 }
 
 impl Oracle {
-    fn read(text: &str, weights: &[u8]) -> Self {
+    fn read(name: &str, text: &str, weights: &[u8]) -> Self {
         let facts: Value = serde_json::from_str(text).expect("JSON");
-        let size = |name: &str| facts["config"][name].as_u64().expect("a size") as usize;
-        let (h, a) = (size("hidden_size"), size("num_attention_heads"));
-        let sizes = [
-            (Symbol::Hidden, h),
-            (Symbol::Heads, a),
-            (Symbol::HeadWidth, h / a),
-            (Symbol::FeedForward, size("intermediate_size")),
-            (Symbol::Vocabulary, size("vocab_size")),
-            (Symbol::Positions, size("max_position_embeddings")),
-            (Symbol::Segments, size("type_vocab_size")),
-        ];
+        let size_of = |value: &Value| value.as_u64().expect("a size") as usize;
+        let size = |name: &str| size_of(&facts["config"][name]);
+        let model = Model {
+            hidden: size("hidden_size"),
+            heads: size("num_attention_heads"),
+            feed_forward: size("intermediate_size"),
+            length: size("max_position_embeddings"),
+            vocabulary: size("vocab_size"),
+            dropout: 0.0,
+        };
         let lengths: Vec<usize> =
             facts["attention_mask"].as_array().expect("rows").iter().map(|row| numbers(row).iter().sum::<f64>() as usize).collect();
         let (rows, width) = (lengths.len(), numbers(&facts["attention_mask"][0]).len());
@@ -196,26 +167,34 @@ impl Oracle {
                 let labels = labels.iter().flat_map(numbers).map(|label| (label >= 0.0).then_some(label as u32));
                 (Head::MaskedLm, Targets::Classes(labels.collect()))
             }
-            _ => match facts["logits_shape"][1].as_i64().expect("classes") {
+            _ => match size_of(&facts["logits_shape"][1]) {
                 1 => (Head::Classes(1), Targets::Scores(numbers(&facts["labels"]).iter().map(|x| *x as f32).collect())),
                 classes => (Head::Classes(classes), Targets::Classes(numbers(&facts["labels"]).iter().map(|x| Some(*x as u32)).collect())),
             },
         };
         Self {
-            sizes: sizes.into_iter().fold(Sizes::default(), |sizes, (symbol, size)| sizes.with(symbol, size)),
+            sizes: sizes(&model, if let Head::Classes(classes) = head { classes } else { 1 }),
             weights: from_safetensors(weights).expect("safetensors"),
             batch: Batch { rows, width, lengths, inputs, targets },
             facts,
             head,
+            graph: bert(name, head),
         }
     }
 
     fn program(&self, part: Part) -> Program {
-        Program::lower(&bert(2, self.head, part), &self.sizes).expect("a known graph")
+        let graph = match part {
+            Part::Output => self.graph.clone(),
+            Part::Hidden(layer) => up_to(&self.graph, "layer_norm", 2 * layer),
+            Part::Weights(layer) => up_to(&self.graph, "softmax", layer),
+        };
+        Program::lower(&graph, &self.sizes).expect("a known graph")
     }
 
     fn parameters(&self, program: &Program) -> Parameters {
-        Parameters(program.parameters().iter().map(|spec| (spec.name.clone(), self.weights.0[&reference(&spec.name)].clone())).collect())
+        let names = reference(&self.graph);
+        let given = program.parameters().iter().map(|spec| (spec.name.clone(), self.weights.0[&theirs(&names, &spec.name)].clone()));
+        Parameters(given.collect())
     }
 
     fn forward(&self, executor: &dyn Executor, part: Part) -> Vec<f32> {
@@ -242,8 +221,9 @@ impl Oracle {
         near([loss], &[self.facts["loss"].as_f64().expect("a loss")], "loss");
         let wanted = self.facts["grads"].as_object().expect("gradients");
         assert_eq!(gradients.0.len(), wanted.len());
+        let names = reference(&self.graph);
         for (name, gradient) in &gradients.0 {
-            let wanted = &wanted[&reference(name)];
+            let wanted = &wanted[&theirs(&names, name)];
             let norm = gradient.data.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             near([norm as f32], &[wanted["l2"].as_f64().expect("a norm")], name);
             near(gradient.data.iter().copied().take(4), &numbers(&wanted["first4"]), name);
@@ -286,14 +266,16 @@ macro_rules! oracle {
     ($test:ident, $name:literal) => {
         #[test]
         fn $test() {
-            let oracle =
-                Oracle::read(include_str!(concat!("oracles/", $name, ".json")), include_bytes!(concat!("oracles/", $name, ".safetensors")));
-            for executor in [
-                CandleExecutor::new(Device::Cpu, DType::F32),
-                CandleExecutor::plain(Device::Cpu, DType::F32),
-                CandleExecutor::new(Device::Cpu, DType::F64),
-            ] {
-                oracle.check(&executor);
+            for name in ["std.architectures.bert.first(2)", "plain", "encoder"] {
+                let facts = include_str!(concat!("oracles/", $name, ".json"));
+                let oracle = Oracle::read(name, facts, include_bytes!(concat!("oracles/", $name, ".safetensors")));
+                for executor in [
+                    CandleExecutor::new(Device::Cpu, DType::F32),
+                    CandleExecutor::plain(Device::Cpu, DType::F32),
+                    CandleExecutor::new(Device::Cpu, DType::F64),
+                ] {
+                    oracle.check(&executor);
+                }
             }
         }
     };

@@ -23,7 +23,7 @@ mod value;
 mod written;
 
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
-pub use modules::{Files, World};
+pub use modules::{Files, NOT_TEXT, World};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::Op;

@@ -4,6 +4,9 @@ use crate::diagnostic::{Code, Diagnostic, Sources, Span, nearest};
 use crate::syntax::{self, ast};
 use std::collections::BTreeMap;
 
+/// How the reason begins that [`Files::read`] gives for a source that is no text.
+pub const NOT_TEXT: &str = "it is not UTF-8 text";
+
 /// Where sources and data come from.
 pub trait Files {
     /// The text of a source.
@@ -132,11 +135,16 @@ impl World {
         let text = match embedded.map_or_else(|| files.read(key), Ok) {
             Ok(text) => text,
             Err(why) => {
-                let mut diagnostic = Diagnostic::error(Code::MODULE, format!("`{key}` cannot be read: {why}"));
+                let (code, help) = match import {
+                    _ if why.starts_with(NOT_TEXT) => (Code::NOT_TEXT, "a source is plain text: save it as UTF-8, or name another file"),
+                    Some(_) => (Code::MODULE, "paths in `use` are relative to the file that says them"),
+                    None => (Code::MODULE, "name a `.phyla` file"),
+                };
+                let mut diagnostic = Diagnostic::error(code, format!("`{key}` cannot be read: {why}"));
                 if let Some(span) = import {
                     diagnostic = diagnostic.at(span, "imported here");
                 }
-                self.diagnostics.push(diagnostic.help("paths in `use` are relative to the file that says them"));
+                self.diagnostics.push(diagnostic.help(help));
                 return None;
             }
         };

@@ -23,7 +23,9 @@ impl<'f> Writer<'f> {
         match (kind, value) {
             (Kind::Optional(kind), value) => self.value(*kind, value),
             // The file may come to lie elsewhere; the data stays where it is.
-            (Kind::DataPath, Value::String(text)) if !text.starts_with(['$']) && !text.starts_with("std:") => quoted(&self.files.absolute(text)),
+            (Kind::DataPath, Value::String(text)) if !text.starts_with(['$']) && !text.starts_with("std:") => {
+                quoted(&self.files.absolute(text))
+            }
             (Kind::Text | Kind::DataPath, Value::String(text)) => quoted(text),
             (_, Value::String(text)) => text.clone(),
             (Kind::List(kind), Value::Array(items)) => {
@@ -53,14 +55,21 @@ impl<'f> Writer<'f> {
         };
         // The same record with other fields keeps its name.
         let known = known.clone();
-        let changed: Map<String, Value> = fields.iter().filter(|(field, value)| known.get(*field) != Some(value)).map(|(field, value)| (field.clone(), value.clone())).collect();
+        let changed: Map<String, Value> = fields
+            .iter()
+            .filter(|(field, value)| known.get(*field) != Some(value))
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect();
         if changed.is_empty() { name } else { format!("{name} {{\n{}\n}}", self.fields(schema.fields, &changed).join("\n")) }
     }
 
     /// `name = value` for each field that has one.
     fn fields(&mut self, schema: &'static [Field], fields: &Map<String, Value>) -> Vec<String> {
         let given = schema.iter().filter(|field| plain(field) != "name").filter_map(|field| Some((field, fields.get(plain(field))?)));
-        given.filter(|(_, value)| !value.is_null()).map(|(field, value)| format!("{} = {}", plain(field), self.value(field.kind, value))).collect()
+        given
+            .filter(|(_, value)| !value.is_null())
+            .map(|(field, value)| format!("{} = {}", plain(field), self.value(field.kind, value)))
+            .collect()
     }
 }
 

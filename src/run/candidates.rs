@@ -26,10 +26,11 @@ pub(super) fn search(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
     let mut history = restore(work, journal)?;
     let mut supernet = warm;
     let mut generation = committed(journal);
-    if generation > 0 && supernet.is_some() {
+    let shares = matches!(settings.evaluate.method, Method::Biws { .. });
+    if shares && generation > 0 {
         supernet = load_weights(folder, &file(generation))?;
     }
-    if matches!(settings.evaluate.method, Method::Biws { .. }) && supernet.is_none() && !finished(journal) {
+    if shares && supernet.is_none() && !finished(journal) {
         let message = "the supernet's weights are missing from the run folder";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     }

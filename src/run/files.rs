@@ -1,6 +1,6 @@
 //! Sources and data as they lie on the disk, and the small tasks that ship inside the binary.
 
-use crate::check::Files;
+use crate::check::{Files, NOT_TEXT};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
@@ -36,7 +36,7 @@ pub fn read_data(path: &str) -> Result<String, String> {
         return Ok((*text).to_owned());
     }
     let bytes = fs::read(path).map_err(|error| reason(&error))?;
-    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| format!("{NOT_TEXT} (byte {})", error.utf8_error().valid_up_to()))
 }
 
 /// The text files that a corpus path stands for: itself, or the `.txt` files below a folder, in the order of their names.

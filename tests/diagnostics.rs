@@ -1,0 +1,158 @@
+//! Mistakes are told in words, all at once, whatever the file holds.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+mod common;
+
+use common::{Memory, check};
+use phyla::check::{Checker, World};
+use phyla::diagnostic::{Code, Diagnostic, to_json};
+use phyla::run::files::Disk;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Each file holds one mistake; its drawing is kept beside these tests and was read by a person.
+macro_rules! mistakes {
+    ($($name:ident: $code:ident;)*) => {
+        $(#[test]
+        fn $name() {
+            let (drawn, found) = check(&Disk, concat!("tests/mistakes/", stringify!($name), ".phyla"));
+            let codes: Vec<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
+            assert_eq!(codes, [Code::$code], "{drawn}");
+            assert!(found.iter().all(|diagnostic| diagnostic.help.is_some() && !diagnostic.labels.is_empty()), "{drawn}");
+            insta::assert_snapshot!(stringify!($name), drawn);
+        })*
+    };
+}
+
+mistakes! {
+    unknown_op: UNKNOWN_OP;
+    shape_mismatch: SHAPE;
+    wrong_unit: UNIT;
+    unknown_field: UNKNOWN_FIELD;
+    unknown_name: UNKNOWN_NAME;
+    missing_file: MISSING_FILE;
+    empty_choice: CHOICE;
+    bad_range: RANGE;
+    import_cycle: IMPORT_CYCLE;
+    unclosed_brace: UNCLOSED;
+}
+
+#[test]
+fn several_mistakes_are_reported_together() {
+    let (drawn, found) = check(&Disk, "tests/mistakes/several.phyla");
+    let codes: Vec<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::RANGE, Code::UNKNOWN_FIELD, Code::UNIT, Code::TYPE, Code::SHAPE, Code::UNKNOWN_OP], "{drawn}");
+    insta::assert_snapshot!("several", drawn);
+}
+
+/// The mistakes of a text, found within a second.
+fn quickly(text: impl Into<String>) -> Vec<Diagnostic> {
+    let begun = Instant::now();
+    let files = Memory([("hostile.phyla".to_owned(), text.into())].into());
+    let (drawn, found) = check(&files, "hostile.phyla");
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(drawn.len() < 1 << 20, "a drawing of {} bytes", drawn.len());
+    found
+}
+
+fn codes(found: &[Diagnostic]) -> Vec<Code> {
+    found.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+#[test]
+fn ten_thousand_brackets_are_too_deep() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("x { a = ", "}")] {
+        let text = format!("model deep {{ hidden = {}1{} }}\n", open.repeat(10_000), close.repeat(10_000));
+        assert_eq!(codes(&quickly(text)), [Code::NESTING], "{open}");
+        let found = quickly(format!("model deep {{ hidden = {}\n", open.repeat(10_000)));
+        assert!(found.iter().all(|diagnostic| [Code::NESTING, Code::UNCLOSED].contains(&diagnostic.code)), "{open}: {found:?}");
+        assert!((1..20).contains(&found.len()), "{} diagnostics", found.len());
+    }
+    let chain = format!("model deep {{ hidden = {}1 }}\n", "-".repeat(10_000));
+    assert!(codes(&quickly(chain)).contains(&Code::NESTING));
+}
+
+#[test]
+fn an_empty_file_has_no_mistake() {
+    for text in ["", "\n\n", "// nothing\n", "\u{feff}"] {
+        assert_eq!(quickly(text), [], "{text:?}");
+    }
+}
+
+#[test]
+fn a_source_may_not_exceed_8_mib() {
+    let line = "model m { hidden = 64, heads = 2, feed_forward = 256, length = 32, vocabulary = 4096 }\n";
+    let found = quickly(line.repeat((8 << 20) / line.len() + 1));
+    assert_eq!(codes(&found), [Code::TOO_LARGE]);
+    assert!(found.iter().all(|diagnostic| diagnostic.help.is_some()));
+}
+
+/// What `phyla check` says of a path, within a second of work: standard error, with exit code 1.
+fn refused(path: &std::path::Path) -> String {
+    let begun = Instant::now();
+    let output = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("check").arg(path).output().expect("the program starts");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+#[test]
+fn what_is_no_text_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The same bytes in every run, from a small generator of their own.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let random: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
+    .take(100_000)
+    .collect();
+    let latin = b"model m { hidden = 64 } // caf\xe9\n".to_vec();
+    for bytes in [random, latin] {
+        let path = folder.path().join("bytes.phyla");
+        std::fs::write(&path, &bytes).expect("written");
+        let text = refused(&path);
+        assert!(text.contains("E0105") && text.contains("UTF-8"), "{text}");
+    }
+    // Bytes that are text, and nothing else.
+    let path = folder.path().join("noise.phyla");
+    let noise: String = std::iter::repeat_n("}{)(\"[]|=.,@¬é\u{0}x9 \n", 2000).collect();
+    std::fs::write(&path, noise).expect("written");
+    let text = refused(&path);
+    assert!(text.contains("E010") && text.len() < 1 << 20, "{} bytes", text.len());
+}
+
+#[test]
+fn a_path_that_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing.phyla");
+    assert!(refused(&missing).contains("there is no such file"));
+    assert!(refused(folder.path()).contains("no .phyla file in this folder"));
+    let named = folder.path().join("named.phyla");
+    std::fs::create_dir(&named).expect("made");
+    assert!(refused(&named).contains("no .phyla file in this folder"));
+    let run = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("run").arg(&named).output().expect("the program starts");
+    assert_eq!(run.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("it is a folder"), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn diagnostics_are_data_first() {
+    let key = "tests/mistakes/several.phyla";
+    let world = World::load(&Disk, &[key.to_owned()]);
+    let checker = Checker::new(&world, &Disk);
+    checker.check_module(key);
+    let wanted: Vec<serde_json::Value> = checker.diagnostics().iter().map(|diagnostic| to_json(diagnostic, &world.sources)).collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_phyla")).args(["check", "--json", key]).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let found: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect();
+    assert_eq!(found, wanted);
+    let first = found.first().expect("a mistake");
+    assert_eq!((first["severity"].as_str(), first["code"].as_str()), (Some("error"), Some("E0303")));
+    assert_eq!((first["labels"][0]["line"].as_u64(), first["labels"][0]["column"].as_u64()), (Some(6), Some(29)));
+}

@@ -1,0 +1,337 @@
+//! The sources that ship: free of mistakes, in the canonical layout, drawn and planned; what their fingerprints depend on; and the
+//! primitives that the standard library declares against those that the executor computes.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+mod common;
+
+use common::{Memory, check, experiment};
+use phyla::check::{Checker, World};
+use phyla::exec::Program;
+use phyla::graph::draw::{dot, svg};
+use phyla::graph::weights::{PARAMETERISED, weights};
+use phyla::graph::{Attr, Builder, Dim, Graph, NodeIndex, NodeKind, Op, Pattern, Shape, Sizes, Symbol};
+use phyla::run::files::Disk;
+use phyla::space::contains;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::Command;
+
+fn phyla(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("PHYLA_GLUE").env_remove("PHYLA_CORPUS");
+    let output = command.args(arguments).output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_sources_that_ship_have_no_mistakes() {
+    let (code, stdout, stderr) = phyla(&["check", "experiments", "stdlib"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("no mistakes found") && !stderr.contains('×'), "{stderr}");
+}
+
+#[test]
+fn the_sources_that_ship_are_in_the_canonical_layout() {
+    let (code, _, stderr) = phyla(&["fmt", "--check", "experiments", "stdlib"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_paper_s_experiment_is_planned() {
+    let (code, stdout, stderr) = phyla(&["plan", "experiments/autobert_zero_base.phyla", "--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let plan: serde_json::Value = serde_json::from_str(&stdout).expect("one object");
+    // 12 layers, each of 7 kernels or one of very many expressions: more than 10^90 architectures.
+    assert!(plan["architectures"].as_str().is_some_and(|count| count.len() > 90), "{stdout}");
+    assert_eq!(plan["candidates"].as_u64(), Some(760));
+    let params = |end: &str| plan[end][0].as_u64().expect("a number");
+    assert!(80_000_000 < params("smallest") && params("smallest") < params("largest") && params("largest") < 150_000_000, "{stdout}");
+    let (code, stdout, stderr) = phyla(&["plan", "experiments/autobert_zero_base.phyla"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("760"), "{stdout}");
+}
+
+/// Fails where tags do not nest, a text holds a bare `<` or `&`, or a number is none.
+fn well_formed(text: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        for entity in before.split('&').skip(1) {
+            assert!(["amp;", "lt;", "gt;", "quot;", "apos;", "#"].iter().any(|known| entity.starts_with(known)), "&{entity}");
+        }
+        let (tag, after) = after.split_once('>').expect("a closed tag");
+        rest = after;
+        let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().expect("a name");
+        match tag.as_bytes().first() {
+            Some(b'?' | b'!') => {}
+            Some(b'/') => assert_eq!(open.pop(), Some(name)),
+            _ if tag.ends_with('/') => {}
+            _ => open.push(name),
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "<{tag}>");
+        assert!(!tag.contains("NaN") && !tag.contains("=\"inf"), "<{tag}>");
+    }
+    assert_eq!(open, Vec::<&str>::new());
+}
+
+#[test]
+fn known_architectures_are_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in [
+        "std.architectures.bert",
+        "std.architectures.autobert_zero",
+        "std.architectures.autobert_zero.first(2)",
+        "std.layers.self_attention",
+    ] {
+        let path = folder.path().join("drawn.svg");
+        let target = path.display().to_string();
+        let (code, _, stderr) = phyla(&["graph", "experiments/autobert_zero_base.phyla", name, "--svg", &target]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let text = fs::read_to_string(&path).expect("a drawing");
+        assert!(text.contains("<svg") && text.contains("softmax"), "{name}");
+        well_formed(&text);
+        let (code, stdout, _) = phyla(&["graph", "experiments/autobert_zero_base.phyla", name]);
+        assert_eq!(code, Some(0));
+        assert!(stdout.starts_with("digraph") && stdout.trim_end().ends_with('}'), "{name}");
+    }
+    let (code, _, stderr) = phyla(&["graph", "experiments/smoke.phyla", "nobody"]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("E0201") && stderr.contains("`nobody`"), "{stderr}");
+}
+
+#[test]
+fn known_architectures_lie_in_the_paper_s_space() {
+    let world = World::load(&Disk, &[]);
+    let checker = Checker::new(&world, &Disk);
+    let space = checker.named_space("std.spaces", "autobert_zero").expect("a space");
+    for name in ["bert", "autobert_zero"] {
+        let known = checker.named_architecture("std.architectures", name).expect("an architecture");
+        contains(&space, &known.architecture).expect("a member");
+        assert_eq!(known.space.count(), space.count());
+        let graph = checker.named_graph("std.architectures", name).expect("a graph");
+        well_formed(&svg(&graph).expect("drawn"));
+        assert!(dot(&graph).contains("linear"));
+    }
+    assert_eq!(checker.diagnostics(), []);
+}
+
+/// A graph that applies one primitive to values of its own shapes, and the sizes to lower it for.
+fn applied(op: &Op) -> (Graph, Sizes, NodeIndex) {
+    let sizes = [(Symbol::Hidden, 8), (Symbol::Heads, 2), (Symbol::HeadWidth, 4), (Symbol::Positions, 16), (Symbol::Vocabulary, 32)];
+    let sizes = sizes.into_iter().fold(Sizes::default(), |sizes, (symbol, size)| sizes.with(symbol, size));
+    let letter = |letter: &str| match letter {
+        "i" => Dim::from(Symbol::Tokens),
+        _ => Dim::from(Symbol::Hidden),
+    };
+    let shape = |axes: &[Pattern]| -> Shape {
+        let axis = |axis: &Pattern| match axis {
+            Pattern::Fixed(dim) => dim.clone(),
+            Pattern::Any(name) | Pattern::Static(name) => letter(name),
+        };
+        axes.iter().map(axis).collect()
+    };
+    let mut builder = Builder::new();
+    let inputs: Vec<NodeIndex> = op.inputs.iter().map(|(name, ty)| builder.input(name, shape(&ty.axes), ty.index, false)).collect();
+    let static_of = |name: &String| match name.as_str() {
+        "name" => None,
+        "normalize" => Some((name.clone(), Attr::Number(0.0))),
+        "kernel" => Some((name.clone(), Attr::Size(Dim::from(3)))),
+        _ => Some((name.clone(), Attr::Size(Dim::from(Symbol::Hidden)))),
+    };
+    let attrs: BTreeMap<String, Attr> = op.statics.iter().filter_map(static_of).collect();
+    let node = builder.apply(op, attrs, "here", &inputs).unwrap_or_else(|error| panic!("{}: {}", op.name, error.why));
+    (builder.finish(node), sizes, node)
+}
+
+#[test]
+fn the_executor_and_the_library_know_the_same_primitives() {
+    let world = World::load(&Disk, &[]);
+    let checker = Checker::new(&world, &Disk);
+    let primitives = checker.primitives();
+    let declared: BTreeSet<String> = primitives.iter().map(|op| op.name.clone()).collect();
+    // The names that the executor resolves, as its source spells them.
+    let kernels = include_str!("../src/exec/kernel.rs");
+    let table = kernels.split_once("Ok(match name {").and_then(|(_, rest)| rest.split_once("_ => return")).expect("the table").0;
+    let known: BTreeSet<String> =
+        table.lines().filter_map(|line| Some(line.trim().strip_prefix('"')?.split_once('"')?.0.to_owned())).collect();
+    assert_eq!(declared, known);
+    let parameterised: BTreeSet<&str> = PARAMETERISED.iter().copied().collect();
+    for op in &primitives {
+        assert!(!op.doc.is_empty(), "{} has no documentation", op.name);
+        let (graph, sizes, node) = applied(op);
+        let arguments: Vec<Shape> = graph.arguments(node).iter().map(|node| graph.node(*node).expect("a node").shape.clone()).collect();
+        let node = graph.node(node).expect("a node");
+        let owned = weights(node, &arguments);
+        assert_eq!(!owned.is_empty(), parameterised.contains(op.name.as_str()), "{}", op.name);
+        // Parameters hold no `n`, and every static size that shapes one is a static the primitive declares.
+        assert!(owned.iter().all(|weight| !weight.shape.iter().any(|dim| dim.contains(Symbol::Tokens))), "{}", op.name);
+        phyla::exec::Kernel::resolve(&op.name, node, &sizes).unwrap_or_else(|error| panic!("{}: {}", op.name, error.message));
+        for weight in owned {
+            assert!(weight.shape.iter().all(|dim| dim.evaluate(&sizes).is_some_and(|size| size > 0)), "{} {}", op.name, weight.role);
+        }
+        // A graph of index inputs lowers as it stands.
+        let indices = graph
+            .inputs()
+            .iter()
+            .all(|input| matches!(graph.node(*input).map(|node| &node.kind), Some(NodeKind::Input { index: true, .. })));
+        if indices {
+            Program::lower(&graph, &sizes).expect("lowered");
+        }
+    }
+}
+
+/// An experiment with an operation and a space of its own.
+const EXPERIMENT: &str = "\
+use std.layers { attention, encoder_layer }
+use std.models { micro }
+use std.search { biws, op_nas }
+use std.suites { mini }
+use std.train { pretrain_tiny }
+
+op swish(x: [i, j]) -> [i, j] { x * sigmoid(x) }
+
+ops mine = [transpose, scale, softmax, swish, matmul]
+
+space own {
+    mixer = attention(dag(inputs = [q, k, v], ops = mine, depth = 2..=5, size = 2..=6, uses = 2..=3))
+    layers = 2
+    body = repeat(layers) { encoder_layer(mixer) }
+}
+
+experiment law {
+    model = micro
+    space = own
+    corpus = text(\"words.txt\", \"more.txt\")
+    search = op_nas { population = 4, evaluations = 6 }
+    evaluate = biws { warmup = 30 steps, pretrain = pretrain_tiny, suite = mini { rows = 64 } }
+    final = { pretrain = pretrain_tiny, suite = mini { rows = 200, train.epochs = 2 } }
+    compare = [std.architectures.bert.first(2)]
+}
+";
+
+fn files(source: &str) -> Memory {
+    Memory::new(&[("law.phyla", source), ("words.txt", "one\ntwo\n"), ("more.txt", "three\n")])
+}
+
+fn fingerprint(source: &str) -> String {
+    experiment(&files(source), "law.phyla").fingerprint.to_string()
+}
+
+#[test]
+fn what_means_the_same_has_one_fingerprint() {
+    let wanted = fingerprint(EXPERIMENT);
+    assert_eq!(fingerprint(&EXPERIMENT.replace("    layers", "    // how deep\n    layers")), wanted, "comments");
+    assert_eq!(fingerprint(&EXPERIMENT.replace("\nop swish", "\n/// x·σ(x).\nop swish")), wanted, "documentation");
+    assert_eq!(
+        fingerprint(&EXPERIMENT.replace("{ x * sigmoid(x) }", "{\n    y = sigmoid(x)\n\n    x * y\n}")),
+        wanted,
+        "layout, names within"
+    );
+    let (uses, items) = EXPERIMENT.split_once("\n\nop").expect("two parts");
+    let mut items: Vec<String> = format!("op{items}").split("\n\n").map(str::to_owned).collect();
+    items.reverse();
+    assert_eq!(fingerprint(&format!("{uses}\n\n{}\n", items.join("\n\n"))), wanted, "order");
+    assert_eq!(fingerprint(&EXPERIMENT.replace("law {", "law {\n    workers = 7")), wanted, "workers");
+    assert_eq!(fingerprint(&EXPERIMENT.replace("warmup = 30 steps", "warmup = 30")), wanted, "a unit left out");
+    // Split into two files.
+    let (library, rest) = EXPERIMENT.split_once("space own").expect("two parts");
+    let (head, ops) = library.split_once("op swish").expect("two parts");
+    let mut split = files(&format!("{head}use \"ops.phyla\" {{ mine }}\n\nspace own{rest}"));
+    split.0.insert("ops.phyla".to_owned(), format!("op swish{ops}"));
+    assert_eq!(experiment(&split, "law.phyla").fingerprint.to_string(), wanted, "files");
+    let moved = Memory::new(&[
+        ("law.phyla", &EXPERIMENT.replace("words.txt", "there/zz.txt")),
+        ("there/zz.txt", "one\ntwo\n"),
+        ("more.txt", "three\n"),
+    ]);
+    assert_eq!(experiment(&moved, "law.phyla").fingerprint.to_string(), wanted, "paths");
+}
+
+#[test]
+fn what_means_something_else_has_another_fingerprint() {
+    let mut met = BTreeSet::from([fingerprint(EXPERIMENT)]);
+    for (from, to) in [
+        ("experiment law {", "experiment law {\n    seed = 7"),
+        ("model = micro", "model = micro { hidden = 96 }"),
+        ("softmax, swish", "softmax, swish, neg"),
+        ("x * sigmoid(x)", "x + sigmoid(x)"),
+        ("size = 2..=6", "size = 2..=7"),
+        ("layers = 2", "layers = 3"),
+        ("evaluations = 6", "evaluations = 7"),
+        ("rows = 64", "rows = 65"),
+        ("train.epochs = 2", "train.lr = [1e-3]"),
+        ("bert.first(2)", "bert.first(3)"),
+        ("\"words.txt\", \"more.txt\"", "\"more.txt\", \"words.txt\""),
+    ] {
+        let changed = EXPERIMENT.replacen(from, to, 1);
+        assert_ne!(changed, EXPERIMENT, "{from}");
+        assert!(met.insert(fingerprint(&changed)), "{to}");
+    }
+    let mut data = files(EXPERIMENT);
+    data.0.insert("words.txt".to_owned(), "one\ntwO\n".to_owned());
+    assert!(met.insert(experiment(&data, "law.phyla").fingerprint.to_string()), "a byte of the data");
+}
+
+#[test]
+fn a_resolved_experiment_is_the_same_experiment() {
+    for key in ["law.phyla", "experiments/smoke.phyla", "experiments/quickstart.phyla", "experiments/ablation_uniform.phyla"] {
+        let files = files(EXPERIMENT);
+        let checked = experiment(&files, key);
+        let mut again = Memory::new(&[("elsewhere/resolved.phyla", &checked.source)]);
+        // What is kept in memory has no place on the disk to be absolute in.
+        for (name, text) in files.0 {
+            let absolute = std::path::absolute(&name).expect("a path").display().to_string();
+            again.0.insert(absolute, text);
+        }
+        assert_eq!(check(&again, "elsewhere/resolved.phyla").0, "", "{key}");
+        let resolved = experiment(&again, "elsewhere/resolved.phyla");
+        assert_eq!(resolved.fingerprint, checked.fingerprint, "{key}:\n{}", checked.source);
+        assert_eq!(resolved.source, checked.source, "{key}");
+        assert_eq!(phyla::syntax::format(&checked.source).expect("a source"), checked.source, "{key}");
+        // What `best.phyla` begins with stands by itself.
+        let space = Memory::new(&[("space.phyla", &checked.space_source)]);
+        assert_eq!(check(&space, "space.phyla").0, "", "{key}");
+        let world = World::load(&space, &["space.phyla".to_owned()]);
+        let checker = Checker::new(&world, &space);
+        let alone = checker.named_space("space.phyla", &checked.space_name).expect("declared");
+        assert_eq!(alone.count(), checked.space.count(), "{key}");
+    }
+}
+
+#[test]
+fn a_change_on_the_command_line_is_checked_as_the_file_is() {
+    let plan = |set: &str| phyla(&["plan", "experiments/smoke.phyla", "--json", "--set", set]);
+    let (code, stdout, stderr) = plan("search.evaluations=60");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("\"candidates\":60"), "{stdout}");
+    for (set, code, wanted) in [
+        ("search.evaluatons=60", 1, "did you mean `evaluations`?"),
+        ("search.evaluations=-1", 1, "E0303"),
+        ("evaluate.warmup=3 h", 1, "E0302"),
+        ("search.evaluations", 2, "has no `=`"),
+        ("search.evaluations=(", 2, "E0102"),
+    ] {
+        let (found, _, stderr) = plan(set);
+        assert_eq!(found, Some(code), "{set}: {stderr}");
+        assert!(stderr.contains(wanted), "{set}: {stderr}");
+    }
+}
+
+#[test]
+fn a_new_experiment_checks_once_its_text_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let phyla = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        let output = command.current_dir(folder.path()).args(arguments).output().expect("the program starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert_eq!(phyla(&["new", "mine"]), (Some(0), String::new()));
+    let (code, stderr) = phyla(&["check", "mine.phyla"]);
+    assert!(code == Some(1) && stderr.contains("E0801") && stderr.contains("corpus.txt"), "{stderr}");
+    fs::write(folder.path().join("corpus.txt"), "a line\n").expect("written");
+    assert_eq!(phyla(&["check", "mine.phyla"]), (Some(0), String::new()));
+    assert_eq!(phyla(&["fmt", "--check", "mine.phyla"]), (Some(0), String::new()));
+    assert_eq!(phyla(&["new", "mine"]).0, Some(1));
+    assert_eq!(phyla(&["new", "Mine!"]).0, Some(2));
+}

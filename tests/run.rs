@@ -1,0 +1,336 @@
+//! Runs as a user starts them: the same bytes however often they are interrupted, and clear words where one cannot go on.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
+use tempfile::TempDir;
+
+/// The files that must not depend on how a run was carried out.
+const COMPARED: [&str; 3] = ["results.csv", "best.phyla", "best.safetensors"];
+
+/// The smoke experiment, its trainings long enough to be met in their midst.
+fn phyla(out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["run", "experiments/smoke.phyla", "--out"]).arg(out);
+    command.args(["--set", "evaluate.warmup=60", "--set", "final.pretrain.steps=60"]).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn finish(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the program starts");
+    (status.code(), String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned())
+}
+
+/// A run to its end.
+fn complete(out: &Path, more: &[&str]) -> String {
+    let (code, _, stderr) = finish(&mut phyla(out, more));
+    assert_eq!(code, Some(0), "{stderr}");
+    stderr
+}
+
+/// A run that must fail, with what it says.
+fn refused(out: &Path, more: &[&str]) -> String {
+    let (code, _, stderr) = finish(&mut phyla(out, more));
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(!stderr.contains("panicked") && stderr.contains("help:"), "{stderr}");
+    stderr
+}
+
+/// Starts a run and waits for a line that begins like this.
+fn until(out: &Path, more: &[&str], beginning: &str) -> (Child, BufReader<std::process::ChildStderr>) {
+    let mut child = phyla(out, more).spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(lines.read_line(&mut line).expect("text") > 0, "it ended before `{beginning}`:\n{said}");
+        if line.starts_with(beginning) {
+            return (child, lines);
+        }
+        said += &line;
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// One uninterrupted run that the others are compared with.
+static REFERENCE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference");
+    complete(&folder, &["--fresh"]);
+    folder
+});
+
+/// A copy of the finished run, to be spoiled.
+fn copy() -> TempDir {
+    let copy = folder();
+    for entry in fs::read_dir(&*REFERENCE).expect("the run").map(|entry| entry.expect("an entry")) {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("copied");
+    }
+    copy
+}
+
+fn same_as_uninterrupted(out: &Path) {
+    for name in COMPARED {
+        let read = |folder: &Path| fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(read(out) == read(&REFERENCE), "{name} differs");
+    }
+    assert_eq!(kinds(out), kinds(&REFERENCE));
+    assert!(!out.join("work").exists(), "an ended run keeps no checkpoints");
+}
+
+fn journal(out: &Path) -> PathBuf {
+    out.join("journal.jsonl")
+}
+
+/// The kinds of a journal's entries, in order.
+fn kinds(out: &Path) -> Vec<String> {
+    let bytes = fs::read(journal(out)).expect("a journal");
+    let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
+    let kind = |entry| serde_json::to_value(entry).expect("an entry")["kind"].as_str().expect("a kind").to_owned();
+    entries.iter().map(kind).collect()
+}
+
+fn count(out: &Path, kind: &str) -> usize {
+    kinds(out).iter().filter(|known| *known == kind).count()
+}
+
+#[test]
+fn two_runs_give_the_same_bytes() {
+    let second = folder();
+    complete(second.path(), &[]);
+    same_as_uninterrupted(second.path());
+    let table = fs::read_to_string(second.path().join("results.csv")).expect("a table");
+    // Baselines and four models for three tasks.
+    assert!(
+        ["majority", "bag_of_words", "best", "bert.first(2)", "autobert_zero.first(2)", "random"].iter().all(|row| table.contains(row)),
+        "{table}"
+    );
+}
+
+#[test]
+fn the_number_of_workers_changes_nothing() {
+    for workers in ["1", "3"] {
+        let out = folder();
+        complete(out.path(), &["--workers", workers]);
+        same_as_uninterrupted(out.path());
+    }
+}
+
+/// Kills a run once it says a line that begins like this, checks where it was, and lets it go on to the end.
+fn killed(beginning: &str, there: impl Fn(&Path) -> bool) {
+    let out = folder();
+    let (mut child, _) = until(out.path(), &[], beginning);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(there(out.path()), "killed elsewhere: {:?}", kinds(out.path()));
+    let said = complete(out.path(), &[]);
+    assert!(said.contains("going on with the run in"), "{said}");
+    same_as_uninterrupted(out.path());
+}
+
+#[test]
+fn killed_in_the_warm_up_it_goes_on() {
+    killed("warm-up: ", |out| count(out, "warmup") == 0);
+}
+
+#[test]
+fn killed_in_the_search_it_goes_on() {
+    killed("candidate   1", |out| (2..6).contains(&count(out, "candidate")));
+}
+
+#[test]
+fn killed_in_the_second_generation_it_goes_on() {
+    killed("candidate   4", |out| count(out, "generation") == 1 && count(out, "final") == 0);
+}
+
+#[test]
+fn killed_in_the_final_training_it_goes_on() {
+    killed("final training: ", |out| count(out, "candidate") == 6 && count(out, "final") == 0);
+}
+
+#[test]
+fn killed_between_final_models_it_goes_on() {
+    killed("best  ", |out| (1..4).contains(&count(out, "final")));
+}
+
+#[test]
+fn interrupted_by_hand_it_goes_on_from_its_checkpoints() {
+    let out = folder();
+    for (beginning, checkpoint) in [("warm-up: ", "warmup.safetensors"), ("candidate   4", "supernet-1.safetensors"), ("best  ", "final-")] {
+        let (mut child, mut lines) = until(out.path(), &[], beginning);
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("`kill` is there");
+        assert!(sent.success());
+        let mut said = String::new();
+        while lines.read_line(&mut said).expect("text") > 0 {}
+        assert_eq!(child.wait().expect("ended").code(), Some(130), "{said}");
+        assert!(said.contains("stopping at the next step") && said.contains("E0905"), "{said}");
+        let kept = fs::read_dir(out.path().join("work")).expect("kept").map(|entry| entry.expect("an entry").file_name());
+        let kept: Vec<String> = kept.map(|name| name.to_string_lossy().into_owned()).collect();
+        assert!(kept.iter().any(|name| name.starts_with(checkpoint)), "{kept:?}");
+        assert!(!kept.iter().any(|name| name.ends_with(".part")), "{kept:?}");
+    }
+    complete(out.path(), &[]);
+    same_as_uninterrupted(out.path());
+}
+
+#[test]
+fn a_last_line_cut_short_is_taken_back() {
+    let out = copy();
+    let text = fs::read_to_string(journal(out.path())).expect("a journal");
+    let last = text.rfind("\"kind\":\"final\"").expect("a final model");
+    let whole = text[..last].rfind('\n').expect("an earlier line") + 1;
+    fs::write(journal(out.path()), &text.as_bytes()[..whole + 40]).expect("written");
+    fs::remove_file(out.path().join("results.csv")).expect("removed");
+    let said = complete(out.path(), &[]);
+    assert!(said.contains("going on with the run in"), "{said}");
+    same_as_uninterrupted(out.path());
+}
+
+#[test]
+fn a_damaged_line_is_refused() {
+    let out = copy();
+    let mut bytes = fs::read(journal(out.path())).expect("a journal");
+    let third = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(1).expect("three lines").0 + 60;
+    bytes[third] ^= 1;
+    fs::write(journal(out.path()), &bytes).expect("written");
+    let said = refused(out.path(), &[]);
+    assert!(said.contains("E0901") && said.contains("line 3 of the journal") && said.contains("--fresh"), "{said}");
+    assert!(fs::read(journal(out.path())).expect("a journal") == bytes, "it was changed");
+}
+
+#[test]
+fn a_finished_run_says_so_and_does_nothing() {
+    let out = copy();
+    let before = fs::read(journal(out.path())).expect("a journal");
+    let (code, stdout, stderr) = finish(&mut phyla(out.path(), &[]));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("this run is finished") && stderr.contains("--fresh"), "{stderr}");
+    assert!(stdout.contains("autobert_zero.first(2)"), "{stdout}");
+    assert!(fs::read(journal(out.path())).expect("a journal") == before);
+    for name in COMPARED {
+        assert!(fs::read(out.path().join(name)).expect(name) == fs::read(REFERENCE.join(name)).expect(name), "{name} differs");
+    }
+}
+
+#[test]
+fn fresh_starts_over() {
+    let out = copy();
+    let (mut child, _) = until(out.path(), &["--fresh"], "warm-up: ");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert_eq!((count(out.path(), "finished"), count(out.path(), "candidate")), (0, 0));
+    for name in COMPARED.iter().chain(&["report.html"]) {
+        assert!(!out.path().join(name).exists(), "{name} is from the earlier run");
+    }
+}
+
+#[test]
+fn the_folder_of_another_experiment_is_refused() {
+    let out = copy();
+    let said = refused(out.path(), &["--set", "seed=2"]);
+    assert!(said.contains("E0901") && said.contains("another experiment") && said.contains("--out"), "{said}");
+    same_as_uninterrupted(&{
+        // The refusal makes `work/` anew, which is nothing of the run.
+        let _gone = fs::remove_dir(out.path().join("work"));
+        out.path().to_owned()
+    });
+}
+
+#[test]
+fn a_folder_that_is_no_run_is_refused() {
+    let out = folder();
+    fs::write(out.path().join("thesis.txt"), "years of work").expect("written");
+    for more in [&[][..], &["--fresh"]] {
+        let said = refused(out.path(), more);
+        assert!(said.contains("is no run folder"), "{said}");
+    }
+    assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 1);
+}
+
+#[test]
+fn one_process_at_a_time() {
+    let out = folder();
+    let (mut child, _) = until(out.path(), &[], "warm-up: ");
+    let said = refused(out.path(), &[]);
+    // A lock dies with its process.
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(said.contains("E0901") && said.contains("another process is running"), "{said}");
+    let (mut child, _) = until(out.path(), &[], "warm-up: ");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+}
+
+/// A file system of its own, unmounted when it is dropped.
+struct Small(TempDir);
+
+impl Small {
+    /// `None` where this user may not mount.
+    fn new(size: &str) -> Option<Self> {
+        let folder = folder();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path()).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(folder))
+    }
+
+    fn grow(&self, size: &str) {
+        let grown = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(self.0.path()).status();
+        assert!(grown.expect("`mount` is there").success());
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _stays = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_gone_on_from() {
+    let Some(disk) = Small::new("300k") else {
+        println!("skipped: this user may not mount a small file system");
+        return;
+    };
+    let out = disk.0.path().join("run");
+    let said = refused(&out, &[]);
+    assert!(said.contains("E0902") && said.contains("space left on the disk"), "{said}");
+    disk.grow("16m");
+    let said = complete(&out, &[]);
+    assert!(said.contains("going on with the run in"), "{said}");
+    same_as_uninterrupted(&out);
+}
+
+#[test]
+fn what_a_run_leaves_is_source_again() {
+    let out = copy();
+    let at = |name: &str| out.path().join(name);
+    let next = "use std.models { micro }\nuse std.search { biws, op_nas }\nuse std.suites { mini }\nuse std.train { pretrain_tiny }\n\
+        use \"best.phyla\" { autobert_zero, best }\n\nexperiment next {\n    model = micro\n    space = autobert_zero { layers = 2 }\n    corpus = text(\"words.txt\")\n    \
+        search = op_nas { population = 4, evaluations = 6 }\n    evaluate = biws { pretrain = pretrain_tiny, suite = mini }\n    \
+        final = { pretrain = pretrain_tiny, suite = mini }\n    compare = [best, best.first(1)]\n}\n";
+    fs::write(at("next.phyla"), next).expect("written");
+    fs::write(at("words.txt"), "one\ntwo\n").expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    let (code, stdout, stderr) = finish(command.arg("check").args([at("experiment.phyla"), at("best.phyla"), at("next.phyla")]));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    let (code, _, stderr) = finish(command.args(["fmt", "--check"]).args([at("experiment.phyla"), at("best.phyla")]));
+    assert_eq!(code, Some(0), "{stderr}");
+    // The resolved experiment, read from another folder, is the same experiment.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    let (code, _, stderr) = finish(command.current_dir(out.path()).args(["run", "experiment.phyla", "--out", "."]));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("this run is finished"), "{stderr}");
+    let yaml = fs::read_to_string(at("experiment.yaml")).expect("YAML");
+    let value: serde_yaml::Value = serde_yaml::from_str(&yaml).expect("YAML");
+    assert_eq!(value["evaluate"]["warmup"].as_u64(), Some(60));
+    assert!(value["data"].as_mapping().is_some_and(|data| data.len() > 6), "{yaml}");
+    let report = fs::read_to_string(at("report.html")).expect("a report");
+    assert!(report.contains("<svg") && report.trim_end().ends_with("</html>"));
+    assert!(!report.contains("=\"http") && !report.contains("<script src") && !report.contains("url(http"), "it is to be one self-contained file");
+}

@@ -1,0 +1,204 @@
+//! The standard space as the language declares it: whatever is drawn or mutated is well-shaped, inside the space, and blind to padding.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod common;
+
+use candle_core::{DType, Device};
+use common::{Memory, check};
+use phyla::batch::{Batch, Targets};
+use phyla::check::{Checker, World};
+use phyla::exec::parameters::initialise;
+use phyla::exec::{CandleExecutor, Executor, Parameters, Program};
+use phyla::graph::{NodeKind, Symbol, dim::show_shape};
+use phyla::run::files::Disk;
+use phyla::settings::Model;
+use phyla::space::{Architecture, Draw, MutationKind, OpPicker, Space, contains, hash, instantiate, mutate, to_source};
+use phyla::stream::{RngExt, Stream, stream};
+use phyla::supernet::Models;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+const SOURCE: &str = "
+use std.spaces { autobert_zero }
+
+space four = autobert_zero { layers = 4 }
+";
+
+/// The space at 4 and at 12 layers, and the models around its members.
+static STANDARD: LazyLock<(Arc<Space>, Arc<Space>, Models)> = LazyLock::new(|| {
+    let files = Memory::new(&[("space.phyla", SOURCE)]);
+    let world = World::load(&files, &["space.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let space = |name: &str| checker.named_space("space.phyla", name).expect("a space");
+    let (four, twelve) = (space("four"), space("std.spaces.autobert_zero"));
+    let models = checker.models().expect("the standard library");
+    assert_eq!(checker.diagnostics(), []);
+    let model = Model { hidden: 16, heads: 2, feed_forward: 32, length: 12, vocabulary: 64, dropout: 0.0 };
+    (four, twelve, Models { masked_lm: models.masked_lm, classifier: models.classifier, model })
+});
+
+/// A member, its graph well-shaped and its two models ready for the executor.
+fn sound(space: &Space, architecture: &Architecture) {
+    let models = &STANDARD.2;
+    contains(space, architecture).expect("a member");
+    let graph = instantiate(space, architecture).expect("well-shaped");
+    let output = graph.node(graph.output()).expect("an output");
+    assert_eq!(show_shape(&output.shape), "[n, h]");
+    let hole = |node: phyla::graph::NodeIndex| matches!(graph.node(node).map(|node| &node.kind), Some(NodeKind::Hole(_)));
+    assert!(!graph.order().into_iter().any(hole));
+    models.masked_lm(space, architecture).expect("lowered");
+}
+
+fn even(names: &[&str]) -> Vec<f64> {
+    vec![1.0; names.len()]
+}
+
+/// Draws members and mutates each some times; gives how often each kind of mutation took place.
+fn walk(space: &Space, members: usize, children: usize, name: &str) -> BTreeMap<String, usize> {
+    let mut draws: Stream = stream(17, name, 0);
+    let weights = common::experiment(&Disk, "experiments/smoke.phyla").settings.search.mutation;
+    let (mut kinds, mut met) = (BTreeMap::new(), BTreeSet::new());
+    let picker: &OpPicker = &even;
+    for number in 0..members {
+        let draw = if number % 2 == 0 { Draw::Uniform } else { Draw::BySize };
+        let mut architecture = space.sample(draw, &mut draws).expect("a member");
+        sound(space, &architecture);
+        met.insert(hash(space, &architecture).to_string());
+        for _ in 0..children {
+            let (child, mutated) = mutate(space, &architecture, &weights, picker, &mut draws).expect("a child");
+            sound(space, &child);
+            assert!(!mutated.is_empty());
+            for what in mutated {
+                assert!(what.layer < space.layers);
+                *kinds.entry(format!("{:?}", what.kind)).or_default() += 1;
+            }
+            met.insert(hash(space, &child).to_string());
+            architecture = child;
+        }
+    }
+    // The space is so large that hardly anything is met twice.
+    assert!(met.len() > members * (children + 1) * 9 / 10, "{} of {}", met.len(), members * (children + 1));
+    kinds
+}
+
+#[test]
+fn what_is_drawn_and_mutated_is_a_member() {
+    let kinds = walk(&STANDARD.0, 200, 10, "four");
+    let all = [
+        MutationKind::SwapMixer,
+        MutationKind::ChangeKernel,
+        MutationKind::ReplaceOp,
+        MutationKind::InsertOp,
+        MutationKind::DeleteOp,
+        MutationKind::Rewire,
+    ];
+    for kind in all {
+        assert!(kinds.get(&format!("{kind:?}")).is_some_and(|count| *count > 20), "{kind:?}: {kinds:?}");
+    }
+}
+
+#[test]
+fn the_same_holds_at_full_depth() {
+    walk(&STANDARD.1, 60, 10, "twelve");
+}
+
+#[test]
+fn a_member_written_as_source_is_the_same_member() {
+    let space = &STANDARD.0;
+    let mut draws = stream(3, "source", 0);
+    let named = Space { name: "four".to_owned(), ..(**space).clone() };
+    let members: Vec<Architecture> = (0..40).map(|_| space.sample(Draw::BySize, &mut draws).expect("a member")).collect();
+    let texts: Vec<String> = members.iter().enumerate().map(|(number, member)| to_source(&named, member, &format!("a{number}"))).collect();
+    let text = format!("{SOURCE}\n{}", texts.join("\n"));
+    let files = Memory::new(&[("members.phyla", &text)]);
+    assert_eq!(check(&files, "members.phyla").0, "");
+    let world = World::load(&files, &["members.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    for (number, member) in members.iter().enumerate() {
+        let read = checker.named_architecture("members.phyla", &format!("a{number}")).expect("declared");
+        assert_eq!(read.architecture, *member, "{}", texts[number]);
+        assert_eq!(hash(&read.space, &read.architecture), hash(space, member));
+        let compact = space.compact(member);
+        assert_eq!(space.expand(&compact).expect("a member"), *member);
+    }
+}
+
+/// Three sentences of 3, 5 and 1 tokens in `width` columns; what stands in the padding is drawn.
+fn batch(width: usize, classes: bool, garbage: u64) -> Batch {
+    let lengths = vec![3, 5, 1];
+    let mut real = stream(5, "tokens", 0);
+    let mut noise = stream(garbage, "padding", width as u64);
+    let mut inputs: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (name, most) in [("tokens", 64), ("segments", 2)] {
+        let rows = lengths.iter().flat_map(|length| {
+            let row: Vec<u32> = (0..*length).map(|_| real.random_range(0..most)).collect();
+            let padding: Vec<u32> = (*length..width).map(|_| noise.random_range(0..most)).collect();
+            [row, padding].concat()
+        });
+        inputs.insert(name.to_owned(), rows.collect());
+    }
+    let targets = if classes {
+        Targets::Classes(vec![Some(0), Some(2), Some(1)])
+    } else {
+        inputs.insert("at".to_owned(), vec![0, 2, 1, 4, 0, 0]);
+        Targets::Classes(vec![Some(7), Some(9), Some(0), Some(63), Some(20), None])
+    };
+    Batch { rows: 3, width, lengths, inputs, targets }
+}
+
+/// How far two lists are apart, relative to the larger of 1 and the largest wanted value.
+fn apart(found: &[f32], wanted: &[f32]) -> f32 {
+    assert_eq!(found.len(), wanted.len());
+    let scale = wanted.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+    found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max) / scale
+}
+
+fn flat(parameters: &Parameters) -> Vec<f32> {
+    parameters.0.values().flat_map(|array| array.data.iter().copied()).collect()
+}
+
+/// Outputs, loss and gradients are the same whatever padding follows.
+fn blind_to_padding(program: &Program, classes: bool, more: usize, garbage: u64) -> Result<(), TestCaseError> {
+    let parameters = initialise(program.parameters(), garbage);
+    let (narrow, wide) = (batch(5, classes, 0), batch(5 + more, classes, garbage));
+    for (executor, tolerance) in
+        [(CandleExecutor::new(Device::Cpu, DType::F64), 1e-5), (CandleExecutor::new(Device::Cpu, DType::F32), 2e-3)]
+    {
+        let run = |batch: &Batch| executor.forward(program, &parameters, batch).expect("a run").data;
+        let (few, many) = (run(&narrow), run(&wide));
+        prop_assert!(few.iter().all(|value| value.is_finite()));
+        prop_assert!(apart(&many, &few) < tolerance, "output: {}", apart(&many, &few));
+        let run = |batch: &Batch| executor.gradients(program, &parameters, batch, None).expect("a step");
+        let ((loss, few), (padded, many)) = (run(&narrow), run(&wide));
+        prop_assert!((loss - padded).abs() < tolerance * loss.abs().max(1.0), "loss: {loss} and {padded}");
+        prop_assert!(apart(&flat(&many), &flat(&few)) < tolerance, "gradients: {}", apart(&flat(&many), &flat(&few)));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_member_is_blind_to_padding(seed in any::<u64>(), more in 1usize..6, uniform in any::<bool>()) {
+        let (space, _, models) = &*STANDARD;
+        let draw = if uniform { Draw::Uniform } else { Draw::BySize };
+        let member = space.sample(draw, &mut stream(seed, "padding/member", 0)).expect("a member");
+        let text = || to_source(space, &member, "member");
+        for (program, classes) in [(models.masked_lm(space, &member), false), (models.classifier(space, &member, 3), true)] {
+            if let Err(error) = blind_to_padding(&program.expect("lowered"), classes, more, seed) {
+                return Err(TestCaseError::fail(format!("{error}\n{}", text())));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_letters_of_a_model_have_values() {
+    // Every symbol but `n` and `p`, which each batch gives.
+    let sizes = phyla::train::sizes(&STANDARD.2.model, 1);
+    for symbol in Symbol::ALL.into_iter().filter(|symbol| !["n", "p"].contains(&symbol.letter())) {
+        assert!(sizes.get(symbol).is_some(), "{}", symbol.letter());
+    }
+}
