@@ -1,10 +1,10 @@
 //! An experiment written back as one self-contained source: records resolved, declarations gathered from their files.
 
 use super::Checker;
-use super::experiment::written;
 use super::modules::ItemId;
 use super::record::plain;
 use super::value::Val;
+use super::written::Writer;
 use crate::diagnostic::Span;
 use crate::settings::{Experiment, Kind};
 use crate::syntax;
@@ -64,7 +64,8 @@ impl<'c, 'w> Bundle<'c, 'w> {
             text += &self.declaration(*item);
         }
         let fields = serde_json::to_value(settings).unwrap_or_default();
-        text += &format!("experiment {} {{\n", settings.name);
+        let mut writer = Writer::new(self.checker.files);
+        let mut lines = String::new();
         for field in Experiment::schema().fields {
             let name = plain(field);
             let value = match field.kind {
@@ -76,12 +77,13 @@ impl<'c, 'w> Bundle<'c, 'w> {
                 }
                 kind => match fields.get(name) {
                     None | Some(Value::Null) => continue,
-                    Some(value) => written(kind, value),
+                    Some(value) => writer.value(kind, value),
                 },
             };
-            text += &format!("{name} = {value}\n");
+            lines += &format!("{name} = {value}\n");
         }
-        text += "}\n";
+        text += &writer.declarations;
+        text += &format!("experiment {} {{\n{lines}}}\n", settings.name);
         formatted(&text)
     }
 

@@ -1,12 +1,11 @@
 //! The whole experiment: settings, space, architectures to compare, data, fingerprint.
 
 use super::modules::ItemId;
-use super::record::plain;
 use super::value::Val;
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::{Graph, Hash};
-use crate::settings::{self, CorpusSource, Experiment, Kind, Schema, Suite};
+use crate::settings::{self, CorpusSource, Experiment, Schema, Suite};
 use crate::space::{self, Architecture};
 use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
 use serde_json::Value;
@@ -314,8 +313,9 @@ impl Checker<'_> {
         for known in compare {
             text += &space::hash(&known.space, &known.architecture).to_string();
         }
-        for files in data.values() {
-            files.iter().for_each(|(_, hash)| text += hash);
+        // In the order of the tasks: paths are no part of the meaning, nor is their order.
+        for file in [&settings.evaluate.suite, &settings.r#final.suite].into_iter().flat_map(suite_files) {
+            data.get(&file).into_iter().flatten().for_each(|(_, hash)| text += hash);
         }
         crate::graph::identity::Digest::new().text(&text).finish()
     }
@@ -383,30 +383,4 @@ fn sorted(value: Value) -> Value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
         other => other,
     }
-}
-
-/// A field's value as the language writes it.
-pub(super) fn written(kind: Kind, value: &Value) -> String {
-    match (kind, value) {
-        (Kind::Optional(kind), value) => written(*kind, value),
-        (Kind::Text | Kind::DataPath, Value::String(text)) => quoted(text),
-        (_, Value::String(text)) => text.clone(),
-        (Kind::List(kind), Value::Array(items)) => format!("[{}]", items.iter().map(|item| written(*kind, item)).collect::<Vec<_>>().join(", ")),
-        (Kind::Record(schema), Value::Object(fields)) => {
-            let fields = schema().fields.iter().filter(|field| plain(field) != "name").filter_map(|field| Some((field, fields.get(plain(field))?)));
-            let lines = fields.filter(|(_, value)| !value.is_null()).map(|(field, value)| format!("{} = {}", plain(field), written(field.kind, value)));
-            format!("{{\n{}\n}}", lines.collect::<Vec<_>>().join("\n"))
-        }
-        (Kind::OneOf(variants), Value::Object(object)) => {
-            let Some((name, Value::Object(fields))) = object.iter().next() else { return String::new() };
-            let schema = variants().iter().find(|variant| variant.name == name).map_or(&[][..], |variant| variant.fields);
-            let fields = schema.iter().filter_map(|field| Some(format!("{} = {}", plain(field), written(field.kind, fields.get(plain(field))?))));
-            format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
-        }
-        (_, value) => value.to_string(),
-    }
-}
-
-pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t"))
 }

@@ -2,8 +2,8 @@
 //!
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
 //! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
-//! `space` (spaces and architectures), `experiment` (the whole, and its fingerprint), `bundle` (the whole written
-//! back as one file).
+//! `space` (spaces and architectures), `experiment` (the whole, and its fingerprint), `bundle` and `written` (the whole
+//! written back as one file).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
 //! files only through [`Files`]; it trains nothing and writes nothing.
@@ -20,6 +20,7 @@ mod names;
 mod record;
 mod space;
 mod value;
+mod written;
 
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
 pub use modules::{Files, World};

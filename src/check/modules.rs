@@ -15,6 +15,11 @@ pub trait Files {
     /// The path of `path` as seen from the folder of the file `from`, in a form that is the same for the same file.
     fn join(&self, from: &str, path: &str) -> String;
 
+    /// The path in a form that means the same file from everywhere.
+    fn absolute(&self, path: &str) -> String {
+        path.to_owned()
+    }
+
     /// The files that a data path stands for (itself, or the `.txt` files of a folder) with a hash of the contents of each.
     ///
     /// # Errors
@@ -44,6 +49,8 @@ pub struct Module {
     pub ast: ast::File,
     /// Local name, module, name there, place.
     pub imports: Vec<(String, usize, String, Span)>,
+    /// Local names of imports that failed and of declarations that could not be read: their mistake is reported already.
+    pub broken: Vec<String>,
 }
 
 /// A declaration: module and position.
@@ -138,6 +145,7 @@ impl World {
         self.diagnostics.extend(parsed.diagnostics);
         path.push((key.to_owned(), import.unwrap_or_default()));
         let mut imports = Vec::new();
+        let mut broken: Vec<String> = parsed.file.broken.iter().map(|name| name.text.clone()).collect();
         for import in &parsed.file.uses {
             let target = match &import.source {
                 ast::UseSource::Module(names) => self.standard_module(names, files, path),
@@ -146,9 +154,18 @@ impl World {
                     self.module(&target, files, path, Some(*span))
                 }
             };
-            let Some(target) = target else { continue };
+            let local = |name: &ast::Name, alias: &Option<ast::Name>| alias.as_ref().unwrap_or(name).text.clone();
+            let Some(target) = target else {
+                broken.extend(import.names.iter().map(|(name, alias)| local(name, alias)));
+                continue;
+            };
             for (name, alias) in &import.names {
                 let exists = self.modules.get(target).is_some_and(|module| module.ast.items.iter().any(|item| item.name.text == name.text));
+                let unreadable = self.modules.get(target).is_some_and(|module| module.broken.contains(&name.text));
+                if unreadable {
+                    broken.push(local(name, alias));
+                    continue;
+                }
                 if !exists {
                     let there: Vec<&str> =
                         self.modules.get(target).map_or_else(Vec::new, |module| module.ast.items.iter().map(|item| item.name.text.as_str()).collect());
@@ -159,6 +176,7 @@ impl World {
                     };
                     let message = format!("`{from}` declares no `{}`", name.text);
                     self.diagnostics.push(Diagnostic::error(Code::UNKNOWN_NAME, message).at(name.span, "not declared there").help(help));
+                    broken.push(local(name, alias));
                     continue;
                 }
                 let local = alias.as_ref().unwrap_or(name);
@@ -166,7 +184,7 @@ impl World {
             }
         }
         path.pop();
-        self.modules.push(Module { key: key.to_owned(), ast: parsed.file, imports });
+        self.modules.push(Module { key: key.to_owned(), ast: parsed.file, imports, broken });
         let number = self.modules.len() - 1;
         self.by_key.insert(key.to_owned(), number);
         self.duplicates(number);

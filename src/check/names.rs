@@ -44,13 +44,17 @@ impl<'w> Checker<'w> {
     pub(super) fn unknown<T>(&self, module: usize, path: &[Name], kinds: &[&str], extra: &[&str]) -> Option<T> {
         let span = path.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default();
         let written = path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
+        // The mistake that hides this name has been reported where it stands.
+        if self.world.modules.get(module).is_some_and(|module| module.broken.contains(&written)) {
+            return None;
+        }
         let what = match kinds {
             kinds if kinds == CALLABLE => "graph or operation",
             ["op", "primitive"] => "operation",
             [kind, ..] => kind,
             [] => "value",
         };
-        let code = if what == "operation" { Code::UNKNOWN_OP } else { Code::UNKNOWN_NAME };
+        let code = if kinds.contains(&"op") { Code::UNKNOWN_OP } else { Code::UNKNOWN_NAME };
         let diagnostic = Diagnostic::error(code, format!("there is no {what} `{written}`")).at(span, "not declared");
         let mut names: Vec<String> = extra.iter().map(|name| (*name).to_owned()).collect();
         let prelude = self.world.module_of("std.prelude");

@@ -87,6 +87,10 @@ impl Files for Disk {
         normal(&joined).display().to_string()
     }
 
+    fn absolute(&self, path: &str) -> String {
+        std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string())
+    }
+
     fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
         let files = text_files(path)?;
         let hashed = files.into_iter().map(|file| {

@@ -163,8 +163,14 @@ impl Cutter<'_, '_> {
 }
 
 fn unclosed(file: FileId, open: Open) -> Diagnostic {
+    let closer = match open.mark {
+        '(' => ')',
+        '[' => ']',
+        _ => '}',
+    };
     Diagnostic::error(Code::UNCLOSED, format!("this `{}` is not closed", open.mark))
         .at(Span::new(file, open.at, open.at + 1), "it is opened here")
+        .help(format!("add the `{closer}` that belongs to it"))
 }
 
 /// Whether a line can be nothing but the first one of an item, whatever is open: `kind name {`, `kind name =`,
