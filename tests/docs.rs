@@ -2,6 +2,8 @@
 //!
 //! `PHYLA_BLESS=1 cargo test --test docs` writes the tables anew.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by panicking")]
+
 use clap::CommandFactory;
 use phyla::check::{Checker, Files, World};
 use phyla::diagnostic::{CODES, Severity, Sources, render_all};
