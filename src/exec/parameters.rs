@@ -6,8 +6,12 @@ use crate::graph::weights::Init;
 use crate::stream::{Rng, Stream, stream};
 use std::f64::consts::TAU;
 
-/// The deviation of normally initialised parameters, as BERT's.
+/// The deviation of tables and kernels as they start, as BERT's.
 pub const DEVIATION: f64 = 0.02;
+
+/// The width at which a linear map starts with BERT's deviation too; at another width its gain stays what it is there. With 0.02
+/// at a width of 64 every branch would begin at a sixth of its share, and training would idle at the unigram loss.
+pub const WIDTH: f64 = 768.0;
 
 /// A program's parameters as they start under a seed; each depends on the seed and its own name alone.
 pub fn initialise(specs: &[ParameterSpec], seed: u64) -> Parameters {
@@ -20,18 +24,22 @@ pub fn initial(spec: &ParameterSpec, seed: u64) -> Array {
     let data = match spec.init {
         Init::Zeros => vec![0.0; count],
         Init::Ones => vec![1.0; count],
-        Init::Normal => normal(&mut stream(seed, &format!("init/{}", spec.name), 0), count),
+        Init::Normal => normal(&mut stream(seed, &format!("init/{}", spec.name), 0), DEVIATION, count),
+        Init::Linear => {
+            let inputs = spec.shape.last().copied().unwrap_or(1).max(1) as f64;
+            normal(&mut stream(seed, &format!("init/{}", spec.name), 0), DEVIATION * (WIDTH / inputs).sqrt(), count)
+        }
     };
     Array { shape: spec.shape.clone(), data }
 }
 
 /// Box and Muller's transform: two uniform draws give two normal ones.
-fn normal(stream: &mut Stream, count: usize) -> Vec<f32> {
+fn normal(stream: &mut Stream, deviation: f64, count: usize) -> Vec<f32> {
     let mut data = Vec::with_capacity(count + 1);
     // The upper 53 bits, shifted into (0, 1] so that the logarithm is finite.
     let mut uniform = || ((stream.next_u64() >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
     while data.len() < count {
-        let radius = DEVIATION * (-2.0 * uniform().ln()).sqrt();
+        let radius = deviation * (-2.0 * uniform().ln()).sqrt();
         let (sine, cosine) = (TAU * uniform()).sin_cos();
         data.extend([(radius * cosine) as f32, (radius * sine) as f32]);
     }

@@ -8,6 +8,8 @@ use super::dim::{Dim, Shape, Symbol};
 pub enum Init {
     /// Normal with deviation 0.02, as BERT's.
     Normal,
+    /// Normal with deviation 0.02 · √(768 / inputs): a linear map with BERT-base's gain at any width.
+    Linear,
     /// All 0.
     Zeros,
     /// All 1.
@@ -49,7 +51,10 @@ pub fn weights(node: &Node, arguments: &[Shape]) -> Vec<Weight> {
     let bias = |width: Dim| Weight { role: "bias", shape: vec![width], init: Init::Zeros, decays: false, centre: None };
     let hidden = || Dim::from(Symbol::Hidden);
     match node.op_name() {
-        Some("linear") => vec![matrix(size("out"), input), bias(size("out"))],
+        Some("linear") => {
+            let map = matrix(size("out"), input);
+            vec![Weight { init: Init::Linear, ..map }, bias(size("out"))]
+        }
         Some("layer_norm") => {
             let gain = Weight { role: "weight", shape: vec![input.clone()], init: Init::Ones, decays: false, centre: None };
             vec![gain, bias(input)]

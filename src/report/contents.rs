@@ -86,6 +86,11 @@ impl<'a> Contents<'a> {
         scored.reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
+    /// A sentence that something is missing: `yet`, while the run goes on.
+    pub(super) fn so_far(&self, missing: &str) -> String {
+        format!("{missing}{}.", if self.finished { "" } else { " yet" })
+    }
+
     /// The number of the last generation.
     pub(super) fn last_generation(&self) -> usize {
         self.candidates.iter().map(|candidate| candidate.generation).max().unwrap_or(0)

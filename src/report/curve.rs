@@ -1,7 +1,7 @@
 //! The search curve: the hold-out score of each candidate against its number, and the best so far.
 
 use super::contents::{Contents, score};
-use super::plot::{Plot, figure, range};
+use super::plot::{MANY, Plot, figure, range};
 use super::words::{escape, number, plural};
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(super) fn curve(contents: &Contents<'_>) -> Option<String> {
         let mut plot = Plot::new(width, 320.0, 14.0, (-0.6, last as f64 + 0.6), y);
         generations(&mut plot, contents);
         plot.axes("candidate", "score on the hold-out", true);
-        let (path, points) = (steps(&plot, contents), if contents.candidates.len() > 150 { 2.2 } else { 3.4 });
+        let (path, points) = (steps(&plot, contents), if contents.candidates.len() > MANY { 2.2 } else { 3.4 });
         plot.push(&format!("<path class=\"best\" d=\"{path}\"/>"));
         for candidate in &contents.candidates {
             let x = plot.px(candidate.id as f64);

@@ -79,7 +79,7 @@ fn mark(cell: Option<&OverSeeds>, low: impl Fn(f64) -> bool) -> &'static str {
 fn text(cell: Option<OverSeeds>) -> String {
     // The spread stands smaller under the mean: the columns stay narrow.
     cell.map_or(NONE.to_owned(), |cell| match cell.text().split_once(' ') {
-        Some((mean, spread)) => format!("{mean} <small>{spread}</small>"),
+        Some((mean, spread)) => format!("{mean}<small>{spread}</small>"),
         None => cell.text(),
     })
 }
@@ -101,7 +101,7 @@ fn remarks(contents: &Contents<'_>, low: bool) -> String {
     }
     let (count, verdict) = (plural(contents.models.len(), "model"), escape(&contents.verdict()));
     remarks.push(match contents.models.len() {
-        0 => "No final model has been trained yet.".to_owned(),
+        0 => contents.so_far("No final model has been trained"),
         _ => format!("{count}: <b>{verdict}</b>."),
     });
     let items: String = remarks.iter().map(|remark| format!("<li>{remark}</li>\n")).collect();

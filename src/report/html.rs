@@ -6,6 +6,9 @@ use super::{candidates::candidates, curve::curve, finals::finals, population::po
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::journal::Entry;
 
+/// Drawings that are shown without a click; those without a formula never are, since they are the largest.
+const OPEN: usize = 4;
+
 /// A drawn graph of the best architecture, such as the mixer of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
@@ -13,7 +16,7 @@ pub struct Drawing {
     pub title: String,
     /// The graph as an SVG document.
     pub svg: String,
-    /// The same in one line of Phyla.
+    /// The same in one line of Phyla; empty for a graph too large for one.
     pub formula: String,
 }
 
@@ -24,7 +27,7 @@ pub struct Drawing {
 /// Where a drawing is not one SVG element, or brings a script.
 pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<String> {
     let contents = Contents::new(entries);
-    let nothing = |what: &str| format!("<p class=\"nothing\">{what}{}.</p>\n", if contents.finished { "" } else { " yet" });
+    let nothing = |what: &str| format!("<p class=\"nothing\">{}</p>\n", contents.so_far(what));
     let found = best(&contents).unwrap_or_else(|| nothing("No best architecture is known")) + &drawn(drawings)?;
     let search = [curve(&contents), population(&contents)].into_iter().flatten().collect::<String>();
     let search = if search.is_empty() { nothing("No candidate has a score") } else { search };
@@ -56,8 +59,9 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
     };
     let failed = contents.candidates.iter().filter(|candidate| score(candidate).is_none()).count();
     let generations = if contents.candidates.is_empty() { 0 } else { contents.last_generation() + 1 };
-    let (evaluated, within) = (plural(contents.candidates.len(), "candidate"), plural(generations, "generation"));
-    let mut search = match contents.best() {
+    let failed = if failed == 0 { String::new() } else { format!(" ({failed} failed)") };
+    let (evaluated, within) = (plural(contents.candidates.len(), "candidate"), plural(generations, "generation") + &failed);
+    let search = match contents.best() {
         Some((best, highest)) => format!(
             "The search evaluated {evaluated} in {within} and found its highest score on the hold-out, <b>{}</b>, with candidate {} in generation {}.",
             number(Some(highest)),
@@ -67,9 +71,6 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
         None if generations == 0 => String::new(),
         None => format!("The search evaluated {evaluated} in {within}; none has a score."),
     };
-    if failed > 0 {
-        search += &format!(" {failed} of them failed.");
-    }
     let verdict = if contents.models.is_empty() { String::new() } else { format!(" On dev, {}.", escape(&contents.verdict())) };
     let facts: String =
         entries.iter().flat_map(facts).map(|(term, value)| format!("<div><dt>{term}</dt><dd>{}</dd></div>\n", escape(&value))).collect();
@@ -140,16 +141,15 @@ fn best(contents: &Contents<'_>) -> Option<String> {
 }
 
 fn drawn(drawings: &[Drawing]) -> Result<String> {
-    let figures = drawings.iter().enumerate().map(|(index, drawing)| {
+    let folded = drawings.iter().enumerate().map(|(index, drawing)| {
         let (title, formula, svg) = (escape(&drawing.title), escape(&drawing.formula), inline(drawing, index)?);
-        Ok(format!("<figure class=\"drawing\">\n<div class=\"paper\">{svg}</div>\n<figcaption><b>{title}</b><br><code>{formula}</code></figcaption>\n</figure>\n"))
+        let open = if index < OPEN && !formula.is_empty() { " open" } else { "" };
+        Ok(format!(
+            "<details class=\"drawing\"{open}><summary>{title}</summary>\n<p><code>{formula}</code></p>\n<div class=\"paper\">{svg}</div>\n</details>\n"
+        ))
     });
-    let figures = figures.collect::<Result<String>>()?;
-    Ok(if figures.is_empty() {
-        "<p class=\"nothing\">There are no drawn graphs.</p>\n".to_owned()
-    } else {
-        format!("<div class=\"drawings\">\n{figures}</div>\n")
-    })
+    let folded = folded.collect::<Result<String>>()?;
+    Ok(if folded.is_empty() { "<p class=\"nothing\">There are no drawn graphs.</p>\n".to_owned() } else { folded })
 }
 
 /// The SVG element of a drawing, without the prologue and the name space that HTML does not need, its ids made the page's own.

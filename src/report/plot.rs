@@ -19,6 +19,9 @@ const LEFT: f64 = 48.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 42.0;
 
+/// From more points than this on, they are drawn small and unconnected.
+pub(super) const MANY: usize = 150;
+
 /// The two widths a plot is drawn at: for a page, and for a telephone.
 const WIDTHS: [(f64, &str); 2] = [(860.0, "wide"), (360.0, "narrow")];
 
@@ -93,9 +96,9 @@ impl Plot {
         self.push(&format!("<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>", at.0, at.1, escape(text)));
     }
 
-    /// Adds a dot with the words that a pointer brings up; `style` is a colour or empty.
+    /// Adds a dot with the words that a pointer brings up; `style` is a declaration or empty.
     pub(super) fn dot(&mut self, at: (f64, f64), radius: f64, class: &str, style: &str, words: &str) {
-        let style = if style.is_empty() { String::new() } else { format!(" style=\"fill:{style}\"") };
+        let style = if style.is_empty() { String::new() } else { format!(" style=\"{style}\"") };
         let words = escape(words);
         self.push(&format!(
             "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius}\"{style}><title>{words}</title></circle>",

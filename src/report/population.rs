@@ -1,7 +1,7 @@
 //! The population: the hold-out score of each candidate against its parameters, coloured by generation.
 
 use super::contents::{Contents, score};
-use super::plot::{Plot, figure, range};
+use super::plot::{MANY, Plot, figure, range};
 use super::words::{number, short, unit};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,13 @@ pub(super) fn population(contents: &Contents<'_>) -> Option<String> {
     let (divisor, unit) = unit(scored.iter().map(|(candidate, _)| candidate.params as f64).fold(0.0, f64::max));
     let x = range(scored.iter().map(|(candidate, _)| candidate.params as f64 / divisor))?;
     let y = range(scored.iter().map(|(_, score)| *score))?;
-    let last = contents.last_generation();
+    let (last, many) = (contents.last_generation(), scored.len() > MANY);
     let draw = |width: f64| {
         let mut plot = Plot::new(width, 340.0, 14.0, x, y);
         plot.axes(&format!("parameters{}{unit}", if unit.is_empty() { "" } else { ", " }), "score on the hold-out", false);
         let at: BTreeMap<usize, (f64, f64)> =
             scored.iter().map(|(candidate, score)| (candidate.id, (plot.px(candidate.params as f64 / divisor), plot.py(*score)))).collect();
-        for (candidate, _) in &scored {
+        for (candidate, _) in scored.iter().filter(|_| !many) {
             if let (Some(from), Some(to)) = (candidate.parent.and_then(|parent| at.get(&parent)), at.get(&candidate.id)) {
                 plot.push(&format!(
                     "<line class=\"link\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
@@ -35,7 +35,7 @@ pub(super) fn population(contents: &Contents<'_>) -> Option<String> {
                 short(candidate.params),
                 number(Some(*score))
             );
-            plot.dot(*at, 4.2, "dot", &colour(candidate.generation, last), &words);
+            plot.dot(*at, if many { 2.6 } else { 4.2 }, "dot generation", &along(candidate.generation, last), &words);
         }
         if let Some((x, y)) = at.get(&best.id) {
             plot.push(&format!("<circle class=\"ring\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\"/>"));
@@ -51,9 +51,9 @@ pub(super) fn population(contents: &Contents<'_>) -> Option<String> {
         plot
     };
     let caption = format!(
-        "<b>Population.</b> The score on the hold-out against the parameters of the masked-LM model, coloured by generation; \
-         a thin line joins a candidate to its parent. The ring is the best, candidate {}. Where score only follows size, \
+        "<b>Population.</b> The score on the hold-out against the parameters of the masked-LM model, coloured by generation{}. The ring is the best, candidate {}. Where score only follows size, \
          the search has found no more than a parameter count would tell.",
+        if many { "" } else { "; a thin line joins a candidate to its parent" },
         best.id
     );
     Some(figure(draw, &format!("Population: score against parameters, best score {}", number(Some(highest))), &caption))
@@ -68,14 +68,13 @@ fn legend(plot: &mut Plot, last: usize) {
         let text = generation.to_string();
         plot.text((right, 36.0), "end", "quiet", &text);
         right -= text.len() as f64 * 7.5 + 6.0;
-        plot.dot((right, 32.0), 4.2, "dot", &colour(generation, last), &format!("generation {generation}"));
+        plot.dot((right, 32.0), 4.2, "dot generation", &along(generation, last), &format!("generation {generation}"));
         right -= 12.0;
     }
     plot.text((right, 36.0), "end", "quiet", "generation");
 }
 
-/// From blue through violet to orange, growing lighter, with enough contrast on white and on black.
-fn colour(generation: usize, last: usize) -> String {
-    let along = if last == 0 { 0.0 } else { generation as f64 / last as f64 };
-    format!("hsl({:.0} {:.0}% {:.0}%)", (225.0 + 165.0 * along) % 360.0, 62.0 + 23.0 * along, 50.0 + 3.0 * along)
+/// How far along the run a generation lies, from 0 to 1: the style sheet makes a colour of it.
+fn along(generation: usize, last: usize) -> String {
+    format!("--along:{:.3}", generation as f64 / last.max(1) as f64)
 }

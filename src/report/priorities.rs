@@ -26,7 +26,7 @@ pub(super) fn priorities(contents: &Contents<'_>) -> Option<String> {
     let x = (first.generation as f64 - 0.35, last.generation as f64 + 0.35);
     let draw = |width: f64| {
         let height = (lines.len() as f64 * LABEL + 110.0).max(320.0);
-        let mut plot = Plot::new(width, height, if width < 500.0 { 122.0 } else { 190.0 }, x, (0.0, high));
+        let mut plot = Plot::new(width, height, if width < 500.0 { 134.0 } else { 190.0 }, x, (0.0, high));
         for priority in contents.priorities.iter().filter(|priority| priority.says_nothing) {
             plot.band(priority.generation as f64 - 0.35, priority.generation as f64 + 0.35);
         }

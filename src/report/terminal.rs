@@ -7,6 +7,9 @@ use crate::run::journal::Entry;
 /// The widest line, wherever the columns can be parted.
 const WIDTH: usize = 100;
 
+/// Columns between the names and the tasks: score, parameters, FLOPs, loss.
+const GENERAL: usize = 4;
+
 /// The longest name of a model that is shown whole.
 const NAME: usize = 32;
 
@@ -26,8 +29,11 @@ pub fn table(entries: &[Entry]) -> String {
     let (names, rest) = columns.split_first().map_or((None, [].as_slice()), |(names, rest)| (Some(names), rest));
     let Some(names) = names else { return text };
     let mut block = vec![names];
-    for column in rest {
-        if block.len() > 1 && width(&block) + 2 + column.width > WIDTH {
+    let parted = width(&columns.iter().collect::<Vec<_>>()) > WIDTH;
+    for (index, column) in rest.iter().enumerate() {
+        // A table that does not fit is parted before its tasks first, so that these stay together.
+        let full = width(&block) + 2 + column.width > WIDTH || (parted && index == GENERAL);
+        if block.len() > 1 && full {
             text += &lines(&block);
             block = vec![names];
         }
@@ -39,7 +45,7 @@ pub fn table(entries: &[Entry]) -> String {
         None => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
     };
     text += &match contents.models.len() {
-        0 => "No final model has been trained yet.\n".to_owned(),
+        0 => contents.so_far("No final model has been trained") + "\n",
         _ => format!("{}: {}.\n", plural(contents.models.len(), "model"), plain(&contents.verdict(), usize::MAX)),
     };
     text

@@ -29,7 +29,8 @@ fn candidate(id: usize) -> Candidate {
         } else {
             vec![format!("change_kernel layer {}: 9", id % 4 + 1), format!("replace_op layer 2: {}", OPERATIONS[id % 10])]
         },
-        architecture: crate::space::Architecture::default(),
+        mutated: Vec::new(),
+        architecture: crate::space::Compact::default(),
         layers: vec!["conv(kernel = 65)".to_owned(), "attention(softmax(scale(q @ -transpose(logsigmoid(-k)))) @ (q + k))".to_owned()],
         params: 3_900_000 + (id as u64 * 7919 * 37) % 900_000,
         flops: 210_000_000 + (id as u64 * 104_729) % 60_000_000,
@@ -307,6 +308,9 @@ fn hostile_names_stay_text() {
 #[test]
 fn a_drawing_is_one_svg_without_scripts() {
     let svg = |svg: &str| html(&[], "", &[Drawing { svg: svg.to_owned(), ..drawing() }]);
+    let large = Drawing { formula: String::new(), ..drawing() };
+    let large = html(&[], "", &[drawing(), large]).unwrap();
+    assert!(large.matches("class=\"drawing\" open").count() == 1 && mistake(&large).is_none());
     assert!(svg("<svg><text>a xmlns=b, xmlns \"c\"</text></svg>").unwrap().contains("a xmlns=b, xmlns \"c\"</text>"));
     for refused in ["", "text", "<svg>", "<svg></svg><svg></svg>", "<svg><SCRIPT>1</SCRIPT></svg>", "<svg></svg><p>"] {
         assert_eq!(svg(refused).unwrap_err().code, crate::diagnostic::Code::INTERNAL, "{refused}");
@@ -339,15 +343,4 @@ proptest! {
         prop_assert_eq!(width.len(), 1);
         table(&entries);
     }
-}
-
-#[test]
-fn throwaway() {
-    let source = "use std.models { micro }\n\nexperiment quickstart {\n    seed = 42\n    model = micro { length = 32 }\n}\n";
-    for seeds in [1, 3] {
-        let page = html(&journal(seeds), source, &[drawing(), drawing()]).unwrap();
-        std::fs::write(format!("/tmp/h/report_{seeds}.html"), &page).unwrap();
-        std::fs::write(format!("/tmp/h/report_{seeds}.txt"), table(&journal(seeds))).unwrap();
-    }
-    std::fs::write("/tmp/h/report_empty.html", html(&journal(1)[..20], source, &[]).unwrap()).unwrap();
 }
