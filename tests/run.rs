@@ -1,6 +1,6 @@
 //! Runs as a user starts them: the same bytes however often they are interrupted, and clear words where one cannot go on.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,7 @@ fn refused(out: &Path, more: &[&str]) -> String {
 }
 
 /// Starts a run and waits for a line that begins like this.
+#[expect(clippy::zombie_processes, reason = "the caller waits for it; where this fails the test ends")]
 fn until(out: &Path, more: &[&str], beginning: &str) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = phyla(out, more).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -188,8 +189,8 @@ fn interrupted_by_hand_it_goes_on_from_its_checkpoints() {
 fn a_last_line_cut_short_is_taken_back() {
     let out = copy();
     let text = fs::read_to_string(journal(out.path())).expect("a journal");
-    let last = text.rfind("\"kind\":\"final\"").expect("a final model");
-    let whole = text[..last].rfind('\n').expect("an earlier line") + 1;
+    let (before, _) = text.rsplit_once("\"kind\":\"final\"").expect("a final model");
+    let whole = before.rfind('\n').expect("an earlier line") + 1;
     fs::write(journal(out.path()), &text.as_bytes()[..whole + 40]).expect("written");
     fs::remove_file(out.path().join("results.csv")).expect("removed");
     let said = complete(out.path(), &[]);
