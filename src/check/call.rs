@@ -33,7 +33,8 @@ impl Checker<'_> {
             };
             let statics = self.statics(item);
             let all_default = statics.iter().all(|param| param.default.is_some());
-            if !statics.is_empty() && !(all_default && self.gives_tensor(frame, b, args)) {
+            let tensors_only = all_default && self.gives_tensor(frame, args);
+            if !statics.is_empty() && !tensors_only {
                 return self.instance(frame, b, item, args, span).map(Value::Graph);
             }
         }
@@ -65,30 +66,30 @@ impl Checker<'_> {
         Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
     }
 
-    /// Whether the first argument is a tensor; evaluated on a copy, as it will be evaluated again.
-    fn gives_tensor(&self, frame: &Rc<Frame>, b: &Builder, args: &[Arg]) -> bool {
+    /// Whether the first argument is a tensor.
+    fn gives_tensor(&self, frame: &Rc<Frame>, args: &[Arg]) -> bool {
         match args.first() {
-            Some(Arg { name: None, value }) => self.is_tensor(frame, b, value),
+            Some(Arg { name: None, value }) => self.is_tensor(frame, value),
             _ => false,
         }
     }
 
     /// Whether an expression is a tensor, told from its form and from the names in scope.
-    fn is_tensor(&self, frame: &Rc<Frame>, b: &Builder, expr: &Expr) -> bool {
+    fn is_tensor(&self, frame: &Rc<Frame>, expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Path(path) => match path.as_slice() {
                 [name] => slot(frame, &name.text).is_some_and(|(slot, home)| match slot {
                     Slot::Ready(Value::Node(_)) => true,
-                    Slot::Pending(expr) => self.is_tensor(&home, b, &expr),
+                    Slot::Pending(expr) => self.is_tensor(&home, &expr),
                     _ => false,
                 }),
                 _ => false,
             },
             ExprKind::Pipe { .. } => true,
-            ExprKind::Neg(inner) => self.is_tensor(frame, b, inner),
-            ExprKind::Binary { left, right, .. } => self.is_tensor(frame, b, left) || self.is_tensor(frame, b, right),
+            ExprKind::Neg(inner) => self.is_tensor(frame, inner),
+            ExprKind::Binary { left, right, .. } => self.is_tensor(frame, left) || self.is_tensor(frame, right),
             // A call gives a tensor where its own arguments are tensors.
-            ExprKind::Call { args, .. } => args.iter().any(|arg| self.is_tensor(frame, b, &arg.value)),
+            ExprKind::Call { args, .. } => args.iter().any(|arg| self.is_tensor(frame, &arg.value)),
             _ => false,
         }
     }

@@ -296,7 +296,7 @@ impl Checker<'_> {
             bound.insert(param.name.text.clone(), value);
         }
         let names: Vec<String> = bound.keys().cloned().collect();
-        let per_head = inputs.iter().any(|param| mentions_head(param));
+        let per_head = inputs.iter().any(mentions_head);
         let mut letters = BTreeMap::new();
         let nodes = inputs.iter().map(|param| {
             let ty = self.signature_type(param.ty.as_ref()?, &names)?;

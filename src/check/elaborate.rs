@@ -64,6 +64,9 @@ pub(super) struct GraphType {
     pub named: bool,
 }
 
+/// Holes met in an arm, with what may fill each; shared by the frames within it.
+pub(super) type Holes = Rc<RefCell<Vec<(String, Domain)>>>;
+
 /// Names in scope, with the place in the canonical path.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -75,7 +78,7 @@ pub(super) struct Frame {
     /// The space whose fields are visible.
     pub space: Option<Rc<SpaceValue>>,
     /// Where the holes of a choice's arm are gathered.
-    pub holes: Option<Rc<RefCell<Vec<(String, Domain)>>>>,
+    pub holes: Option<Holes>,
 }
 
 #[derive(Clone, Debug)]

@@ -57,8 +57,11 @@ pub struct Models {
 /// Data files by the path that names them, each with its file name or path below and a hash of its contents.
 pub type Data = BTreeMap<String, Vec<(String, String)>>;
 
+/// Gives the description of a record.
+type SchemaOf = fn() -> &'static Schema;
+
 /// The kinds whose records can be checked by themselves.
-const RECORDS: &[(&str, fn() -> &'static Schema)] = &[
+const RECORDS: &[(&str, SchemaOf)] = &[
     ("model", settings::Model::schema),
     ("corpus", settings::Corpus::schema),
     ("mutation", settings::Mutation::schema),
@@ -215,7 +218,7 @@ impl Checker<'_> {
     fn sense(&self, value: &Val, settings: &Experiment) {
         let span = |path: &[&str]| value.get(path).map_or_else(|| value.span(), Val::span);
         let model = &settings.model;
-        if model.hidden % model.heads != 0 {
+        if !model.hidden.is_multiple_of(model.heads) {
             let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
             self.report(Diagnostic::error(Code::RANGE, message).at(span(&["model"]), "this model").help("choose `heads` so that `hidden / heads` is whole"));
         }

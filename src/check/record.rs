@@ -78,23 +78,23 @@ impl<'w> Checker<'w> {
         let with_default = fields.iter().filter_map(|field| Some((field, field.default?)));
         let parsed = with_default.filter_map(|(field, text)| {
             let value = serde_json::from_str(text).ok()?;
-            Some((plain(field).to_owned(), self.from_json(field.kind, value, span)))
+            Some((plain(field).to_owned(), self.default_value(field.kind, value, span)))
         });
         parsed.collect()
     }
 
     /// A default as a value of its field's type.
-    fn from_json(&self, kind: Kind, value: Value, span: Span) -> Val {
+    fn default_value(&self, kind: Kind, value: Value, span: Span) -> Val {
         match (kind, value) {
             (Kind::Optional(_), Value::Null) => Val::Plain(Value::Null, span),
-            (Kind::Optional(kind), value) => self.from_json(*kind, value, span),
-            (Kind::List(kind), Value::Array(items)) => Val::List(items.into_iter().map(|item| self.from_json(*kind, item, span)).collect(), span),
+            (Kind::Optional(kind), value) => self.default_value(*kind, value, span),
+            (Kind::List(kind), Value::Array(items)) => Val::List(items.into_iter().map(|item| self.default_value(*kind, item, span)).collect(), span),
             (Kind::OneOf(_), Value::String(name)) => Val::Variant(name, Fields::new(), span),
             (Kind::OneOf(variants), Value::Object(object)) => {
                 let Some((name, Value::Object(given))) = object.into_iter().next() else { return Val::Plain(Value::Null, span) };
                 let variant = variants().iter().find(|variant| variant.name == name);
                 let kind_of = |field: &str| variant.and_then(|variant| variant.fields.iter().find(|known| plain(known) == field)).map(|known| known.kind);
-                let fields = given.into_iter().filter_map(|(field, value)| Some((field.clone(), self.from_json(kind_of(&field)?, value, span))));
+                let fields = given.into_iter().filter_map(|(field, value)| Some((field.clone(), self.default_value(kind_of(&field)?, value, span))));
                 Val::Variant(name.clone(), fields.collect(), span)
             }
             (_, value) => Val::Plain(value, span),

@@ -62,12 +62,13 @@ pub(super) fn search(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
         let job = |_: usize, proposal: &Proposal| evaluate(work, prepared, folder, supernet.as_ref(), generation, proposal, &steps, history.candidates.len() as u64);
         let mut finished = Vec::new();
         in_order(&todo, work.workers, work.stop, &job, &mut |_, (candidate, line): (Candidate, search::Candidate)| {
+            journal.append(Entry::Candidate(candidate.clone()))?;
             let best = best_so_far(&history, &finished, line.fitness);
             let score = candidate.scores.as_ref().map_or_else(|| "failed".to_owned(), |scores| format!("score {:.4}", scores.score));
             work.progress.line(&format!("candidate {:>3}  generation {:>2}  {score}  best {best:.4}  {}", candidate.id, candidate.generation, words(&candidate)));
             work.progress.at(candidate.id as u64 + 1, &format!("best {best:.4}"));
             finished.push(line);
-            journal.append(Entry::Candidate(candidate))
+            Ok(())
         })?;
         history.candidates.extend(finished);
         give_back(work, folder, supernet.as_mut(), &history, generation)?;

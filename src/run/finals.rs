@@ -56,9 +56,10 @@ pub(super) fn finals(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
     work.progress.stage("final training", last.pretrain.steps * todo.len() as u64, "step");
     let job = |_: usize, (contender, seed): &(&Contender, u64)| train(work, prepared, folder, contender, *seed, &steps);
     in_order(&todo, work.workers, work.stop, &job, &mut |_, model: FinalModel| {
-        work.progress.line(&format!("{:<28} held-out loss {:.3}  score {:.4}", model.name, model.held_out_loss, model.scores.score));
         let file = checkpoint(&model.name, model.seed);
+        let line = format!("{:<28} held-out loss {:.3}  score {:.4}", model.name, model.held_out_loss, model.scores.score);
         journal.append(Entry::Final(model))?;
+        work.progress.line(&line);
         folder.discard(&file);
         Ok(())
     })
@@ -98,6 +99,8 @@ fn train(work: &Work<'_>, prepared: &Prepared, folder: &Folder, contender: &Cont
     };
     let (train, total) = (&last.pretrain, last.pretrain.steps);
     pretrain(work.executor, &mut |_| Ok(program.clone()), &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)?;
+    // Interrupted while it is scored, a model is not pre-trained again.
+    save_training(folder, &file, &training)?;
     let mut quiet = |_: u64, _: u64, _: f32| go_on(work.stop);
     let held_out_loss = held_out_loss(work.executor, &program, &training.parameters, &prepared.corpus, &masking, length, &mut quiet)?;
     if !held_out_loss.is_finite() {

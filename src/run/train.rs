@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
-use super::session::{Work, has_data, models};
+use super::session::{another, Work, has_data, models};
 use super::{Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -30,15 +30,20 @@ pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: 
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
     let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    if journal.entries().is_empty() {
-        outputs::experiment(checked, &folder)?;
-        journal.append(Entry::Start {
-            experiment: format!("train {}", architecture.name),
-            fingerprint: checked.fingerprint.to_string(),
-            seed: checked.settings.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            space_size: "1".to_owned(),
-        })?;
+    let experiment = format!("train {}", architecture.name);
+    match journal.entries().first() {
+        None => {
+            outputs::experiment(checked, &folder)?;
+            journal.append(Entry::Start {
+                experiment,
+                fingerprint: checked.fingerprint.to_string(),
+                seed: checked.settings.seed,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                space_size: "1".to_owned(),
+            })?;
+        }
+        Some(Entry::Start { experiment: known, fingerprint, .. }) if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
+        Some(_) => return Err(another(&folder)),
     }
     let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
