@@ -143,7 +143,12 @@ fn changes_on_the_command_line_fit_the_quickstart() {
             let checker = Checker::new(&world, &Disk);
             let (id, _) = checker.experiments(&path).into_iter().next().unwrap();
             let checked = checker.experiment(id, &[(field, value)]);
-            assert!(checked.is_some(), "{}: --set {change}\n{}", document.display(), render_all(&checker.diagnostics(), &world.sources, false));
+            assert!(
+                checked.is_some(),
+                "{}: --set {change}\n{}",
+                document.display(),
+                render_all(&checker.diagnostics(), &world.sources, false)
+            );
         }
     }
 }
@@ -164,12 +169,17 @@ fn every_link_leads_somewhere() {
             if !heading.is_empty() {
                 let there = fs::read_to_string(&file).unwrap();
                 let anchors: Vec<String> = there.lines().filter(|line| line.starts_with('#')).map(anchor).collect();
-                assert!(anchors.iter().any(|known| known == heading), "{} links to the heading {target}, which is not there", document.display());
+                assert!(
+                    anchors.iter().any(|known| known == heading),
+                    "{} links to the heading {target}, which is not there",
+                    document.display()
+                );
             }
         }
         // Paths of the repository in running text.
         for word in text.split('`').skip(1).step_by(2) {
-            let ours = ["experiments/", "stdlib/", "docs/", "src/", "tests/", "grammar/", "editors/"].iter().any(|root| word.starts_with(root));
+            let ours =
+                ["experiments/", "stdlib/", "docs/", "src/", "tests/", "grammar/", "editors/"].iter().any(|root| word.starts_with(root));
             let plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "/_.-".contains(letter));
             assert!(!(ours && plain) || Path::new(word).exists(), "{} names `{word}`, which is not there", document.display());
         }
@@ -185,7 +195,8 @@ fn anchor(line: &str) -> String {
 #[test]
 fn every_kind_unit_symbol_and_module_is_told_of() {
     let text = fs::read_to_string("docs/language.md").unwrap();
-    let told = |what: &str, name: &str| assert!(text.contains(&format!("`{name}`")), "docs/language.md says nothing of the {what} `{name}`");
+    let told =
+        |what: &str, name: &str| assert!(text.contains(&format!("`{name}`")), "docs/language.md says nothing of the {what} `{name}`");
     syntax::KINDS.iter().for_each(|kind| told("kind", kind));
     syntax::UNITS.iter().for_each(|unit| told("unit", unit));
     phyla::graph::Symbol::ALL.iter().for_each(|symbol| told("symbol", symbol.letter()));
@@ -334,7 +345,9 @@ fn no_record_is_left_out() {
     fn follow(kind: Kind, met: &mut BTreeSet<String>) {
         match kind {
             Kind::List(inner) | Kind::Optional(inner) => follow(*inner, met),
-            Kind::Record(schema) if met.insert(schema().kind.to_owned()) => schema().fields.iter().for_each(|field| follow(field.kind, met)),
+            Kind::Record(schema) if met.insert(schema().kind.to_owned()) => {
+                schema().fields.iter().for_each(|field| follow(field.kind, met))
+            }
             Kind::OneOf(variants) if met.insert(key(variants())) => {
                 variants().iter().flat_map(|variant| variant.fields).for_each(|field| follow(field.kind, met));
             }
@@ -342,7 +355,8 @@ fn no_record_is_left_out() {
         }
     }
     follow(Kind::Record(settings::Experiment::schema), &mut met);
-    let listed: BTreeSet<String> = RECORDS.iter().map(|schema| schema().kind.to_owned()).chain(CHOICES.iter().map(|(_, variants)| key(variants()))).collect();
+    let listed: BTreeSet<String> =
+        RECORDS.iter().map(|schema| schema().kind.to_owned()).chain(CHOICES.iter().map(|(_, variants)| key(variants()))).collect();
     assert_eq!(met, listed);
 }
 
@@ -379,7 +393,9 @@ fn fields(fields: &[Field]) -> String {
     // The name of a record is that of its declaration.
     for field in fields.iter().filter(|field| field.name != "name") {
         let name = field.name.trim_start_matches("r#");
-        let default = field.default.map_or_else(|| "must be given".to_owned(), |text| format!("`{}`", written(field.kind, &serde_json::from_str(text).unwrap())));
+        let default = field
+            .default
+            .map_or_else(|| "must be given".to_owned(), |text| format!("`{}`", written(field.kind, &serde_json::from_str(text).unwrap())));
         let default = default.replace("`none`", "none");
         table += &row(&[&format!("`{name}`"), &kind(field.kind), &default, &one_line(field.doc)]);
     }
@@ -424,12 +440,15 @@ fn written(kind: Kind, value: &serde_json::Value) -> String {
         }
         (Kind::Int(..) | Kind::Real(..), Value::Number(number)) => number.to_string().trim_end_matches(".0").to_owned(),
         (Kind::Text | Kind::DataPath, Value::String(text)) => format!("{text:?}"),
-        (Kind::List(inner), Value::Array(items)) => format!("[{}]", items.iter().map(|item| written(*inner, item)).collect::<Vec<_>>().join(", ")),
+        (Kind::List(inner), Value::Array(items)) => {
+            format!("[{}]", items.iter().map(|item| written(*inner, item)).collect::<Vec<_>>().join(", "))
+        }
         (Kind::OneOf(_), Value::String(name)) => name.clone(),
         (Kind::OneOf(variants), Value::Object(object)) => {
             let (name, given) = object.iter().next().unwrap();
             let variant = variants().iter().find(|variant| variant.name == name).unwrap();
-            let fields = variant.fields.iter().filter_map(|field| Some(format!("{} = {}", field.name, written(field.kind, given.get(field.name)?))));
+            let fields =
+                variant.fields.iter().filter_map(|field| Some(format!("{} = {}", field.name, written(field.kind, given.get(field.name)?))));
             format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
         }
         (_, value) => value.to_string(),
