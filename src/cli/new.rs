@@ -33,8 +33,8 @@ experiment {name} {{
     // Plain text, one paragraph a line; a folder stands for the .txt files in it.
     corpus = text({})
     search = op_nas {{ population = 12, parents = 3, children = 3, evaluations = 30 }}
-    evaluate = biws {{ warmup = 300 steps, adapt = 20 steps, pretrain = pretrain_tiny, suite = mini {{ rows = 600 }} }}
-    final = {{ pretrain = pretrain_tiny {{ steps = 800 }}, suite = mini }}
+    evaluate = biws {{ warmup = 1200 steps, adapt = 800 steps, pretrain = pretrain_tiny, suite = mini {{ train.epochs = 1 }} }}
+    final = {{ pretrain = pretrain_tiny {{ steps = 3200 }}, suite = mini }}
     compare = [std.architectures.bert.first(4)]
 }}
 ",
