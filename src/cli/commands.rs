@@ -93,7 +93,7 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         name: String,
         #[command(flatten)]
         which: Which,
-        /// The folder [default: runs/train-<architecture>-<fingerprint>-s<seed>]
+        /// The folder [default: runs/train-<architecture's hash>-<fingerprint>-s<seed>]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
         /// Start over

@@ -80,7 +80,7 @@ pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) 
 
 /// The complaint about a name that a file does not know.
 pub(super) fn unknown_name(name: &str, file: &str) -> Diagnostic {
-    let message = format!("`{name}` is nothing that `{file}` can see");
+    let message = format!("`{name}` is no graph, operation, architecture or space that `{file}` can see");
     Diagnostic::error(Code::UNKNOWN_NAME, message).help("declare it there, import it, or name it in full: `std.architectures.bert`")
 }
 

@@ -2,7 +2,8 @@
 
 use super::source::err;
 use crate::run::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -41,6 +42,20 @@ impl Shown {
     }
 }
 
+/// How fast a stage goes; nothing while that is not known.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    if state.pos() > 0 {
+        let _full = write!(out, "{:.1}/s  ", state.per_sec());
+    }
+}
+
+/// The time left; nothing while that is not known.
+fn left(state: &ProgressState, out: &mut dyn Write) {
+    if state.pos() > 0 {
+        let _full = write!(out, "{:#} left  ", HumanDuration(state.eta()));
+    }
+}
+
 impl Progress for Shown {
     fn stage(&self, name: &str, total: u64, unit: &'static str) {
         if let Ok(mut state) = self.state.lock() {
@@ -49,8 +64,9 @@ impl Progress for Shown {
         }
         match &self.bar {
             Some(bar) => {
-                let template = format!("{{prefix:<14}} {{bar:24}} {{pos}}/{{len}} {unit}s  {{per_sec}}  {{eta}} left  {{msg}}");
+                let template = format!("{{prefix:<14}} {{bar:24}} {{pos}}/{{len}} {unit}s  {{rate}}{{left}}{{wide_msg}}");
                 if let Ok(style) = ProgressStyle::with_template(&template) {
+                    let style = style.with_key("rate", rate).with_key("left", left);
                     bar.set_style(style.progress_chars("━╸─"));
                 }
                 bar.set_prefix(name.to_owned());

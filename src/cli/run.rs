@@ -20,6 +20,10 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(checked) => checked,
         Err(code) => return code,
     };
+    // Before anything is measured: without its data nothing will be run.
+    if let Err(error) = run::has_data(&checked) {
+        return show_one(&error);
+    }
     let executor = executor(which);
     match run::plan(&checked, &*executor, true) {
         Ok(plan) => out(&plan.show()),

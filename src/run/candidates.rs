@@ -171,7 +171,7 @@ fn evaluate(
         let length = settings.model.length;
         pretrain(work.executor, &mut |_| Ok(program.clone()), &prepared.corpus, &masking, train, length, seed, settings.evaluate.adapt, &mut training, &mut watch)?;
         if settings.evaluate.adapt > 0 {
-            loss = Some(f64::from(last));
+            loss = Some(f64::from(last)).filter(|loss: &f64| loss.is_finite());
         }
         let classifier = |classes: usize| work.models.classifier(space, &proposal.architecture, classes);
         let seed = derived(settings.seed, "fitness", 0);

@@ -103,6 +103,9 @@ fn train(work: &Work<'_>, prepared: &Prepared, folder: &Folder, contender: &Cont
     save_training(folder, &file, &training)?;
     let mut quiet = |_: u64, _: u64, _: f32| go_on(work.stop);
     let held_out_loss = held_out_loss(work.executor, &program, &training.parameters, &prepared.corpus, &masking, length, &mut quiet)?;
+    if !held_out_loss.is_finite() {
+        return Diagnostic::error(Code::DIVERGED, format!("the held-out loss of `{name}` is not finite")).help("lower the learning rate of `final.pretrain`").into();
+    }
     let classifier = |classes: usize| work.models.classifier(space, architecture, classes);
     let found = score_suite(work.executor, &classifier, &training.parameters, &last.suite, &prepared.finals, derived(seed, "suite", 0), &mut quiet)?;
     if name == "best" && number == 0 {

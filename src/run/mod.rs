@@ -23,7 +23,7 @@ mod weights;
 mod workers;
 
 pub use plan::{Plan, plan};
-pub use session::{Options, Outcome, run};
+pub use session::{Options, Outcome, has_data, run};
 pub use train::{TrainOptions, train_one};
 
 /// What a run tells while it works.

@@ -6,13 +6,16 @@ use crate::data::{Corpus, Vocabulary};
 use crate::diagnostic::Result;
 use crate::exec::Executor;
 use crate::exec::parameters::initialise;
-use crate::settings::Method;
+use crate::settings::{Method, Train};
 use crate::space::{Architecture, Draw};
 use crate::stream::stream;
 use crate::train::{Training, masking, pretrain};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
 use std::time::Instant;
+
+/// Tokens of the steps that are timed, at most.
+const MEASURED: usize = 1024;
 
 /// The plan of a run.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -77,10 +80,12 @@ fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f
     let text = "the quick brown fox jumps over the lazy dog and the dog sleeps on\n".repeat(400);
     let vocabulary = Vocabulary::train(text.lines(), settings.model.vocabulary, true)?;
     let corpus = Corpus::new(&[&text], &vocabulary, 0.0)?;
-    let train = &settings.r#final.pretrain;
+    // As many sentences as memory surely holds: a step of a large model at its whole batch may take a cluster's.
+    let length = settings.model.length;
+    let batch = settings.r#final.pretrain.batch.min((MEASURED / length).max(1));
+    let train = &Train { batch, phases: Vec::new(), ..settings.r#final.pretrain.clone() };
     let masking = masking(train, &vocabulary);
     let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
-    let length = settings.model.length;
     let mut step = |total: u64| pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut |_, _| Ok(()));
     let pool = super::workers::pool(1)?;
     pool.install(|| step(1))?;
@@ -94,7 +99,7 @@ fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f
     };
     let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
     let search = plan.candidates as f64 * (plan.adapt as f64 * settings.evaluate.pretrain.batch as f64 + rows(&settings.evaluate.suite));
-    let finals = plan.finals as f64 * (plan.final_steps as f64 * train.batch as f64 + rows(&settings.r#final.suite));
+    let finals = plan.finals as f64 * (plan.final_steps as f64 * settings.r#final.pretrain.batch as f64 + rows(&settings.r#final.suite));
     Ok(one * 1.2 * (warmup + (search + finals) / settings.workers as f64))
 }
 
@@ -106,8 +111,14 @@ impl Plan {
             format!("space       {} architectures", short(&self.architectures)),
             format!("candidates  {} to {} parameters, {} to {} FLOPs a sentence", grouped(self.smallest.0), grouped(self.largest.0), amount(self.smallest.1), amount(self.largest.1)),
             format!(
-                "stages      warm-up {} steps; search {} candidates × {} steps; final {} models × {} steps; {} masked-LM steps in all, and fine-tuning",
-                self.warmup, self.candidates, self.adapt, self.finals, self.final_steps, grouped(steps)
+                "stages      warm-up {} steps; search {} candidates × {} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
+                grouped(self.warmup),
+                self.candidates,
+                grouped(self.adapt),
+                self.finals,
+                if self.finals == 1 { "" } else { "s" },
+                grouped(self.final_steps),
+                grouped(steps)
             ),
         ];
         if let Some(seconds) = self.seconds {
@@ -152,6 +163,7 @@ fn amount(number: u64) -> String {
 /// Seconds as a reader says them.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
+        seconds if seconds < 10.0 => "10 s, or less".to_owned(),
         seconds if seconds < 90.0 => format!("{seconds:.0} s"),
         seconds if seconds < 5400.0 => format!("{:.0} min", seconds / 60.0),
         seconds if seconds < 172_800.0 => format!("{:.0} h", seconds / 3600.0),

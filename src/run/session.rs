@@ -94,7 +94,10 @@ pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progre
 }
 
 /// An experiment whose data lies where an environment variable says can be checked without it, and not carried out.
-pub(super) fn has_data(checked: &Checked) -> Result<()> {
+///
+/// # Errors
+/// Where such a variable is not set.
+pub fn has_data(checked: &Checked) -> Result<()> {
     match checked.data.iter().find(|(_, files)| files.is_empty()) {
         None => Ok(()),
         Some((path, _)) => {
