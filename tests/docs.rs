@@ -2,7 +2,7 @@
 //!
 //! `PHYLA_BLESS=1 cargo test --test docs` writes the tables anew.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
 
 use clap::CommandFactory;
 use phyla::check::{Checker, Files, World};
@@ -315,8 +315,11 @@ const RECORDS: &[fn() -> &'static Schema] = &[
     settings::Files::schema,
 ];
 
-/// The choices, each under the Rust name that no reader sees and the name of the field that takes it.
-const CHOICES: &[(&str, fn() -> &'static [Variant])] = &[
+/// The values of a choice.
+type Variants = fn() -> &'static [Variant];
+
+/// The choices, each under the name of the field that takes it.
+const CHOICES: &[(&str, Variants)] = &[
     ("objective of an experiment", settings::Goal::variants),
     ("source of a corpus", settings::CorpusSource::variants),
     ("algorithm", settings::Algorithm::variants),

@@ -122,18 +122,21 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
                 space_size: checked.space.count().to_string(),
             })
         }
-        Some(Entry::Start { fingerprint: known, .. }) if *known == fingerprint => {
+        Some(Entry::Start { experiment, fingerprint: known, .. }) if *known == fingerprint && *experiment == checked.settings.name => {
             if !journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
                 let done = journal.entries().iter().filter(|entry| matches!(entry, Entry::Candidate(_))).count();
                 progress.line(&format!("going on with the run in `{}`: {done} candidates are done", folder.path().display()));
             }
             Ok(())
         }
-        Some(_) => {
-            let message = format!("`{}` holds the run of another experiment", folder.path().display());
-            Diagnostic::error(Code::RUN_FOLDER, message).help("choose another folder with `--out DIR`, or start over in this one with `--fresh`").into()
-        }
+        Some(_) => another(folder),
     }
+}
+
+/// The refusal of a folder that something else was done in.
+pub(super) fn another<T>(folder: &Folder) -> Result<T> {
+    let message = format!("`{}` holds the run of another experiment", folder.path().display());
+    Diagnostic::error(Code::RUN_FOLDER, message).help("choose another folder with `--out DIR`, or start over in this one with `--fresh`").into()
 }
 
 fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &History, already: bool) -> Result<Outcome> {

@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
-use super::session::{Work, has_data, models};
+use super::session::{Work, another, has_data, models};
 use super::{Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -30,10 +30,16 @@ pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: 
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
     let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    if journal.entries().is_empty() {
+    let name = format!("train {}", architecture.name);
+    if let Some(first) = journal.entries().first() {
+        let same = matches!(first, Entry::Start { experiment, fingerprint, .. } if *experiment == name && *fingerprint == checked.fingerprint.to_string());
+        if !same {
+            return another(&folder);
+        }
+    } else {
         outputs::experiment(checked, &folder)?;
         journal.append(Entry::Start {
-            experiment: format!("train {}", architecture.name),
+            experiment: name,
             fingerprint: checked.fingerprint.to_string(),
             seed: checked.settings.seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
