@@ -315,10 +315,9 @@ const RECORDS: &[fn() -> &'static Schema] = &[
     settings::Files::schema,
 ];
 
-/// The values of a choice.
 type Variants = fn() -> &'static [Variant];
 
-/// The choices, each under the name of the field that takes it.
+/// The choices, each under the Rust name that no reader sees and the name of the field that takes it.
 const CHOICES: &[(&str, Variants)] = &[
     ("objective of an experiment", settings::Goal::variants),
     ("source of a corpus", settings::CorpusSource::variants),

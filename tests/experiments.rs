@@ -1,7 +1,7 @@
 //! The sources that ship: free of mistakes, in the canonical layout, drawn and planned; what their fingerprints depend on; and the
 //! primitives that the standard library declares against those that the executor computes.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 mod common;
 
 use common::{Memory, check, experiment};

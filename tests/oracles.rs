@@ -1,7 +1,7 @@
 //! Two-layer BERTs, written in Phyla, against values of the reference implementation: outputs, losses, hidden states, gradients,
 //! AdamW.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod common;
 
 use candle_core::{DType, Device};

@@ -1,11 +1,12 @@
 //! Runs as a user starts them: the same bytes however often they are interrupted, and clear words where one cannot go on.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The files that must not depend on how a run was carried out.
@@ -41,6 +42,7 @@ fn refused(out: &Path, more: &[&str]) -> String {
 }
 
 /// Starts a run and waits for a line that begins like this.
+#[expect(clippy::zombie_processes, reason = "the caller waits for it; where this fails the test ends")]
 fn until(out: &Path, more: &[&str], beginning: &str) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = phyla(out, more).spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -162,8 +164,12 @@ fn killed_between_final_models_it_goes_on() {
 #[test]
 fn interrupted_by_hand_it_goes_on_from_its_checkpoints() {
     let out = folder();
-    for (beginning, checkpoint) in [("warm-up: ", "warmup.safetensors"), ("candidate   4", "supernet-1.safetensors"), ("best  ", "final-")] {
+    for (beginning, checkpoint) in
+        [("warm-up: ", "warmup.safetensors"), ("candidate   0", "supernet-0.safetensors"), ("final training: ", "final-")]
+    {
         let (mut child, mut lines) = until(out.path(), &[], beginning);
+        // Some steps into the stage, and long before its first model is done.
+        std::thread::sleep(Duration::from_millis(if checkpoint == "final-" { 200 } else { 0 }));
         let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("`kill` is there");
         assert!(sent.success());
         let mut said = String::new();
@@ -183,8 +189,8 @@ fn interrupted_by_hand_it_goes_on_from_its_checkpoints() {
 fn a_last_line_cut_short_is_taken_back() {
     let out = copy();
     let text = fs::read_to_string(journal(out.path())).expect("a journal");
-    let last = text.rfind("\"kind\":\"final\"").expect("a final model");
-    let whole = text[..last].rfind('\n').expect("an earlier line") + 1;
+    let (before, _) = text.rsplit_once("\"kind\":\"final\"").expect("a final model");
+    let whole = before.rfind('\n').expect("an earlier line") + 1;
     fs::write(journal(out.path()), &text.as_bytes()[..whole + 40]).expect("written");
     fs::remove_file(out.path().join("results.csv")).expect("removed");
     let said = complete(out.path(), &[]);
@@ -291,6 +297,26 @@ impl Drop for Small {
 }
 
 #[test]
+fn one_architecture_is_trained_by_itself() {
+    let out = folder();
+    let train = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["train", "experiments/smoke.phyla", "std.architectures.bert.first(2)"]);
+        finish(command.args(["--set", "final.pretrain.steps=60", "--set", "evaluate.warmup=60", "--out"]).arg(out.path()).args(more))
+    };
+    let (code, stdout, stderr) = train(&[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    // The row of the table of a whole run, from the same seed and budget.
+    let table = fs::read_to_string(REFERENCE.join("results.csv")).expect("a table");
+    let row = table.lines().find(|line| line.starts_with("bert.first(2)")).expect("its row");
+    let score = row.rsplit(',').next().expect("a score").parse::<f64>().expect("a number");
+    assert!(stdout.contains(&format!("{score:.4}")), "{row}\n{stdout}");
+    assert_eq!(train(&[]).1, stdout);
+    let (code, _, stderr) = train(&["--set", "seed=2"]);
+    assert!(code == Some(1) && stderr.contains("another experiment"), "{stderr}");
+}
+
+#[test]
 fn a_full_disk_is_told_and_gone_on_from() {
     let Some(disk) = Small::new("300k") else {
         println!("skipped: this user may not mount a small file system");
@@ -332,5 +358,8 @@ fn what_a_run_leaves_is_source_again() {
     assert!(value["data"].as_mapping().is_some_and(|data| data.len() > 6), "{yaml}");
     let report = fs::read_to_string(at("report.html")).expect("a report");
     assert!(report.contains("<svg") && report.trim_end().ends_with("</html>"));
-    assert!(!report.contains("=\"http") && !report.contains("<script src") && !report.contains("url(http"), "it is to be one self-contained file");
+    assert!(
+        !report.contains("=\"http") && !report.contains("<script src") && !report.contains("url(http"),
+        "it is to be one self-contained file"
+    );
 }

@@ -1,6 +1,6 @@
 //! The standard space as the language declares it: whatever is drawn or mutated is well-shaped, inside the space, and blind to padding.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod common;
 
 use candle_core::{DType, Device};

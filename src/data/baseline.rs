@@ -18,14 +18,9 @@ const CONJUGATE: usize = 60;
 /// # Errors
 /// Where some have none, or there are classes and scores.
 pub fn gold(examples: &[Example]) -> Result<Answers> {
-    let classes = examples.iter().map(|example| if let Gold::Class(class) = example.gold { Some(class) } else { None });
-    let scores = examples.iter().map(|example| if let Gold::Score(score) = example.gold { Some(score) } else { None });
-    let answers =
-        classes.collect::<Option<Vec<_>>>().map(Answers::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Answers::Scores));
-    match answers {
-        Some(answers) if !examples.is_empty() => Ok(answers),
-        _ => Diagnostic::error(Code::DATA, "a baseline needs examples that all have labels of one kind").into(),
-    }
+    let gold: Vec<Gold> = examples.iter().map(|example| example.gold).collect();
+    let missing = || Box::new(Diagnostic::error(Code::DATA, "a baseline needs examples that all have labels of one kind"));
+    Answers::of(&gold).ok_or_else(missing)
 }
 
 /// The most frequent class of `train` (the first of equals), or the mean score, for each of `count` examples.

@@ -1,5 +1,6 @@
 //! Metrics of predictions, by the definitions of scikit-learn and scipy; larger is better throughout.
 
+use super::task::Gold;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::Metric;
 use std::collections::BTreeMap;
@@ -11,6 +12,17 @@ pub enum Answers {
     Classes(Vec<u32>),
     /// Numbers.
     Scores(Vec<f64>),
+}
+
+impl Answers {
+    /// The labels of examples; `None` where one has none, classes and scores are mixed, or there are no examples.
+    pub fn of(gold: &[Gold]) -> Option<Self> {
+        let classes = gold.iter().map(|gold| if let Gold::Class(class) = gold { Some(*class) } else { None });
+        let scores = gold.iter().map(|gold| if let Gold::Score(score) = gold { Some(*score) } else { None });
+        let answers =
+            classes.collect::<Option<Vec<_>>>().map(Self::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Self::Scores));
+        answers.filter(|_| !gold.is_empty())
+    }
 }
 
 /// A metric of predictions against what is right.

@@ -23,35 +23,43 @@ pub struct TrainOptions {
 ///
 /// # Errors
 /// As for a run.
-pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: &dyn Executor, options: &TrainOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<(PathBuf, Vec<FinalModel>)> {
+pub fn train_one(
+    checked: &Checked,
+    architecture: &NamedArchitecture,
+    executor: &dyn Executor,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<(PathBuf, Vec<FinalModel>)> {
     has_data(checked)?;
     let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
     let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
     let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    let name = format!("train {}", architecture.name);
-    if let Some(first) = journal.entries().first() {
-        let same = matches!(first, Entry::Start { experiment, fingerprint, .. } if *experiment == name && *fingerprint == checked.fingerprint.to_string());
-        if !same {
-            return another(&folder);
+    let experiment = format!("train {}", architecture.name);
+    match journal.entries().first() {
+        None => {
+            outputs::experiment(checked, &folder)?;
+            journal.append(Entry::Start {
+                experiment,
+                fingerprint: checked.fingerprint.to_string(),
+                seed: checked.settings.seed,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                space_size: "1".to_owned(),
+            })?;
         }
-    } else {
-        outputs::experiment(checked, &folder)?;
-        journal.append(Entry::Start {
-            experiment: name,
-            fingerprint: checked.fingerprint.to_string(),
-            seed: checked.settings.seed,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            space_size: "1".to_owned(),
-        })?;
+        Some(Entry::Start { experiment: known, fingerprint, .. })
+            if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
+        Some(_) => return Err(another(&folder)),
     }
     let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
     let prepared = prepare::prepare(&checked.settings, &folder)?;
     prepare::note(checked, &prepared, &mut journal)?;
     // Its weights are kept as a run keeps its best.
-    let contender = finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
+    let contender =
+        finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
     finals::finals(&work, &prepared, &folder, &mut journal, &[contender])?;
     let found = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model.clone()) } else { None });
     Ok((folder.path().to_owned(), found.collect()))

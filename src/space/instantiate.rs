@@ -81,6 +81,11 @@ fn graph_hole(
     }
 }
 
+/// The graph of an arm with its own holes filled; `None` where a filling is missing.
+pub(super) fn filled_arm(arm: &Arm, holes: &[(String, Filling)]) -> Option<Graph> {
+    fill(&arm.body, &|hole: &HoleRef| own_hole(arm, holes, hole)).ok()
+}
+
 fn own_hole<'a>(arm: &'a Arm, fillings: &'a [(String, Filling)], hole: &HoleRef) -> Option<(&'a Domain, &'a Filling)> {
     let (_, domain) = arm.holes.iter().find(|(name, _)| *name == hole.name)?;
     let (_, filling) = fillings.iter().find(|(name, _)| *name == hole.name)?;

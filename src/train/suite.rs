@@ -1,10 +1,9 @@
 //! All tasks of a suite: fine-tuned, predicted, measured, averaged.
 
 use super::{Watch, finetune, predict};
-use crate::data::{TaskScore, average};
 use crate::data::Labelled;
 use crate::data::{Answers, measure};
-use crate::data::Gold;
+use crate::data::{TaskScore, average};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::{Executor, Parameters, Program};
 use crate::settings::{Label, Metric, Report, Suite, Task};
@@ -63,7 +62,9 @@ pub fn score_suite(
     let mut tasks = Vec::new();
     for task in data {
         let program = classifier(task.classes())?;
-        let gold = answers(&task.judge.gold())?;
+        let unlabelled =
+            || Box::new(Diagnostic::error(Code::DATA, format!("`{}` has examples without labels to be judged by", task.task.name)));
+        let gold = Answers::of(&task.judge.gold()).ok_or_else(unlabelled)?;
         let mut runs: Vec<Vec<f64>> = Vec::new();
         for run in 0..suite.seeds {
             // Each run has a seed of its own: its head, its order and its dropout.
@@ -90,14 +91,6 @@ pub fn score_suite(
     }
     let score = average(&suite.score, &tasks)?;
     Ok(SuiteScore { tasks, score })
-}
-
-/// Labels as metrics take them.
-fn answers(gold: &[Gold]) -> Result<Answers> {
-    let classes = gold.iter().map(|gold| if let Gold::Class(class) = gold { Some(*class) } else { None });
-    let scores = gold.iter().map(|gold| if let Gold::Score(score) = gold { Some(*score) } else { None });
-    let found = classes.collect::<Option<Vec<_>>>().map(Answers::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Answers::Scores));
-    found.ok_or_else(|| Box::new(Diagnostic::error(Code::DATA, "examples to be judged by have no labels")))
 }
 
 fn summary(report: &Report, mut values: Vec<f64>) -> f64 {

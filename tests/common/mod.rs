@@ -59,5 +59,5 @@ pub fn experiment(files: &dyn Files, key: &str) -> Checked {
     let checker = Checker::new(&world, files);
     let (id, _) = checker.experiments(key).into_iter().next().expect("an experiment");
     let checked = checker.experiment(id, &[]);
-    checked.unwrap_or_else(|| panic!("{}", render_all(&checker.diagnostics(), &world.sources, false)))
+    checked.ok_or_else(|| render_all(&checker.diagnostics(), &world.sources, false)).expect("no mistakes")
 }
