@@ -61,7 +61,8 @@ impl Checker<'_> {
     }
 
     fn no_architecture<T>(&self, span: Span) -> Option<T> {
-        let help = "name one, as `std.architectures.bert`, take its first layers, `bert.first(4)`, or fill a space: `backbone { mixer = [ … ] }`";
+        let help =
+            "name one, as `std.architectures.bert`, take its first layers, `bert.first(4)`, or fill a space: `backbone { mixer = [ … ] }`";
         self.fail(Diagnostic::error(Code::TYPE, "an architecture is wanted here").at(span, "not an architecture").help(help))
     }
 
@@ -69,7 +70,11 @@ impl Checker<'_> {
         let item = self.item(id)?;
         let ItemBody::Value(expr) = &item.body else {
             let message = format!("`{}` does not say which space it fills", item.name.text);
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(item.name.span, "of which space?").help("`architecture mine = backbone { mixer = [ … ] }`"));
+            return self.fail(
+                Diagnostic::error(Code::TYPE, message)
+                    .at(item.name.span, "of which space?")
+                    .help("`architecture mine = backbone { mixer = [ … ] }`"),
+            );
         };
         let value = self.within(id, span, || self.architecture_expr(id.module, expr))?;
         Some(Rc::new(ArchitectureValue { name: item.name.text.clone(), ..(*value).clone() }))
@@ -87,7 +92,8 @@ impl Checker<'_> {
                 let mut fields = base.fields.fields.clone();
                 let Some((_, written)) = fields.get_mut("layers") else {
                     let message = format!("the space of `{}` has no field `layers`", base.name);
-                    return self.fail(Diagnostic::error(Code::TYPE, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
+                    return self
+                        .fail(Diagnostic::error(Code::TYPE, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
                 };
                 *written = Rc::new(Expr { kind: ExprKind::Number { value: count, unit: None }, span });
                 let fields = Rc::new(base.fields.with_fields(fields));
@@ -112,14 +118,17 @@ impl Checker<'_> {
     fn filled(&self, base: &Rc<SpaceValue>, module: usize, block: &Block, span: Span) -> Option<Rc<ArchitectureValue>> {
         let unfilled = self.built_space(base)?;
         let is_hole = |name: &str| unfilled.holes.iter().any(|hole| hole.name == name);
-        let changes = Block { fields: block.fields.iter().filter(|field| !is_hole(&join(&field.path))).cloned().collect(), ..block.clone() };
+        let changes =
+            Block { fields: block.fields.iter().filter(|field| !is_hole(&join(&field.path))).cloned().collect(), ..block.clone() };
         let fields = if changes.fields.is_empty() { base.clone() } else { Rc::new(self.changed(base, module, &changes, span)) };
         let space = self.built_space(&fields)?;
         let mut fillings = BTreeMap::new();
         for hole in &space.holes {
             let Some(field) = block.fields.iter().find(|field| join(&field.path) == hole.name) else {
                 let message = format!("the hole `{}` is not filled", hole.name);
-                return self.fail(Diagnostic::error(Code::MISSING_FIELD, message).at(span, "nothing fills it").help(format!("`{} = …`", hole.name)));
+                return self.fail(
+                    Diagnostic::error(Code::MISSING_FIELD, message).at(span, "nothing fills it").help(format!("`{} = …`", hole.name)),
+                );
             };
             fillings.insert(hole.name.clone(), self.fillings(module, hole, &field.value)?);
         }
@@ -135,11 +144,16 @@ impl Checker<'_> {
         let Some(count) = hole.repetitions else { return Some(vec![self.filling(module, &hole.domain, None, expr)?]) };
         let ExprKind::List(items) = &expr.kind else {
             let message = format!("`{}` is filled once for each of {count} repetitions", hole.name);
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "a list is wanted").help("`[ … ]` with one filling a line"));
+            return self
+                .fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "a list is wanted").help("`[ … ]` with one filling a line"));
         };
         if items.len() != count {
             let message = format!("`{}` takes {count} fillings, and {} are given", hole.name, items.len());
-            return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(expr.span, "one for each repetition").help(format!("add or remove some, or change the number of repetitions (`layers = {}`)", items.len())));
+            return self.fail(
+                Diagnostic::error(Code::ARGUMENTS, message)
+                    .at(expr.span, "one for each repetition")
+                    .help(format!("add or remove some, or change the number of repetitions (`layers = {}`)", items.len())),
+            );
         }
         let fillings: Vec<Option<Filling>> = items.iter().map(|item| self.filling(module, &hole.domain, None, item)).collect();
         fillings.into_iter().collect()
@@ -152,7 +166,11 @@ impl Checker<'_> {
                 _ => {
                     let members: Vec<String> = values.iter().map(ToString::to_string).collect();
                     let message = "this is not a member of the choice";
-                    self.fail(Diagnostic::error(Code::NOT_A_MEMBER, message).at(expr.span, "not a member").help(format!("one of {}", members.join(", "))))
+                    self.fail(
+                        Diagnostic::error(Code::NOT_A_MEMBER, message)
+                            .at(expr.span, "not a member")
+                            .help(format!("one of {}", members.join(", "))),
+                    )
                 }
             },
             Domain::Dag(dag) => self.dag_filling(module, dag, ty, expr),
@@ -166,18 +184,28 @@ impl Checker<'_> {
                 let Some(arm) = label.first().and_then(|name| arms.iter().find(|arm| arm.label == name.text)) else {
                     let near = label.first().and_then(|name| nearest(&name.text, known.iter().copied()));
                     let help = near.map_or_else(|| format!("one of {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
-                    return self.fail(Diagnostic::error(Code::NOT_A_MEMBER, "this is not a member of the choice").at(expr.span, "not a member").help(help));
+                    return self.fail(
+                        Diagnostic::error(Code::NOT_A_MEMBER, "this is not a member of the choice")
+                            .at(expr.span, "not a member")
+                            .help(help),
+                    );
                 };
                 let mut holes = Vec::new();
                 for (position, (name, domain)) in arm.holes.iter().enumerate() {
                     let arg = args.iter().find(|arg| arg.name.as_ref().is_some_and(|given| given.text == *name));
                     let Some(arg) = arg.or_else(|| args.get(position).filter(|arg| arg.name.is_none())) else {
                         let message = format!("`{}` needs `{name}`", arm.label);
-                        return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(expr.span, "not given").help(format!("`{}({name} = …)`", arm.label)));
+                        return self.fail(
+                            Diagnostic::error(Code::ARGUMENTS, message)
+                                .at(expr.span, "not given")
+                                .help(format!("`{}({name} = …)`", arm.label)),
+                        );
                     };
                     holes.push((name.clone(), self.filling(module, domain, None, &arg.value)?));
                 }
-                if let Some(stranger) = args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| !arm.holes.iter().any(|(hole, _)| *hole == name.text)) {
+                if let Some(stranger) =
+                    args.iter().filter_map(|arg| arg.name.as_ref()).find(|name| !arm.holes.iter().any(|(hole, _)| *hole == name.text))
+                {
                     let known: Vec<&str> = arm.holes.iter().map(|(name, _)| name.as_str()).collect();
                     return self.unknown_argument(&format!("`{}`", arm.label), stranger, &known);
                 }
@@ -196,13 +224,19 @@ impl Checker<'_> {
         let frame = Rc::new(Frame::root(module, Scope::at("")));
         let Value::Graph(callable) = self.eval(&frame, &mut b, expr)? else {
             let message = "a graph is wanted here";
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "not a graph").help("`graph(q, k, v) { … }`, or the name of a graph"));
+            return self.fail(
+                Diagnostic::error(Code::TYPE, message).at(expr.span, "not a graph").help("`graph(q, k, v) { … }`, or the name of a graph"),
+            );
         };
         let typed = |shape: &[crate::graph::Dim]| Type { axes: shape.iter().cloned().map(Pattern::Fixed).collect(), index: false };
         let inputs = dag.inputs.iter().map(|(name, shape)| (name.clone(), typed(shape))).collect();
         let ty = GraphType { inputs, output: typed(&dag.output), named: true };
         let nodes: Vec<_> = dag.inputs.iter().map(|(name, shape)| (b.input(name, shape.clone(), false, true), expr.span)).collect();
-        let typed = Rc::new(super::elaborate::Callable { kind: super::elaborate::CallKind::Typed(callable, ty), path: String::new(), span: expr.span });
+        let typed = Rc::new(super::elaborate::Callable {
+            kind: super::elaborate::CallKind::Typed(callable, ty),
+            path: String::new(),
+            span: expr.span,
+        });
         let output = self.call(&mut b, &typed, &nodes, None, expr.span)?;
         let graph: Graph = b.finish(output);
         match term::from_graph(&graph, &dag.inputs) {

@@ -134,7 +134,10 @@ impl<'c, 'w> Bundle<'c, 'w> {
     fn targets(&self, span: Span) -> Vec<ItemId> {
         let references = self.checker.references.borrow();
         let inside = references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end);
-        inside.map(|(_, target)| *target).filter(|target| self.checker.item(*target).is_some_and(|item| item.kind.text != "primitive")).collect()
+        inside
+            .map(|(_, target)| *target)
+            .filter(|target| self.checker.item(*target).is_some_and(|item| item.kind.text != "primitive"))
+            .collect()
     }
 
     /// The text of a place with every name replaced by the one it has here.
@@ -143,7 +146,9 @@ impl<'c, 'w> Bundle<'c, 'w> {
         let references = self.checker.references.borrow();
         let mut text = String::new();
         let mut at = span.start;
-        for (place, target) in references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end) {
+        for (place, target) in
+            references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end)
+        {
             let Some(name) = self.names.get(target).filter(|_| place.start >= at) else { continue };
             text += sources.snippet(Span { start: at, end: place.start, ..span });
             text += name;
@@ -154,7 +159,8 @@ impl<'c, 'w> Bundle<'c, 'w> {
 
     fn declaration(&self, id: ItemId) -> String {
         let (Some(item), Some(name)) = (self.checker.item(id), self.names.get(&id)) else { return String::new() };
-        let docs: String = item.doc.iter().map(|line| format!("///{}{line}\n", if line.is_empty() || line.starts_with(' ') { "" } else { " " })).collect();
+        let docs: String =
+            item.doc.iter().map(|line| format!("///{}{line}\n", if line.is_empty() || line.starts_with(' ') { "" } else { " " })).collect();
         let head = Span { end: item.name.span.start, ..item.span };
         let tail = Span { start: item.name.span.end, ..item.span };
         format!("{docs}{}{name}{}\n\n", self.checker.world.sources.snippet(head), self.text(tail))

@@ -48,7 +48,8 @@ impl Checker<'_> {
         }
         let callable = callable?;
         let nodes = nodes.into_iter().collect::<Option<Vec<_>>>()?;
-        let names = if names.iter().all(Option::is_some) && !names.is_empty() { names.into_iter().collect::<Option<Vec<_>>>() } else { None };
+        let names =
+            if names.iter().all(Option::is_some) && !names.is_empty() { names.into_iter().collect::<Option<Vec<_>>>() } else { None };
         self.call(b, &callable, &nodes, names.as_deref(), span).map(Value::Node)
     }
 
@@ -58,7 +59,11 @@ impl Checker<'_> {
             ("per_head", [body]) => CallKind::PerHead(body.clone()),
             ("tie", [a, with]) => CallKind::Tied(a.clone(), with.clone()),
             _ => {
-                let (count, help) = if name == "tie" { (2, "`tie(unembed, word)` gives `unembed` the weight of `word`") } else { (1, "`per_head(mix)(q, k, v)`") };
+                let (count, help) = if name == "tie" {
+                    (2, "`tie(unembed, word)` gives `unembed` the weight of `word`")
+                } else {
+                    (1, "`per_head(mix)(q, k, v)`")
+                };
                 let message = format!("`{name}` takes {count} graphs, and {} are given", graphs.len());
                 return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "here").help(help));
             }
@@ -122,7 +127,11 @@ impl Checker<'_> {
                 }
                 (None, None) => {
                     let message = format!("{what} takes {} static arguments", params.len());
-                    return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(usage(&declared.name.text, params)));
+                    return self.fail(
+                        Diagnostic::error(Code::ARGUMENTS, message)
+                            .at(arg.value.span, "one too many")
+                            .help(usage(&declared.name.text, params)),
+                    );
                 }
             }
         }
@@ -138,7 +147,11 @@ impl Checker<'_> {
                 }
                 (None, None) => {
                     let message = format!("{what} needs `{name}`");
-                    return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, format!("`{name}` is not given")).help(usage(&declared.name.text, params)));
+                    return self.fail(
+                        Diagnostic::error(Code::ARGUMENTS, message)
+                            .at(span, format!("`{name}` is not given"))
+                            .help(usage(&declared.name.text, params)),
+                    );
                 }
             };
             statics.insert(name.to_owned(), value);
@@ -188,14 +201,26 @@ impl Checker<'_> {
 
     fn wrong_static<T>(&self, name: &str, wanted: &str, expr: &Expr) -> Option<T> {
         let message = format!("`{name}` is {wanted}");
-        self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, format!("{wanted} is wanted here")).help("static arguments are sizes, numbers, texts and graphs"))
+        self.fail(
+            Diagnostic::error(Code::TYPE, message)
+                .at(expr.span, format!("{wanted} is wanted here"))
+                .help("static arguments are sizes, numbers, texts and graphs"),
+        )
     }
 
     /// Calls with tensors; `names` tell which input each argument is, where inputs bind by name.
-    pub(super) fn call(&self, b: &mut Builder, callable: &Rc<Callable>, args: &[(NodeIndex, Span)], names: Option<&[String]>, span: Span) -> Option<NodeIndex> {
+    pub(super) fn call(
+        &self,
+        b: &mut Builder,
+        callable: &Rc<Callable>,
+        args: &[(NodeIndex, Span)],
+        names: Option<&[String]>,
+        span: Span,
+    ) -> Option<NodeIndex> {
         match &callable.kind {
             CallKind::Op { op, statics } => {
-                let ordered = self.bind_inputs(&op.inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), args, names, &op.name, span)?;
+                let ordered =
+                    self.bind_inputs(&op.inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), args, names, &op.name, span)?;
                 let attrs = attributes(statics);
                 let path = if PARAMETERISED.contains(&op.name.as_str()) || op.name == "dropout" { callable.path.as_str() } else { "" };
                 let node = self.apply(b, op, attrs, path, &ordered, span)?;
@@ -239,7 +264,12 @@ impl Checker<'_> {
             }
             CallKind::Hole { hole, all, inputs, output } => {
                 let all = names.unwrap_or(all);
-                let used: Vec<NodeIndex> = inputs.iter().filter_map(|input| all.iter().position(|name| name == input)).filter_map(|at| args.get(at)).map(|(node, _)| *node).collect();
+                let used: Vec<NodeIndex> = inputs
+                    .iter()
+                    .filter_map(|input| all.iter().position(|name| name == input))
+                    .filter_map(|at| args.get(at))
+                    .map(|(node, _)| *node)
+                    .collect();
                 let node = self.built(b.hole(hole.clone(), output.clone(), &used), args, span)?;
                 b.place(node, &callable.path);
                 Some(node)
@@ -259,7 +289,11 @@ impl Checker<'_> {
                     let result = self.body(&inner, b, body)?;
                     let Value::Graph(layer) = result else {
                         let message = "the body of `repeat` is a graph, to be called again and again";
-                        return self.fail(Diagnostic::error(Code::TYPE, message).at(body.span, "this is no graph").help("as in `repeat(12) { encoder_layer(mixer) }`"));
+                        return self.fail(
+                            Diagnostic::error(Code::TYPE, message)
+                                .at(body.span, "this is no graph")
+                                .help("as in `repeat(12) { encoder_layer(mixer) }`"),
+                        );
                     };
                     value = self.call(b, &layer, &[(value, *at)], None, body.span)?;
                 }
@@ -275,14 +309,25 @@ impl Checker<'_> {
     }
 
     /// A graph passed as an argument: its result is checked against what the parameter promises.
-    fn call_typed(&self, b: &mut Builder, inner: &Rc<Callable>, ty: &GraphType, args: &[(NodeIndex, Span)], span: Span) -> Option<NodeIndex> {
+    fn call_typed(
+        &self,
+        b: &mut Builder,
+        inner: &Rc<Callable>,
+        ty: &GraphType,
+        args: &[(NodeIndex, Span)],
+        span: Span,
+    ) -> Option<NodeIndex> {
         let wanted = self.expected(ty, b, args)?;
         let names: Vec<String> = ty.inputs.iter().map(|(name, _)| name.clone()).collect();
         let node = self.call(b, inner, args, ty.named.then_some(&names), span)?;
         let found = b.shape(node);
         if found != wanted {
             let message = format!("this graph is to give {} and gives {}", show_shape(&wanted), show_shape(&found));
-            return self.fail(Diagnostic::error(Code::SHAPE, message).at(inner.span, format!("gives {}", show_shape(&found))).help(transposed(&wanted, &found)));
+            return self.fail(
+                Diagnostic::error(Code::SHAPE, message)
+                    .at(inner.span, format!("gives {}", show_shape(&found)))
+                    .help(transposed(&wanted, &found)),
+            );
         }
         Some(node)
     }
@@ -315,9 +360,17 @@ impl Checker<'_> {
     }
 
     /// Arguments in the order of `inputs`: by position, or by name where names are known.
-    pub(super) fn bind_inputs(&self, inputs: &[String], args: &[(NodeIndex, Span)], names: Option<&[String]>, what: &str, span: Span) -> Option<Vec<(NodeIndex, Span)>> {
+    pub(super) fn bind_inputs(
+        &self,
+        inputs: &[String],
+        args: &[(NodeIndex, Span)],
+        names: Option<&[String]>,
+        what: &str,
+        span: Span,
+    ) -> Option<Vec<(NodeIndex, Span)>> {
         if let Some(names) = names {
-            let by_name: Option<Vec<_>> = inputs.iter().map(|input| names.iter().position(|name| name == input).and_then(|at| args.get(at)).copied()).collect();
+            let by_name: Option<Vec<_>> =
+                inputs.iter().map(|input| names.iter().position(|name| name == input).and_then(|at| args.get(at)).copied()).collect();
             if let Some(found) = by_name {
                 return Some(found);
             }
@@ -329,14 +382,25 @@ impl Checker<'_> {
         self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "called here").help(format!("its inputs: {}", inputs.join(", "))))
     }
 
-    pub(super) fn apply(&self, b: &mut Builder, op: &Op, attrs: BTreeMap<String, Attr>, path: &str, args: &[(NodeIndex, Span)], span: Span) -> Option<NodeIndex> {
+    pub(super) fn apply(
+        &self,
+        b: &mut Builder,
+        op: &Op,
+        attrs: BTreeMap<String, Attr>,
+        path: &str,
+        args: &[(NodeIndex, Span)],
+        span: Span,
+    ) -> Option<NodeIndex> {
         let nodes: Vec<NodeIndex> = args.iter().map(|(node, _)| *node).collect();
         let result = b.apply(op, attrs, path, &nodes);
         if let Err(error) = &result
             && !error.world
         {
             let shapes: Vec<Vec<Dim>> = nodes.iter().map(|node| b.shape(*node)).collect();
-            let mut diagnostic = Diagnostic::error(Code::SHAPE, format!("`{}` cannot take {}", op.name, shapes.iter().map(|shape| show_shape(shape)).collect::<Vec<_>>().join(" and ")));
+            let mut diagnostic = Diagnostic::error(
+                Code::SHAPE,
+                format!("`{}` cannot take {}", op.name, shapes.iter().map(|shape| show_shape(shape)).collect::<Vec<_>>().join(" and ")),
+            );
             for (position, ((_, at), shape)) in args.iter().zip(&shapes).enumerate() {
                 let text = if position == error.argument { error.why.clone() } else { format!("this is {}", show_shape(shape)) };
                 diagnostic = diagnostic.at(*at, text);
@@ -369,7 +433,12 @@ impl Checker<'_> {
     }
 
     /// A built node, or the builder's complaint as a diagnostic.
-    pub(super) fn built(&self, result: Result<NodeIndex, crate::graph::ShapeError>, args: &[(NodeIndex, Span)], span: Span) -> Option<NodeIndex> {
+    pub(super) fn built(
+        &self,
+        result: Result<NodeIndex, crate::graph::ShapeError>,
+        args: &[(NodeIndex, Span)],
+        span: Span,
+    ) -> Option<NodeIndex> {
         match result {
             Ok(node) => Some(node),
             Err(error) => {
@@ -412,10 +481,17 @@ fn attributes(statics: &BTreeMap<String, Value>) -> BTreeMap<String, Attr> {
 }
 
 fn usage(name: &str, params: &[Param]) -> String {
-    let params: Vec<String> = params.iter().map(|param| if param.default.is_some() { format!("{} = …", param.name.text) } else { param.name.text.clone() }).collect();
+    let params: Vec<String> = params
+        .iter()
+        .map(|param| if param.default.is_some() { format!("{} = …", param.name.text) } else { param.name.text.clone() })
+        .collect();
     format!("`{name}({})`", params.join(", "))
 }
 
 fn transposed(wanted: &[Dim], found: &[Dim]) -> String {
-    if wanted.iter().rev().eq(found) { "`transpose` of the result would fit".to_owned() } else { "every input and the result have the shapes that the parameter's type states".to_owned() }
+    if wanted.iter().rev().eq(found) {
+        "`transpose` of the result would fit".to_owned()
+    } else {
+        "every input and the result have the shapes that the parameter's type states".to_owned()
+    }
 }

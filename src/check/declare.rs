@@ -34,7 +34,11 @@ impl Checker<'_> {
         let inputs = self.input_types(inputs, &static_names)?;
         let Some(output) = output else {
             let message = format!("`{}` does not state its result", item.name.text);
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(item.name.span, "add `-> [i, j]`").help("every operation states the shape of its result"));
+            return self.fail(
+                Diagnostic::error(Code::TYPE, message)
+                    .at(item.name.span, "add `-> [i, j]`")
+                    .help("every operation states the shape of its result"),
+            );
         };
         let mut op = OpDef {
             name: item.name.text.clone(),
@@ -70,7 +74,11 @@ impl Checker<'_> {
         if b.shape(node) != wanted {
             let place = body.result.as_ref().map_or(body.span, |result| result.span);
             let message = format!("`{}` does not give the shape it states", op.name);
-            return self.fail(Diagnostic::error(Code::SHAPE, message).at(place, "the result has another shape").help("correct the result, or the shape after `->`"));
+            return self.fail(
+                Diagnostic::error(Code::SHAPE, message)
+                    .at(place, "the result has another shape")
+                    .help("correct the result, or the shape after `->`"),
+            );
         }
         let graph = b.finish(node);
         let owns = graph.order().iter().filter_map(|node| graph.node(*node)).any(|node| !node.path.is_empty());
@@ -111,7 +119,11 @@ impl Checker<'_> {
                     "idempotent" => laws.idempotent = true,
                     other => {
                         let message = format!("there is no law `{other}`");
-                        self.report(Diagnostic::error(Code::UNKNOWN_NAME, message).at(field.value.span, "not a law").help("commutative, involution or idempotent"));
+                        self.report(
+                            Diagnostic::error(Code::UNKNOWN_NAME, message)
+                                .at(field.value.span, "not a law")
+                                .help("commutative, involution or idempotent"),
+                        );
                     }
                 }
             }
@@ -124,7 +136,9 @@ impl Checker<'_> {
             Some(ty) => Some((param.name.text.clone(), self.signature_type(ty, statics)?)),
             None => {
                 let message = format!("`{}` has no shape", param.name.text);
-                self.fail(Diagnostic::error(Code::TYPE, message).at(param.name.span, "add `: [n, h]`").help("every tensor states its shape"))
+                self.fail(
+                    Diagnostic::error(Code::TYPE, message).at(param.name.span, "add `: [n, h]`").help("every tensor states its shape"),
+                )
             }
         });
         types.collect()
@@ -137,10 +151,14 @@ impl Checker<'_> {
                 Some(Type { axes, index: *index })
             }
             AstType::Graph { span, .. } => self.fail(
-                Diagnostic::error(Code::TYPE, "a graph is a static parameter").at(*span, "not a tensor").help("put it into a parameter list of its own, before the tensors"),
+                Diagnostic::error(Code::TYPE, "a graph is a static parameter")
+                    .at(*span, "not a tensor")
+                    .help("put it into a parameter list of its own, before the tensors"),
             ),
             AstType::Named(name) => self.fail(
-                Diagnostic::error(Code::TYPE, format!("`{}` is no shape", name.text)).at(name.span, "a tensor is wanted").help("shapes are written `[n, h]`"),
+                Diagnostic::error(Code::TYPE, format!("`{}` is no shape", name.text))
+                    .at(name.span, "a tensor is wanted")
+                    .help("shapes are written `[n, h]`"),
             ),
         }
     }
@@ -244,7 +262,8 @@ impl Checker<'_> {
                 let stated = inputs.get(at).map_or(declared.name.span, |param| param.name.span);
                 let message = format!("`{}` cannot take this", declared.name.text);
                 let diagnostic = Diagnostic::error(Code::SHAPE, message).at(place, why).at(stated, "its shape is stated here");
-                return self.fail(diagnostic.help("every size is a symbol of its own: `n` and `d` never fit each other, whatever their values"));
+                return self
+                    .fail(diagnostic.help("every size is a symbol of its own: `n` and `d` never fit each other, whatever their values"));
             }
         };
         self.within(item, span, || {
@@ -265,7 +284,11 @@ impl Checker<'_> {
                 if let Some(AstType::Shape { span, .. }) = output {
                     diagnostic = diagnostic.at(*span, format!("{} is stated here", show_shape(&wanted)));
                 }
-                let help = if found.iter().rev().eq(&wanted) { "`transpose` of the result would fit" } else { "correct the result, or the shape after `->`" };
+                let help = if found.iter().rev().eq(&wanted) {
+                    "`transpose` of the result would fit"
+                } else {
+                    "correct the result, or the shape after `->`"
+                };
                 return self.fail(diagnostic.help(help));
             }
             Some(node)
@@ -291,7 +314,9 @@ impl Checker<'_> {
                 }
                 Some(AstType::Named(name)) if name.text == "number" => Value::Number(0.0),
                 Some(AstType::Named(name)) if name.text == "text" => Value::Text(String::new()),
-                _ => Value::Size(param.default.as_ref().and_then(number).map_or(Dim::from(UNKNOWN_SIZE), |(value, _)| Dim::from(value as i64))),
+                _ => Value::Size(
+                    param.default.as_ref().and_then(number).map_or(Dim::from(UNKNOWN_SIZE), |(value, _)| Dim::from(value as i64)),
+                ),
             };
             bound.insert(param.name.text.clone(), value);
         }
@@ -323,7 +348,11 @@ impl Checker<'_> {
                     .map(|item| match &item.kind {
                         ExprKind::Path(path) => self.dag_op(module, path, item.span),
                         ExprKind::Error => None,
-                        _ => self.fail(Diagnostic::error(Code::TYPE, "a set of operations lists their names").at(item.span, "not a name").help("as in `[add, matmul, softmax]`")),
+                        _ => self.fail(
+                            Diagnostic::error(Code::TYPE, "a set of operations lists their names")
+                                .at(item.span, "not a name")
+                                .help("as in `[add, matmul, softmax]`"),
+                        ),
                     })
                     .collect();
                 found.into_iter().collect::<Option<_>>()?
@@ -333,7 +362,9 @@ impl Checker<'_> {
                     ItemBody::Value(inner) => self.within(id, expr.span, || self.op_set(id.module, inner))?,
                     _ => {
                         let message = "a set of operations is a list";
-                        return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "not a list").help("`ops mine = [add, matmul, softmax]`"));
+                        return self.fail(
+                            Diagnostic::error(Code::TYPE, message).at(expr.span, "not a list").help("`ops mine = [add, matmul, softmax]`"),
+                        );
                     }
                 },
                 None => return self.unknown(module, path, &["ops"], &[]),
@@ -342,7 +373,13 @@ impl Checker<'_> {
                 let (left, right) = (self.op_set(module, left), self.op_set(module, right));
                 left?.into_iter().chain(right?).collect()
             }
-            _ => return self.fail(Diagnostic::error(Code::TYPE, "a set of operations is wanted here").at(expr.span, "not a set").help("`[add, matmul]`, a declared set, or sets joined with `+`")),
+            _ => {
+                return self.fail(
+                    Diagnostic::error(Code::TYPE, "a set of operations is wanted here")
+                        .at(expr.span, "not a set")
+                        .help("`[add, matmul]`, a declared set, or sets joined with `+`"),
+                );
+            }
         };
         let mut seen = Vec::new();
         ops.retain(|op| {
@@ -351,7 +388,11 @@ impl Checker<'_> {
             fresh
         });
         if ops.is_empty() {
-            return self.fail(Diagnostic::error(Code::CHOICE, "this set of operations is empty").at(expr.span, "no members").help("`std.ops.autobert_zero` is the paper's set"));
+            return self.fail(
+                Diagnostic::error(Code::CHOICE, "this set of operations is empty")
+                    .at(expr.span, "no members")
+                    .help("`std.ops.autobert_zero` is the paper's set"),
+            );
         }
         Some(ops)
     }
@@ -359,10 +400,20 @@ impl Checker<'_> {
     /// An operation that a `dag` may hold: parameter-free, of one or two tensors.
     fn dag_op(&self, module: usize, path: &[Name], span: Span) -> Option<Op> {
         let op = self.op_named(module, path)?;
-        let fits = op.statics.is_empty() && (1..=2).contains(&op.inputs.len()) && op.name != "dropout" && op.inputs.iter().all(|(_, ty)| !ty.index && ty.axes.len() == 2);
-        if !fits || crate::graph::weights::PARAMETERISED.contains(&op.name.as_str()) || op.output.axes.iter().any(|axis| !matches!(axis, Pattern::Any(_))) {
+        let fits = op.statics.is_empty()
+            && (1..=2).contains(&op.inputs.len())
+            && op.name != "dropout"
+            && op.inputs.iter().all(|(_, ty)| !ty.index && ty.axes.len() == 2);
+        if !fits
+            || crate::graph::weights::PARAMETERISED.contains(&op.name.as_str())
+            || op.output.axes.iter().any(|axis| !matches!(axis, Pattern::Any(_)))
+        {
             let message = format!("`{}` cannot be an operation of a `dag`", op.name);
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(span, "owns parameters, or fixes a size").help("operations inside a `dag` are parameter-free and of any size: `[i, j] -> [i, j]`"));
+            return self.fail(
+                Diagnostic::error(Code::TYPE, message)
+                    .at(span, "owns parameters, or fixes a size")
+                    .help("operations inside a `dag` are parameter-free and of any size: `[i, j] -> [i, j]`"),
+            );
         }
         Some(op)
     }

@@ -48,7 +48,14 @@ impl Checker<'_> {
     }
 
     /// What stands in the place of a hole: a size, or something to be called.
-    pub(super) fn hole_value(&self, frame: &Rc<Frame>, domain: &Domain, hole: HoleRef, ty: Option<&GraphType>, span: Span) -> Option<Value> {
+    pub(super) fn hole_value(
+        &self,
+        frame: &Rc<Frame>,
+        domain: &Domain,
+        hole: HoleRef,
+        ty: Option<&GraphType>,
+        span: Span,
+    ) -> Option<Value> {
         let (inputs, output): (Vec<String>, Shape) = match domain {
             Domain::Values(_) => return Some(Value::Hole(hole)),
             Domain::Dag(dag) => (dag.inputs.iter().map(|(name, _)| name.clone()).collect(), dag.output.clone()),
@@ -76,7 +83,8 @@ impl Checker<'_> {
             ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
                 Some("dag") => self.dag(frame, ty, args, expr.span),
                 Some("choose") => {
-                    let values: Vec<(Option<String>, &Expr)> = args.iter().map(|arg| (arg.name.as_ref().map(|name| name.text.clone()), &arg.value)).collect();
+                    let values: Vec<(Option<String>, &Expr)> =
+                        args.iter().map(|arg| (arg.name.as_ref().map(|name| name.text.clone()), &arg.value)).collect();
                     self.choose(frame, &values, expr.span)
                 }
                 _ => {
@@ -85,7 +93,8 @@ impl Checker<'_> {
                 }
             },
             ExprKind::With { block, .. } => {
-                let values: Vec<(Option<String>, &Expr)> = block.fields.iter().map(|field| (field.path.first().map(|name| name.text.clone()), &field.value)).collect();
+                let values: Vec<(Option<String>, &Expr)> =
+                    block.fields.iter().map(|field| (field.path.first().map(|name| name.text.clone()), &field.value)).collect();
                 self.choose(frame, &values, expr.span)
             }
             ExprKind::Path(path) => {
@@ -104,9 +113,14 @@ impl Checker<'_> {
     fn choose(&self, frame: &Rc<Frame>, values: &[(Option<String>, &Expr)], span: Span) -> Option<Domain> {
         if values.is_empty() {
             let message = "this choice has no members";
-            return self.fail(Diagnostic::error(Code::CHOICE, message).at(span, "nothing to choose from").help("`choose(3, 5, 7)` or `choose { name = … }`"));
+            return self.fail(
+                Diagnostic::error(Code::CHOICE, message)
+                    .at(span, "nothing to choose from")
+                    .help("`choose(3, 5, 7)` or `choose { name = … }`"),
+            );
         }
-        let numbers: Vec<Option<f64>> = values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();
+        let numbers: Vec<Option<f64>> =
+            values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();
         if numbers.iter().any(Option::is_some) {
             let mut members = Vec::new();
             for ((_, expr), value) in values.iter().zip(numbers) {
@@ -114,7 +128,11 @@ impl Checker<'_> {
                     Some(value) if value.fract() == 0.0 && value > 0.0 && value < 9e15 => members.push(value as i64),
                     _ => {
                         let message = "a choice of sizes lists positive whole numbers";
-                        return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none").help("graphs and sizes cannot be mixed in one choice"));
+                        return self.fail(
+                            Diagnostic::error(Code::TYPE, message)
+                                .at(expr.span, "this is none")
+                                .help("graphs and sizes cannot be mixed in one choice"),
+                        );
                     }
                 }
             }
@@ -127,13 +145,19 @@ impl Checker<'_> {
         for (label, expr) in values {
             let label = match (label, &expr.kind) {
                 (Some(label), _) => label.clone(),
-                (None, ExprKind::Call { callee, .. }) => path_of(callee).and_then(|path| path.last()).map_or_else(|| "graph".to_owned(), |name| name.text.clone()),
+                (None, ExprKind::Call { callee, .. }) => {
+                    path_of(callee).and_then(|path| path.last()).map_or_else(|| "graph".to_owned(), |name| name.text.clone())
+                }
                 (None, ExprKind::Path(path)) => path.last().map_or_else(|| "graph".to_owned(), |name| name.text.clone()),
                 (None, _) => format!("arm_{}", arms.len() + 1),
             };
             if arms.iter().any(|arm| arm.label == label) {
                 let message = format!("two members of this choice are called `{label}`");
-                self.report(Diagnostic::error(Code::DUPLICATE_NAME, message).at(expr.span, "the same name again").help("name them: `choose { a = …, b = … }`"));
+                self.report(
+                    Diagnostic::error(Code::DUPLICATE_NAME, message)
+                        .at(expr.span, "the same name again")
+                        .help("name them: `choose { a = …, b = … }`"),
+                );
                 failed = true;
                 continue;
             }
@@ -199,11 +223,17 @@ impl Checker<'_> {
             match name {
                 "inputs" => {
                     let ExprKind::List(items) = &arg.value.kind else {
-                        return self.fail(Diagnostic::error(Code::TYPE, "`inputs` lists names").at(arg.value.span, "not a list").help("`inputs = [q, k, v]`"));
+                        return self.fail(
+                            Diagnostic::error(Code::TYPE, "`inputs` lists names")
+                                .at(arg.value.span, "not a list")
+                                .help("`inputs = [q, k, v]`"),
+                        );
                     };
                     let names = items.iter().map(|item| match path_of(item).map(Vec::as_slice) {
                         Some([name]) => Some(name.text.clone()),
-                        _ => self.fail(Diagnostic::error(Code::TYPE, "an input is a name").at(item.span, "not a name").help("`inputs = [q, k, v]`")),
+                        _ => self.fail(
+                            Diagnostic::error(Code::TYPE, "an input is a name").at(item.span, "not a name").help("`inputs = [q, k, v]`"),
+                        ),
                     });
                     inputs = Some(names.collect::<Option<Vec<_>>>()?);
                 }
@@ -213,21 +243,35 @@ impl Checker<'_> {
                 "uses" => uses = Some((self.range(&arg.value, "uses", 1)?, arg.value.span)),
                 "output" => {
                     let ExprKind::List(items) = &arg.value.kind else {
-                        return self.fail(Diagnostic::error(Code::TYPE, "`output` is a shape").at(arg.value.span, "not a shape").help("`output = [n, d]`"));
+                        return self.fail(
+                            Diagnostic::error(Code::TYPE, "`output` is a shape")
+                                .at(arg.value.span, "not a shape")
+                                .help("`output = [n, d]`"),
+                        );
                     };
-                    output = items.iter().map(|item| match self.eval(frame, &mut Builder::new(), item)? {
-                        Value::Size(size) => Some(size),
-                        _ => self.fail(Diagnostic::error(Code::TYPE, "a size is wanted here").at(item.span, "not a size")),
-                    }).collect::<Option<_>>()?;
+                    output = items
+                        .iter()
+                        .map(|item| match self.eval(frame, &mut Builder::new(), item)? {
+                            Value::Size(size) => Some(size),
+                            _ => self.fail(Diagnostic::error(Code::TYPE, "a size is wanted here").at(item.span, "not a size")),
+                        })
+                        .collect::<Option<_>>()?;
                 }
                 _ => match &arg.name {
                     Some(name) => return self.unknown_argument("`dag`", name, &known),
-                    None => return self.fail(Diagnostic::error(Code::ARGUMENTS, "`dag` takes six arguments").at(arg.value.span, "one too many")),
+                    None => {
+                        return self
+                            .fail(Diagnostic::error(Code::ARGUMENTS, "`dag` takes six arguments").at(arg.value.span, "one too many"));
+                    }
                 },
             }
         }
         let Some(ops) = ops else {
-            return self.fail(Diagnostic::error(Code::ARGUMENTS, "`dag` needs `ops`").at(span, "of which operations?").help("`dag(inputs = [q, k, v], ops = std.ops.autobert_zero)`"));
+            return self.fail(
+                Diagnostic::error(Code::ARGUMENTS, "`dag` needs `ops`")
+                    .at(span, "of which operations?")
+                    .help("`dag(inputs = [q, k, v], ops = std.ops.autobert_zero)`"),
+            );
         };
         let known: Vec<(String, Shape)> = match ty {
             Some(ty) => ty.inputs.iter().map(|(name, ty)| (name.clone(), fixed(&ty.axes))).collect(),
@@ -240,13 +284,19 @@ impl Checker<'_> {
                 if let Some(stranger) = names.iter().find(|name| !known.iter().any(|(known, _)| known == *name)) {
                     let message = format!("there is no input `{stranger}` here");
                     let there: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
-                    return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, message).at(span, "in `inputs`").help(format!("the inputs are: {}", there.join(", "))));
+                    return self.fail(
+                        Diagnostic::error(Code::UNKNOWN_NAME, message)
+                            .at(span, "in `inputs`")
+                            .help(format!("the inputs are: {}", there.join(", "))),
+                    );
                 }
                 known.into_iter().filter(|(name, _)| names.contains(name)).collect()
             }
         };
         if inputs.is_empty() {
-            return self.fail(Diagnostic::error(Code::CHOICE, "this `dag` has no inputs").at(span, "nothing to build on").help("`inputs = [q, k, v]`"));
+            return self.fail(
+                Diagnostic::error(Code::CHOICE, "this `dag` has no inputs").at(span, "nothing to build on").help("`inputs = [q, k, v]`"),
+            );
         }
         let all = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
         let uses = match uses {
@@ -254,18 +304,30 @@ impl Checker<'_> {
             Some((uses, place)) => {
                 if *uses.start() > all {
                     let message = format!("`uses` asks for {} inputs, and there are {all}", uses.start());
-                    return self.fail(Diagnostic::error(Code::RANGE, message).at(place, "more than there are").help("lower it, or list more inputs"));
+                    return self.fail(
+                        Diagnostic::error(Code::RANGE, message).at(place, "more than there are").help("lower it, or list more inputs"),
+                    );
                 }
                 *uses.start()..=(*uses.end()).min(all)
             }
         };
         let domain = match DagDomain::new(inputs, ops, depth, size, uses, output) {
             Ok(domain) => domain,
-            Err(why) => return self.fail(Diagnostic::error(Code::RANGE, why).at(span, "this `dag`").help("lower `size` and `depth`, or take fewer inputs and operations")),
+            Err(why) => {
+                return self.fail(
+                    Diagnostic::error(Code::RANGE, why)
+                        .at(span, "this `dag`")
+                        .help("lower `size` and `depth`, or take fewer inputs and operations"),
+                );
+            }
         };
         if domain.count() == num_bigint::BigUint::ZERO {
             let message = "no graph fits this `dag`";
-            return self.fail(Diagnostic::error(Code::EMPTY_SPACE, message).at(span, "has no members").help("widen `depth`, `size` or `uses`, or add operations that lead to the output's shape"));
+            return self.fail(
+                Diagnostic::error(Code::EMPTY_SPACE, message)
+                    .at(span, "has no members")
+                    .help("widen `depth`, `size` or `uses`, or add operations that lead to the output's shape"),
+            );
         }
         Some(Domain::Dag(domain))
     }
@@ -289,7 +351,11 @@ impl Checker<'_> {
         };
         if from > to {
             let message = format!("`{name}` is an empty range");
-            return self.fail(Diagnostic::error(Code::RANGE, message).at(expr.span, format!("{from} is more than {to}")).help(format!("write `{to}..={from}`")));
+            return self.fail(
+                Diagnostic::error(Code::RANGE, message)
+                    .at(expr.span, format!("{from} is more than {to}"))
+                    .help(format!("write `{to}..={from}`")),
+            );
         }
         Some(from..=to)
     }

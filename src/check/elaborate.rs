@@ -41,15 +41,35 @@ pub(super) struct Callable {
 
 #[derive(Debug)]
 pub(super) enum CallKind {
-    Op { op: Op, statics: BTreeMap<String, Value> },
-    Declared { item: super::modules::ItemId, statics: BTreeMap<String, Value> },
-    Literal { params: Vec<Name>, body: Rc<Body>, frame: Rc<Frame> },
+    Op {
+        op: Op,
+        statics: BTreeMap<String, Value>,
+    },
+    Declared {
+        item: super::modules::ItemId,
+        statics: BTreeMap<String, Value>,
+    },
+    Literal {
+        params: Vec<Name>,
+        body: Rc<Body>,
+        frame: Rc<Frame>,
+    },
     PerHead(Rc<Callable>),
     /// The first with the weight of the second.
     Tied(Rc<Callable>, Rc<Callable>),
     /// `all` are the inputs it is called with, `inputs` those that its filling may use.
-    Hole { hole: HoleRef, all: Vec<String>, inputs: Vec<String>, output: Vec<Dim> },
-    Repeat { count: usize, tie: usize, body: Rc<Body>, frame: Rc<Frame> },
+    Hole {
+        hole: HoleRef,
+        all: Vec<String>,
+        inputs: Vec<String>,
+        output: Vec<Dim>,
+    },
+    Repeat {
+        count: usize,
+        tie: usize,
+        body: Rc<Body>,
+        frame: Rc<Frame>,
+    },
     /// A graph passed where its type is stated: inputs have names, shapes are checked.
     Typed(Rc<Callable>, GraphType),
     /// A graph parameter of a declaration that is checked by itself.
@@ -147,14 +167,18 @@ impl Checker<'_> {
             let again = frame.slots.borrow_mut().insert(name.text.clone(), Slot::Pending(Rc::new(value.clone()))).is_some();
             if again {
                 let message = format!("`{}` is bound twice", name.text);
-                self.report(Diagnostic::error(Code::DUPLICATE_NAME, message).at(name.span, "bound again").help("give one of them another name"));
+                self.report(
+                    Diagnostic::error(Code::DUPLICATE_NAME, message).at(name.span, "bound again").help("give one of them another name"),
+                );
             }
         }
         let result = match &body.result {
             Some(result) => self.eval(frame, b, result),
             None => {
                 let message = "a body ends with its result";
-                self.fail(Diagnostic::error(Code::TYPE, message).at(body.span, "no last expression").help("write the result as the last line"))
+                self.fail(
+                    Diagnostic::error(Code::TYPE, message).at(body.span, "no last expression").help("write the result as the last line"),
+                )
             }
         };
         for (name, _) in &body.bindings {
@@ -216,7 +240,9 @@ impl Checker<'_> {
                 }
             },
             ExprKind::Binary { op, left, right } => self.eval_binary(frame, b, *op, left, right, expr.span),
-            ExprKind::With { base, .. } if base.as_ref().and_then(|base| path_of(base)).is_some_and(|path| join(path) == "choose") => self.stray_hole(expr.span),
+            ExprKind::With { base, .. } if base.as_ref().and_then(|base| path_of(base)).is_some_and(|path| join(path) == "choose") => {
+                self.stray_hole(expr.span)
+            }
             ExprKind::Error => None,
             _ => {
                 let message = "this has no meaning inside a graph";
@@ -286,24 +312,33 @@ impl Checker<'_> {
         for (position, arg) in args.iter().enumerate() {
             let value = self.eval(frame, b, &arg.value)?;
             let number = match value {
-                Value::Size(size) => size.constant().and_then(|value| usize::try_from(value).ok()).filter(|value| (1..=4096).contains(value)),
+                Value::Size(size) => {
+                    size.constant().and_then(|value| usize::try_from(value).ok()).filter(|value| (1..=4096).contains(value))
+                }
                 _ => None,
             };
             let Some(number) = number else {
                 let message = "`repeat` takes a whole number from 1 to 4096";
-                return self.fail(Diagnostic::error(Code::RANGE, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
+                return self
+                    .fail(Diagnostic::error(Code::RANGE, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
             };
             match (position, arg.name.as_ref().map(|name| name.text.as_str())) {
                 (_, Some("tie")) => tie = number,
                 (0, None | Some("count")) => count = Some(number),
                 _ => {
                     let message = "`repeat` takes a count and `tie`";
-                    return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "not understood").help("write `repeat(12, tie = 2) { … }`"));
+                    return self.fail(
+                        Diagnostic::error(Code::ARGUMENTS, message)
+                            .at(arg.value.span, "not understood")
+                            .help("write `repeat(12, tie = 2) { … }`"),
+                    );
                 }
             }
         }
         let Some(count) = count else {
-            return self.fail(Diagnostic::error(Code::ARGUMENTS, "`repeat` needs a count").at(span, "how often?").help("write `repeat(12) { … }`"));
+            return self.fail(
+                Diagnostic::error(Code::ARGUMENTS, "`repeat` needs a count").at(span, "how often?").help("write `repeat(12) { … }`"),
+            );
         };
         let kind = CallKind::Repeat { count, tie, body: Rc::new(body.clone()), frame: frame.clone() };
         Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
@@ -322,7 +357,11 @@ impl Checker<'_> {
             other => {
                 let what = self.describe(b, &other);
                 let message = format!("a graph is wanted here, and this is {what}");
-                self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "cannot be called").help("name a graph or an operation, or write `graph(x) { … }`"))
+                self.fail(
+                    Diagnostic::error(Code::TYPE, message)
+                        .at(expr.span, "cannot be called")
+                        .help("name a graph or an operation, or write `graph(x) { … }`"),
+                )
             }
         }
     }
@@ -333,11 +372,17 @@ impl Checker<'_> {
             Value::Node(node) => Some(node),
             Value::Graph(_) => {
                 let message = "a tensor is wanted here, and this is a graph";
-                self.fail(Diagnostic::error(Code::TYPE, message).at(span, "not called yet").help("call it with its inputs, as in `feed_forward(x)`"))
+                self.fail(
+                    Diagnostic::error(Code::TYPE, message)
+                        .at(span, "not called yet")
+                        .help("call it with its inputs, as in `feed_forward(x)`"),
+                )
             }
             _ => {
                 let message = "a tensor is wanted here, and this is a number";
-                self.fail(Diagnostic::error(Code::TYPE, message).at(span, "not a tensor").help("graphs have no constants; `scale` divides by √d"))
+                self.fail(
+                    Diagnostic::error(Code::TYPE, message).at(span, "not a tensor").help("graphs have no constants; `scale` divides by √d"),
+                )
             }
         }
     }

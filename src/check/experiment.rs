@@ -90,7 +90,11 @@ impl Checker<'_> {
             "primitive" | "op" => drop(self.op(id)),
             "ops" => match &item.body {
                 ItemBody::Value(expr) => drop(self.op_set(id.module, expr)),
-                _ => self.report(Diagnostic::error(Code::TYPE, "a set of operations is a list").at(item.name.span, "not a list").help("`ops mine = [add, matmul]`")),
+                _ => self.report(
+                    Diagnostic::error(Code::TYPE, "a set of operations is a list")
+                        .at(item.name.span, "not a list")
+                        .help("`ops mine = [add, matmul]`"),
+                ),
             },
             "graph" => drop(self.graph(id)),
             "space" => drop(self.space_item(id, item.name.span).and_then(|space| self.built_space(&space))),
@@ -116,7 +120,9 @@ impl Checker<'_> {
     /// The experiments that a module declares, with their names.
     pub fn experiments(&self, key: &str) -> Vec<(ItemId, String)> {
         let items = self.world.items_of(key).into_iter();
-        items.filter_map(|id| self.item(id).filter(|item| item.kind.text == "experiment").map(|item| (id, item.name.text.clone()))).collect()
+        items
+            .filter_map(|id| self.item(id).filter(|item| item.kind.text == "experiment").map(|item| (id, item.name.text.clone())))
+            .collect()
     }
 
     /// A declared graph or architecture by name, as a graph.
@@ -187,12 +193,17 @@ impl Checker<'_> {
             _ => None,
         };
         let compare = match value.get(&["compare"]) {
-            Some(Val::List(items, _)) => items.iter().filter_map(|item| match item {
-                Val::Architecture(value, _) => {
-                    Some(NamedArchitecture { name: value.name.clone(), space: value.space.clone(), architecture: value.architecture.clone() })
-                }
-                _ => None,
-            }).collect(),
+            Some(Val::List(items, _)) => items
+                .iter()
+                .filter_map(|item| match item {
+                    Val::Architecture(value, _) => Some(NamedArchitecture {
+                        name: value.name.clone(),
+                        space: value.space.clone(),
+                        architecture: value.architecture.clone(),
+                    }),
+                    _ => None,
+                })
+                .collect(),
             _ => Vec::new(),
         };
         if self.failed() {
@@ -200,7 +211,12 @@ impl Checker<'_> {
         }
         let settings: Experiment = match serde_json::from_value(value.to_json()) {
             Ok(settings) => settings,
-            Err(error) => return self.fail(Diagnostic::error(Code::INTERNAL, format!("the experiment cannot be read back: {error}")).at(value.span(), "in this experiment")),
+            Err(error) => {
+                return self.fail(
+                    Diagnostic::error(Code::INTERNAL, format!("the experiment cannot be read back: {error}"))
+                        .at(value.span(), "in this experiment"),
+                );
+            }
         };
         self.sense(&value, &settings);
         let data = self.data_of(&value, &settings);
@@ -211,7 +227,17 @@ impl Checker<'_> {
         let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
         let bundle = super::bundle::Bundle::new(self, id, &value);
         let (space_source, space_name) = bundle.space();
-        Some(Checked { source: bundle.experiment(&settings), space_source, space_name, settings, space, compare, models, data, fingerprint })
+        Some(Checked {
+            source: bundle.experiment(&settings),
+            space_source,
+            space_name,
+            settings,
+            space,
+            compare,
+            models,
+            data,
+            fingerprint,
+        })
     }
 
     /// What no single field can tell: values that do not go together.
@@ -220,15 +246,27 @@ impl Checker<'_> {
         let model = &settings.model;
         if !model.hidden.is_multiple_of(model.heads) {
             let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
-            self.report(Diagnostic::error(Code::RANGE, message).at(span(&["model"]), "this model").help("choose `heads` so that `hidden / heads` is whole"));
+            self.report(
+                Diagnostic::error(Code::RANGE, message)
+                    .at(span(&["model"]), "this model")
+                    .help("choose `heads` so that `hidden / heads` is whole"),
+            );
         }
         let trains = [(&["final", "pretrain"][..], &settings.r#final.pretrain), (&["evaluate", "pretrain"], &settings.evaluate.pretrain)];
         for (path, train) in trains {
             if !matches!(train.objective, settings::Objective::Mlm { .. }) {
-                self.report(Diagnostic::error(Code::TYPE, "pre-training needs `objective = mlm { … }`").at(span(path), "learns from labels").help("`std.train.pretrain`"));
+                self.report(
+                    Diagnostic::error(Code::TYPE, "pre-training needs `objective = mlm { … }`")
+                        .at(span(path), "learns from labels")
+                        .help("`std.train.pretrain`"),
+                );
             }
             if train.precision == settings::Precision::Bf16 {
-                self.report(Diagnostic::error(Code::TYPE, "bf16 needs CUDA, which this build does not drive yet").at(span(path), "here").help("`precision = f32`"));
+                self.report(
+                    Diagnostic::error(Code::TYPE, "bf16 needs CUDA, which this build does not drive yet")
+                        .at(span(path), "here")
+                        .help("`precision = f32`"),
+                );
             }
             for settings::Phase::Phase { length, .. } in &train.phases {
                 if *length > model.length {
@@ -239,18 +277,34 @@ impl Checker<'_> {
             if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
                 && betas.len() != 2
             {
-                self.report(Diagnostic::error(Code::RANGE, "`betas` are two numbers").at(span(path), "in its optimizer").help("`betas = [0.9, 0.999]`"));
+                self.report(
+                    Diagnostic::error(Code::RANGE, "`betas` are two numbers")
+                        .at(span(path), "in its optimizer")
+                        .help("`betas = [0.9, 0.999]`"),
+                );
             }
         }
         if settings.r#final.pretrain.steps == 0 {
-            self.report(Diagnostic::error(Code::RANGE, "the final pre-training has no steps").at(span(&["final", "pretrain"]), "`steps` is 0").help("`steps = 800`"));
+            self.report(
+                Diagnostic::error(Code::RANGE, "the final pre-training has no steps")
+                    .at(span(&["final", "pretrain"]), "`steps` is 0")
+                    .help("`steps = 800`"),
+            );
         }
         for (path, suite) in [(&["final", "suite"][..], &settings.r#final.suite), (&["evaluate", "suite"], &settings.evaluate.suite)] {
             if suite.tasks.is_empty() {
-                self.report(Diagnostic::error(Code::CHOICE, "this suite has no tasks").at(span(path), "nothing to score on").help("`tasks = [order, kin, overlap]`"));
+                self.report(
+                    Diagnostic::error(Code::CHOICE, "this suite has no tasks")
+                        .at(span(path), "nothing to score on")
+                        .help("`tasks = [order, kin, overlap]`"),
+                );
             }
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
-                self.report(Diagnostic::error(Code::TYPE, "a suite's `train` learns labels, by epochs").at(span(path), "this one does not").help("`train = finetune { epochs = 3 }`"));
+                self.report(
+                    Diagnostic::error(Code::TYPE, "a suite's `train` learns labels, by epochs")
+                        .at(span(path), "this one does not")
+                        .help("`train = finetune { epochs = 3 }`"),
+                );
             }
         }
         if settings.evaluate.holdout <= 0.0 {
@@ -286,7 +340,11 @@ impl Checker<'_> {
                 }
                 Err(why) => {
                     let message = format!("`{path}` cannot be read: {why}");
-                    self.report(Diagnostic::error(Code::MISSING_FILE, message).at(span, "named here").help("paths of data are relative to the file that names them"));
+                    self.report(
+                        Diagnostic::error(Code::MISSING_FILE, message)
+                            .at(span, "named here")
+                            .help("paths of data are relative to the file that names them"),
+                    );
                 }
             }
         };

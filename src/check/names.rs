@@ -36,7 +36,8 @@ impl<'w> Checker<'w> {
             return Some(own);
         }
         let imports = &self.world.modules.get(module)?.imports;
-        let imported = imports.iter().filter(|(local, ..)| local == name).find_map(|(_, target, there, _)| self.world.own(*target, there, kinds));
+        let imported =
+            imports.iter().filter(|(local, ..)| local == name).find_map(|(_, target, there, _)| self.world.own(*target, there, kinds));
         imported.or_else(|| self.world.standard("prelude", name, kinds))
     }
 
@@ -60,8 +61,15 @@ impl<'w> Checker<'w> {
         let prelude = self.world.module_of("std.prelude");
         for number in [Some(module), prelude].into_iter().flatten() {
             let Some(module) = self.world.modules.get(number) else { continue };
-            names.extend(module.ast.items.iter().filter(|item| kinds.contains(&item.kind.text.as_str())).map(|item| item.name.text.clone()));
-            names.extend(module.imports.iter().filter(|(_, target, there, _)| self.world.own(*target, there, kinds).is_some()).map(|(local, ..)| local.clone()));
+            names
+                .extend(module.ast.items.iter().filter(|item| kinds.contains(&item.kind.text.as_str())).map(|item| item.name.text.clone()));
+            names.extend(
+                module
+                    .imports
+                    .iter()
+                    .filter(|(_, target, there, _)| self.world.own(*target, there, kinds).is_some())
+                    .map(|(local, ..)| local.clone()),
+            );
         }
         let near = nearest(&written, names.iter().map(String::as_str));
         let elsewhere = path.last().and_then(|name| self.exporter(&name.text, kinds));
@@ -94,7 +102,8 @@ impl<'w> Checker<'w> {
             let name = self.item(id).map_or("", |item| &item.name.text);
             let place = self.item(id).map_or(span, |item| item.name.span);
             let message = format!("`{name}` is defined through itself");
-            let diagnostic = Diagnostic::error(Code::CYCLE, message).at(span, "used here, within its own definition").at(place, "declared here");
+            let diagnostic =
+                Diagnostic::error(Code::CYCLE, message).at(span, "used here, within its own definition").at(place, "declared here");
             return self.fail(diagnostic.help("recursion is not part of the language; `repeat(k) { … }` repeats a layer"));
         }
         self.busy.borrow_mut().push(id);

@@ -88,13 +88,18 @@ impl<'w> Checker<'w> {
         match (kind, value) {
             (Kind::Optional(_), Value::Null) => Val::Plain(Value::Null, span),
             (Kind::Optional(kind), value) => self.default_value(*kind, value, span),
-            (Kind::List(kind), Value::Array(items)) => Val::List(items.into_iter().map(|item| self.default_value(*kind, item, span)).collect(), span),
+            (Kind::List(kind), Value::Array(items)) => {
+                Val::List(items.into_iter().map(|item| self.default_value(*kind, item, span)).collect(), span)
+            }
             (Kind::OneOf(_), Value::String(name)) => Val::Variant(name, Fields::new(), span),
             (Kind::OneOf(variants), Value::Object(object)) => {
                 let Some((name, Value::Object(given))) = object.into_iter().next() else { return Val::Plain(Value::Null, span) };
                 let variant = variants().iter().find(|variant| variant.name == name);
-                let kind_of = |field: &str| variant.and_then(|variant| variant.fields.iter().find(|known| plain(known) == field)).map(|known| known.kind);
-                let fields = given.into_iter().filter_map(|(field, value)| Some((field.clone(), self.default_value(kind_of(&field)?, value, span))));
+                let kind_of = |field: &str| {
+                    variant.and_then(|variant| variant.fields.iter().find(|known| plain(known) == field)).map(|known| known.kind)
+                };
+                let fields =
+                    given.into_iter().filter_map(|(field, value)| Some((field.clone(), self.default_value(kind_of(&field)?, value, span))));
                 Val::Variant(name.clone(), fields.collect(), span)
             }
             (_, value) => Val::Plain(value, span),
@@ -109,14 +114,21 @@ impl<'w> Checker<'w> {
             let span = field.path.iter().map(|name| name.span).reduce(Span::to).unwrap_or(field.span);
             if let Some((_, first)) = seen.iter().find(|(name, _)| *name == written) {
                 let message = format!("`{written}` is given twice");
-                self.report(Diagnostic::error(Code::DUPLICATE_FIELD, message).at(span, "given again").at(*first, "given here first").help("keep one of them"));
+                self.report(
+                    Diagnostic::error(Code::DUPLICATE_FIELD, message)
+                        .at(span, "given again")
+                        .at(*first, "given here first")
+                        .help("keep one of them"),
+                );
             }
             seen.push((written, span));
             self.set(module, schema, what, fields, &field.path, &field.value);
         }
         if let Some(require) = block.requires.first() {
             let message = "`require` belongs in a space";
-            self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "here").help("move it into the `space` it constrains"));
+            self.report(
+                Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "here").help("move it into the `space` it constrains"),
+            );
         }
     }
 
@@ -271,7 +283,9 @@ impl<'w> Checker<'w> {
                     Some(field) => Name { text: plain(field).to_owned(), span: arg.value.span },
                     None => {
                         let message = format!("`{}` takes at most {} arguments", variant.name, variant.fields.len());
-                        self.report(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(variant.doc.trim()));
+                        self.report(
+                            Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(variant.doc.trim()),
+                        );
                         return;
                     }
                 },
@@ -281,7 +295,16 @@ impl<'w> Checker<'w> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "what is wanted, what was given and where belong together")]
-    fn number(&self, field: &Field, unit: Unit, value: f64, given: Option<&str>, span: Span, (low, high): (f64, f64), whole: bool) -> Option<Val> {
+    fn number(
+        &self,
+        field: &Field,
+        unit: Unit,
+        value: f64,
+        given: Option<&str>,
+        span: Span,
+        (low, high): (f64, f64),
+        whole: bool,
+    ) -> Option<Val> {
         let Some(factor) = factor(unit, given) else {
             let given = given.unwrap_or("");
             let wanted = match unit {
@@ -336,7 +359,11 @@ impl<'w> Checker<'w> {
                 (None, _) => {
                     let below = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
                     let message = format!("`{name}`{below} is missing");
-                    self.report(Diagnostic::error(Code::MISSING_FIELD, message).at(*span, format!("this {} has no `{name}`", schema.kind)).help(field.doc.trim()));
+                    self.report(
+                        Diagnostic::error(Code::MISSING_FIELD, message)
+                            .at(*span, format!("this {} has no `{name}`", schema.kind))
+                            .help(field.doc.trim()),
+                    );
                 }
                 (Some(value), Kind::Record(inner)) => self.complete(value, inner(), &dotted(path, name)),
                 (Some(Val::List(items, _)), Kind::List(Kind::Record(inner))) => {

@@ -39,7 +39,11 @@ impl Checker<'_> {
                 Some(Rc::new(self.changed(&base, module, block, expr.span)))
             }
             ExprKind::Error => None,
-            _ => self.fail(Diagnostic::error(Code::TYPE, "a space is wanted here").at(expr.span, "not a space").help("name one, or change one: `backbone { layers = 4 }`")),
+            _ => self.fail(
+                Diagnostic::error(Code::TYPE, "a space is wanted here")
+                    .at(expr.span, "not a space")
+                    .help("name one, or change one: `backbone { layers = 4 }`"),
+            ),
         }
     }
 
@@ -81,7 +85,11 @@ impl Checker<'_> {
         }
         for require in &block.requires {
             let message = "`require` is not carried out yet";
-            self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "this constraint would be ignored").help("leave it out; constraints come with a later version"));
+            self.report(
+                Diagnostic::error(Code::UNKNOWN_FIELD, message)
+                    .at(require.span, "this constraint would be ignored")
+                    .help("leave it out; constraints come with a later version"),
+            );
         }
         SpaceValue::new(base.name.clone(), fields, span)
     }
@@ -99,7 +107,11 @@ impl Checker<'_> {
     fn build_space(&self, value: &Rc<SpaceValue>) -> Option<Space> {
         let Some((module, body)) = value.fields.get("body") else {
             let message = format!("the space `{}` has no `body`", value.name);
-            return self.fail(Diagnostic::error(Code::MISSING_FIELD, message).at(value.span, "what is its graph?").help("`body = repeat(layers) { encoder_layer(mixer) }`"));
+            return self.fail(
+                Diagnostic::error(Code::MISSING_FIELD, message)
+                    .at(value.span, "what is its graph?")
+                    .help("`body = repeat(layers) { encoder_layer(mixer) }`"),
+            );
         };
         let mut b = Builder::new();
         let mut frame = Frame::root(*module, Scope::at(""));
@@ -117,7 +129,12 @@ impl Checker<'_> {
         let met = value.met.borrow();
         let holes: Vec<Hole> = met
             .iter()
-            .map(|(name, (domain, count, repeated))| Hole { name: name.clone(), repetitions: repeated.then_some(*count), tie: 1, domain: domain.clone() })
+            .map(|(name, (domain, count, repeated))| Hole {
+                name: name.clone(),
+                repetitions: repeated.then_some(*count),
+                tie: 1,
+                domain: domain.clone(),
+            })
             .collect();
         let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
         Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers })
@@ -129,7 +146,14 @@ impl Checker<'_> {
         let (module, expr) = space.fields.get(name)?.clone();
         if space.depth.get() > 32 {
             let message = format!("the field `{name}` is defined through itself");
-            return Some(self.fail(Diagnostic::error(Code::CYCLE, message).at(expr.span, "leads back to itself").at(span, "used here").help("fields of a space may see each other, but not in a circle")));
+            return Some(
+                self.fail(
+                    Diagnostic::error(Code::CYCLE, message)
+                        .at(expr.span, "leads back to itself")
+                        .at(span, "used here")
+                        .help("fields of a space may see each other, but not in a circle"),
+                ),
+            );
         }
         space.depth.set(space.depth.get() + 1);
         let mut home = Frame::root(module, frame.scope.clone());

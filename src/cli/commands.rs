@@ -164,7 +164,9 @@ pub fn run(cli: Cli) -> u8 {
         Command::Plan { file, which, measure, json } => super::run::plan(&file, &which, measure, json),
         Command::Check { paths, json } => super::check::check(&paths, json),
         Command::Graph { file, name, svg } => super::graph::graph(&file, &name, svg.as_deref()),
-        Command::Train { file, name, which, out, fresh } => super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh }),
+        Command::Train { file, name, which, out, fresh } => {
+            super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh })
+        }
         Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
         Command::MiniSuite { prose, glosses, out, seed } => super::mini_suite::mini_suite(&prose, &glosses, &out, seed),

@@ -91,7 +91,8 @@ fn no_experiment(file: &str, which: &Which, known: &[&str]) -> Diagnostic {
             Diagnostic::error(Code::UNKNOWN_NAME, message).help("`phyla new NAME` begins one")
         }
         Some(name) => {
-            let help = nearest(name, known.iter().copied()).map_or_else(|| format!("it declares: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+            let help = nearest(name, known.iter().copied())
+                .map_or_else(|| format!("it declares: {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
             Diagnostic::error(Code::UNKNOWN_NAME, format!("`{file}` declares no experiment `{name}`")).help(help)
         }
         None => {

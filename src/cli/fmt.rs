@@ -25,7 +25,9 @@ pub(super) fn fmt(paths: &[PathBuf], check: bool) -> u8 {
     }
     for file in sources(&paths) {
         code = code.max(match Disk.read(&file) {
-            Ok(text) => one(&file, &text, check, &|formatted| if formatted == text { Ok(()) } else { write_whole(Path::new(&file), formatted.as_bytes()) }),
+            Ok(text) => one(&file, &text, check, &|formatted| {
+                if formatted == text { Ok(()) } else { write_whole(Path::new(&file), formatted.as_bytes()) }
+            }),
             Err(why) => show_one(&Diagnostic::error(Code::MODULE, format!("`{file}` cannot be read: {why}"))),
         });
     }

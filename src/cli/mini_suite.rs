@@ -18,7 +18,9 @@ pub(super) fn mini_suite(prose: &Path, glosses: &Path, folder: &Path, seed: u64)
         for (name, text) in &files {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(|error| Box::new(Diagnostic::error(Code::WRITE, format!("`{}` cannot be made: {}", parent.display(), reason(&error)))))?;
+                std::fs::create_dir_all(parent).map_err(|error| {
+                    Box::new(Diagnostic::error(Code::WRITE, format!("`{}` cannot be made: {}", parent.display(), reason(&error))))
+                })?;
             }
             write_whole(&path, text.as_bytes())?;
         }

@@ -44,14 +44,16 @@ impl Shown {
 
 /// How fast a stage goes; nothing while that is not known.
 fn rate(state: &ProgressState, out: &mut dyn Write) {
-    if state.pos() > 0 {
-        let _full = write!(out, "{:.1}/s  ", state.per_sec());
+    match state.per_sec() {
+        slow if slow > 0.0 && slow < 1.0 => drop(write!(out, "{:.1}/min  ", slow * 60.0)),
+        fast if fast >= 1.0 => drop(write!(out, "{fast:.1}/s  ")),
+        _ => {}
     }
 }
 
 /// The time left; nothing while that is not known.
 fn left(state: &ProgressState, out: &mut dyn Write) {
-    if state.pos() > 0 {
+    if !state.eta().is_zero() {
         let _full = write!(out, "{:#} left  ", HumanDuration(state.eta()));
     }
 }
@@ -94,7 +96,11 @@ impl Progress for Shown {
         }
         state.line = Instant::now();
         let rate = (done - first.min(done)) as f64 / state.begun.elapsed().as_secs_f64().max(1e-9);
-        let left = if rate > 0.0 { format!("{:.0} s left", state.total.saturating_sub(done) as f64 / rate) } else { "time left unknown".to_owned() };
+        let left = if rate > 0.0 {
+            format!("{:.0} s left", state.total.saturating_sub(done) as f64 / rate)
+        } else {
+            "time left unknown".to_owned()
+        };
         err(&format!("{}: {done} of {} {}s, {rate:.1} a second, {left}, {note}\n", state.stage, state.total, state.unit));
     }
 

@@ -21,7 +21,8 @@ pub fn sources(paths: &[PathBuf]) -> Vec<String> {
     for path in paths {
         if path.is_dir() {
             let files = WalkDir::new(path).sort_by_file_name().into_iter().filter_map(Result::ok);
-            let files = files.filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "phyla"));
+            let files =
+                files.filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "phyla"));
             found.extend(files.map(|entry| show(entry.path())));
         } else {
             found.push(show(path));

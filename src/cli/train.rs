@@ -22,7 +22,10 @@ pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOption
     match result {
         Ok((folder, models)) => {
             for model in models {
-                out(&format!("{name}  seed {}  {} parameters  held-out masked-LM loss {:.3} nats\n", model.seed, model.params, model.held_out_loss));
+                out(&format!(
+                    "{name}  seed {}  {} parameters  held-out masked-LM loss {:.3} nats\n",
+                    model.seed, model.params, model.held_out_loss
+                ));
                 for (task, metrics) in &model.scores.tasks {
                     let metrics: Vec<String> = metrics.iter().map(|(metric, value)| format!("{metric} {value:.4}")).collect();
                     out(&format!("  {task:<12} {}\n", metrics.join("  ")));

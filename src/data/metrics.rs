@@ -19,7 +19,8 @@ impl Answers {
     pub fn of(gold: &[Gold]) -> Option<Self> {
         let classes = gold.iter().map(|gold| if let Gold::Class(class) = gold { Some(*class) } else { None });
         let scores = gold.iter().map(|gold| if let Gold::Score(score) = gold { Some(*score) } else { None });
-        let answers = classes.collect::<Option<Vec<_>>>().map(Self::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Self::Scores));
+        let answers =
+            classes.collect::<Option<Vec<_>>>().map(Self::Classes).or_else(|| scores.collect::<Option<Vec<_>>>().map(Self::Scores));
         answers.filter(|_| !gold.is_empty())
     }
 }

@@ -20,7 +20,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 /// Carries the search out, from wherever the journal says it is; gives all finished candidates.
-pub(super) fn search(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut Journal, warm: Option<Parameters>) -> Result<History> {
+pub(super) fn search(
+    work: &Work<'_>,
+    prepared: &Prepared,
+    folder: &Folder,
+    journal: &mut Journal,
+    warm: Option<Parameters>,
+) -> Result<History> {
     let settings = &work.checked.settings;
     let budget = settings.search.evaluations as u64;
     let mut history = restore(work, journal)?;
@@ -46,7 +52,8 @@ pub(super) fn search(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
         go_on(work.stop)?;
         // Candidates of a generation that was not committed are proposed again, and found finished.
         let pending = history.candidates.split_off(history.candidates.partition_point(|candidate| candidate.generation < generation));
-        let spent: f64 = journal.entries().iter().map(|entry| if let Entry::Candidate(candidate) = entry { candidate.seconds } else { 0.0 }).sum();
+        let spent: f64 =
+            journal.entries().iter().map(|entry| if let Entry::Candidate(candidate) = entry { candidate.seconds } else { 0.0 }).sum();
         if wall.is_some_and(|wall| spent / work.workers as f64 > wall) && pending.is_empty() {
             work.progress.line(&format!("the search ends at its bound of time, after {} candidates", history.candidates.len()));
             return Ok(history);
@@ -58,14 +65,20 @@ pub(super) fn search(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
         note_priorities(work, journal, &history, generation)?;
         let todo: Vec<Proposal> = proposals.into_iter().skip(pending.len()).collect();
         history.candidates.extend(pending);
-        let steps = AtomicU64::new(0);
-        let job = |_: usize, proposal: &Proposal| evaluate(work, prepared, folder, supernet.as_ref(), generation, proposal, &steps, history.candidates.len() as u64);
+        let (steps, done) = (AtomicU64::new(0), AtomicU64::new(history.candidates.len() as u64));
+        let job = |_: usize, proposal: &Proposal| evaluate(work, prepared, folder, supernet.as_ref(), generation, proposal, &steps, &done);
         let mut finished = Vec::new();
         in_order(&todo, work.workers, work.stop, &job, &mut |_, (candidate, line): (Candidate, search::Candidate)| {
             journal.append(Entry::Candidate(candidate.clone()))?;
             let best = best_so_far(&history, &finished, line.fitness);
             let score = candidate.scores.as_ref().map_or_else(|| "failed".to_owned(), |scores| format!("score {:.4}", scores.score));
-            work.progress.line(&format!("candidate {:>3}  generation {:>2}  {score}  best {best:.4}  {}", candidate.id, candidate.generation, words(&candidate)));
+            work.progress.line(&format!(
+                "candidate {:>3}  generation {:>2}  {score}  best {best:.4}  {}",
+                candidate.id,
+                candidate.generation,
+                words(&candidate)
+            ));
+            done.store(candidate.id as u64 + 1, Ordering::Relaxed);
             work.progress.at(candidate.id as u64 + 1, &format!("best {best:.4}"));
             finished.push(line);
             Ok(())
@@ -124,7 +137,9 @@ pub(super) fn restore(work: &Work<'_>, journal: &Journal) -> Result<History> {
 fn note_priorities(work: &Work<'_>, journal: &mut Journal, history: &History, generation: usize) -> Result<()> {
     let settings = &work.checked.settings.search;
     let known = journal.entries().iter().any(|entry| matches!(entry, Entry::Priority { generation: noted, .. } if *noted == generation));
-    let (Algorithm::Evolution, Pick::Ucb { alpha, temperature, credit }, false) = (&settings.algorithm, &settings.mutation.pick, known || history.candidates.is_empty()) else {
+    let (Algorithm::Evolution, Pick::Ucb { alpha, temperature, credit }, false) =
+        (&settings.algorithm, &settings.mutation.pick, known || history.candidates.is_empty())
+    else {
         return Ok(());
     };
     let priorities = Priorities::new(&work.checked.space, history, *alpha, *temperature, credit);
@@ -146,7 +161,7 @@ fn evaluate(
     generation: usize,
     proposal: &Proposal,
     steps: &AtomicU64,
-    done: u64,
+    done: &AtomicU64,
 ) -> Result<(Candidate, search::Candidate)> {
     let settings = &work.checked.settings;
     let (space, begun) = (&work.checked.space, Instant::now());
@@ -169,14 +184,27 @@ fn evaluate(
             tick(work, steps, done)
         };
         let length = settings.model.length;
-        pretrain(work.executor, &mut |_| Ok(program.clone()), &prepared.corpus, &masking, train, length, seed, settings.evaluate.adapt, &mut training, &mut watch)?;
+        pretrain(
+            work.executor,
+            &mut |_| Ok(program.clone()),
+            &prepared.corpus,
+            &masking,
+            train,
+            length,
+            seed,
+            settings.evaluate.adapt,
+            &mut training,
+            &mut watch,
+        )?;
         if settings.evaluate.adapt > 0 {
             loss = Some(f64::from(last)).filter(|loss: &f64| loss.is_finite());
         }
         let classifier = |classes: usize| work.models.classifier(space, &proposal.architecture, classes);
         let seed = derived(settings.seed, "fitness", 0);
         let suite = &settings.evaluate.suite;
-        let found = score_suite(work.executor, &classifier, &training.parameters, suite, &prepared.search, seed, &mut |_, _, _| tick(work, steps, done))?;
+        let found = score_suite(work.executor, &classifier, &training.parameters, suite, &prepared.search, seed, &mut |_, _, _| {
+            tick(work, steps, done)
+        })?;
         if gives_back(work) {
             save_weights(folder, &weights_file(proposal.id), &training.parameters)?;
         }
@@ -217,10 +245,10 @@ fn evaluate(
     Ok((candidate, line))
 }
 
-fn tick(work: &Work<'_>, steps: &AtomicU64, done: u64) -> Result<()> {
+fn tick(work: &Work<'_>, steps: &AtomicU64, done: &AtomicU64) -> Result<()> {
     let taken = steps.fetch_add(1, Ordering::Relaxed) + 1;
     if taken.is_multiple_of(10) {
-        work.progress.at(done, &format!("{taken} steps in this generation"));
+        work.progress.at(done.load(Ordering::Relaxed), &format!("{taken} steps in this generation"));
     }
     go_on(work.stop)
 }
@@ -233,7 +261,8 @@ fn gives_back(work: &Work<'_>) -> bool {
 /// Commits a generation's children to the supernet and writes it whole, before the journal says so.
 fn give_back(work: &Work<'_>, folder: &Folder, supernet: Option<&mut Parameters>, history: &History, generation: usize) -> Result<()> {
     let (Some(supernet), Method::Biws { commit: rule, .. }) = (supernet, &work.checked.settings.evaluate.method) else { return Ok(()) };
-    let mut children: Vec<&search::Candidate> = history.candidates.iter().filter(|candidate| candidate.generation == generation && candidate.fitness.is_some()).collect();
+    let mut children: Vec<&search::Candidate> =
+        history.candidates.iter().filter(|candidate| candidate.generation == generation && candidate.fitness.is_some()).collect();
     let beta = match rule {
         Commit::None => return save_weights(folder, &file(generation + 1), supernet),
         Commit::Mean { beta } => *beta as f32,

@@ -32,11 +32,18 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
     let best = history.best(1);
     let Some(best) = best.first() else {
         let message = "every candidate failed, so there is no best one to train";
-        return Diagnostic::error(Code::DIVERGED, message).help("the journal tells why each failed; lower the learning rates, or train longer").into();
+        return Diagnostic::error(Code::DIVERGED, message)
+            .help("the journal tells why each failed; lower the learning rates, or train longer")
+            .into();
     };
     let mut all = vec![Contender { name: "best".to_owned(), space: space.clone(), architecture: best.architecture.clone() }];
-    all.extend(work.checked.compare.iter().map(|known| Contender { name: known.name.clone(), space: known.space.clone(), architecture: known.architecture.clone() }));
-    let mut initial: Vec<&crate::search::Candidate> = history.candidates.iter().filter(|candidate| candidate.generation == 0 && candidate.id != best.id).collect();
+    all.extend(work.checked.compare.iter().map(|known| Contender {
+        name: known.name.clone(),
+        space: known.space.clone(),
+        architecture: known.architecture.clone(),
+    }));
+    let mut initial: Vec<&crate::search::Candidate> =
+        history.candidates.iter().filter(|candidate| candidate.generation == 0 && candidate.id != best.id).collect();
     initial.shuffle(&mut stream(settings.seed, "compare/random", 0));
     all.extend(initial.into_iter().take(settings.compare_random).map(|candidate| Contender {
         name: format!("random (candidate {})", candidate.id),
@@ -70,7 +77,14 @@ fn checkpoint(name: &str, seed: u64) -> String {
     format!("work/final-{plain}-{seed}.safetensors")
 }
 
-fn train(work: &Work<'_>, prepared: &Prepared, folder: &Folder, contender: &Contender, number: u64, steps: &AtomicU64) -> Result<FinalModel> {
+fn train(
+    work: &Work<'_>,
+    prepared: &Prepared,
+    folder: &Folder,
+    contender: &Contender,
+    number: u64,
+    steps: &AtomicU64,
+) -> Result<FinalModel> {
     let settings = &work.checked.settings;
     let (last, length) = (&settings.r#final, settings.model.length);
     let begun = Instant::now();
@@ -98,16 +112,37 @@ fn train(work: &Work<'_>, prepared: &Prepared, folder: &Folder, contender: &Cont
         go_on(work.stop)
     };
     let (train, total) = (&last.pretrain, last.pretrain.steps);
-    pretrain(work.executor, &mut |_| Ok(program.clone()), &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)?;
+    pretrain(
+        work.executor,
+        &mut |_| Ok(program.clone()),
+        &prepared.corpus,
+        &masking,
+        train,
+        length,
+        seed,
+        total,
+        &mut training,
+        &mut watch,
+    )?;
     // Interrupted while it is scored, a model is not pre-trained again.
     save_training(folder, &file, &training)?;
     let mut quiet = |_: u64, _: u64, _: f32| go_on(work.stop);
     let held_out_loss = held_out_loss(work.executor, &program, &training.parameters, &prepared.corpus, &masking, length, &mut quiet)?;
     if !held_out_loss.is_finite() {
-        return Diagnostic::error(Code::DIVERGED, format!("the held-out loss of `{name}` is not finite")).help("lower the learning rate of `final.pretrain`").into();
+        return Diagnostic::error(Code::DIVERGED, format!("the held-out loss of `{name}` is not finite"))
+            .help("lower the learning rate of `final.pretrain`")
+            .into();
     }
     let classifier = |classes: usize| work.models.classifier(space, architecture, classes);
-    let found = score_suite(work.executor, &classifier, &training.parameters, &last.suite, &prepared.finals, derived(seed, "suite", 0), &mut quiet)?;
+    let found = score_suite(
+        work.executor,
+        &classifier,
+        &training.parameters,
+        &last.suite,
+        &prepared.finals,
+        derived(seed, "suite", 0),
+        &mut quiet,
+    )?;
     if name == "best" && number == 0 {
         save_weights(folder, "best.safetensors", &training.parameters)?;
     }

@@ -23,7 +23,9 @@ impl Folder {
             let message = format!("the run folder `{}` cannot be {what}: {}", path.display(), reason(error));
             Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`"))
         };
-        let strange = path.is_dir() && !path.join("journal.jsonl").exists() && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")));
+        let strange = path.is_dir()
+            && !path.join("journal.jsonl").exists()
+            && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")));
         if strange {
             let message = format!("`{}` is not empty and is no run folder", path.display());
             return Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`").into();
@@ -39,7 +41,16 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(failed("locked", &error)),
         }
         if fresh {
-            for name in ["journal.jsonl", "experiment.phyla", "experiment.yaml", "vocabulary.json", "best.phyla", "best.safetensors", "results.csv", "report.html"] {
+            for name in [
+                "journal.jsonl",
+                "experiment.phyla",
+                "experiment.yaml",
+                "vocabulary.json",
+                "best.phyla",
+                "best.safetensors",
+                "results.csv",
+                "report.html",
+            ] {
                 match fs::remove_file(path.join(name)) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
                     _ => {}

@@ -185,11 +185,15 @@ impl Journal {
     /// # Errors
     /// Where it cannot be written; nothing of it counts then.
     pub fn append(&mut self, entry: Entry) -> Result<()> {
-        let text = serde_json::to_string(&entry).map_err(|error| Box::new(Diagnostic::error(Code::INTERNAL, format!("a journal entry cannot be written: {error}"))))?;
+        let text = serde_json::to_string(&entry)
+            .map_err(|error| Box::new(Diagnostic::error(Code::INTERNAL, format!("a journal entry cannot be written: {error}"))))?;
         let line = format!("{{\"sum\":\"{}\",\"entry\":{text}}}\n", checksum(&text));
         self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data()).map_err(|error| {
             let message = format!("the journal cannot be written: {error}");
-            Box::new(Diagnostic::error(Code::WRITE, message).help("make room on the disk, then start the same command again: it goes on from here"))
+            Box::new(
+                Diagnostic::error(Code::WRITE, message)
+                    .help("make room on the disk, then start the same command again: it goes on from here"),
+            )
         })?;
         self.entries.push(entry);
         Ok(())
@@ -234,5 +238,9 @@ fn checksum(text: &str) -> String {
 
 /// The metrics of all tasks in one map, `task.metric` to value, for tables.
 pub fn columns(scores: &Scores) -> BTreeMap<String, f64> {
-    scores.tasks.iter().flat_map(|(task, metrics)| metrics.iter().map(move |(metric, value)| (format!("{task}.{metric}"), *value))).collect()
+    scores
+        .tasks
+        .iter()
+        .flat_map(|(task, metrics)| metrics.iter().map(move |(metric, value)| (format!("{task}.{metric}"), *value)))
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! What a run leaves behind: the experiment resolved, and the best found as Phyla source.
 
-use super::folder::Folder;
 use super::finals::Contender;
+use super::folder::Folder;
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::space::{Architecture, Space, fillings, to_source};

@@ -86,7 +86,9 @@ fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f
     let train = &Train { batch, phases: Vec::new(), ..settings.r#final.pretrain.clone() };
     let masking = masking(train, &vocabulary);
     let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
-    let mut step = |total: u64| pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut |_, _| Ok(()));
+    let mut step = |total: u64| {
+        pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut |_, _| Ok(()))
+    };
     let pool = super::workers::pool(1)?;
     pool.install(|| step(1))?;
     let begun = Instant::now();
@@ -109,7 +111,13 @@ impl Plan {
         let steps = self.warmup + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
         let mut lines = vec![
             format!("space       {} architectures", short(&self.architectures)),
-            format!("candidates  {} to {} parameters, {} to {} FLOPs a sentence", grouped(self.smallest.0), grouped(self.largest.0), amount(self.smallest.1), amount(self.largest.1)),
+            format!(
+                "candidates  {} to {} parameters, {} to {} FLOPs a sentence",
+                grouped(self.smallest.0),
+                grouped(self.largest.0),
+                amount(self.smallest.1),
+                amount(self.largest.1)
+            ),
             format!(
                 "stages      warm-up {} steps; search {} candidates × {} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
                 grouped(self.warmup),

@@ -110,7 +110,10 @@ pub(super) fn note(checked: &Checked, prepared: &Prepared, journal: &mut Journal
 
 /// Scores as the journal keeps them.
 pub(super) fn scores(found: &SuiteScore) -> Scores {
-    let metric = |metric: &crate::settings::Metric| serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
-    let tasks = found.tasks.iter().map(|task| (task.task.clone(), task.metrics.iter().map(|(name, value)| (metric(name), *value)).collect()));
+    let metric = |metric: &crate::settings::Metric| {
+        serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    let tasks =
+        found.tasks.iter().map(|task| (task.task.clone(), task.metrics.iter().map(|(name, value)| (metric(name), *value)).collect()));
     Scores { tasks: tasks.collect(), score: found.score }
 }

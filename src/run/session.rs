@@ -50,7 +50,11 @@ pub(super) struct Work<'a> {
 
 /// The graphs around an encoder with the experiment's sizes.
 pub(super) fn models(checked: &Checked) -> Models {
-    Models { masked_lm: checked.models.masked_lm.clone(), classifier: checked.models.classifier.clone(), model: checked.settings.model.clone() }
+    Models {
+        masked_lm: checked.models.masked_lm.clone(),
+        classifier: checked.models.classifier.clone(),
+        model: checked.settings.model.clone(),
+    }
 }
 
 /// The folder of an experiment's run, where none is named.
@@ -136,7 +140,10 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
 /// The complaint about a folder that holds something else's work.
 pub(super) fn another(folder: &Folder) -> Box<Diagnostic> {
     let message = format!("`{}` holds the run of another experiment", folder.path().display());
-    Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("choose another folder with `--out DIR`, or start over in this one with `--fresh`"))
+    Box::new(
+        Diagnostic::error(Code::RUN_FOLDER, message)
+            .help("choose another folder with `--out DIR`, or start over in this one with `--fresh`"),
+    )
 }
 
 fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &History, already: bool) -> Result<Outcome> {

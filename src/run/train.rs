@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
-use super::session::{another, Work, has_data, models};
+use super::session::{Work, another, has_data, models};
 use super::{Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -23,7 +23,14 @@ pub struct TrainOptions {
 ///
 /// # Errors
 /// As for a run.
-pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: &dyn Executor, options: &TrainOptions, progress: &dyn Progress, stop: &AtomicBool) -> Result<(PathBuf, Vec<FinalModel>)> {
+pub fn train_one(
+    checked: &Checked,
+    architecture: &NamedArchitecture,
+    executor: &dyn Executor,
+    options: &TrainOptions,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<(PathBuf, Vec<FinalModel>)> {
     has_data(checked)?;
     let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
     let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
@@ -42,7 +49,8 @@ pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: 
                 space_size: "1".to_owned(),
             })?;
         }
-        Some(Entry::Start { experiment: known, fingerprint, .. }) if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
+        Some(Entry::Start { experiment: known, fingerprint, .. })
+            if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
         Some(_) => return Err(another(&folder)),
     }
     let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
@@ -50,7 +58,8 @@ pub fn train_one(checked: &Checked, architecture: &NamedArchitecture, executor: 
     let prepared = prepare::prepare(&checked.settings, &folder)?;
     prepare::note(checked, &prepared, &mut journal)?;
     // Its weights are kept as a run keeps its best.
-    let contender = finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
+    let contender =
+        finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
     finals::finals(&work, &prepared, &folder, &mut journal, &[contender])?;
     let found = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model.clone()) } else { None });
     Ok((folder.path().to_owned(), found.collect()))

@@ -71,9 +71,8 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
         go_on(work.stop)
     };
     let (executor, length) = (work.executor, settings.model.length);
-    pool(1)?.install(|| {
-        pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)
-    })?;
+    pool(1)?
+        .install(|| pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch))?;
     save_weights(folder, &file(0), &training.parameters)?;
     let tail = recent.iter().rev().take((total / 10).max(1) as usize);
     let loss = f64::from(tail.clone().sum::<f32>()) / tail.len().max(1) as f64;

@@ -34,7 +34,10 @@ pub(super) fn in_order<I: Sync, O: Send>(
                 };
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(input) = inputs.get(number).filter(|_| !failed.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed)) else { return };
+                    let Some(input) = inputs.get(number).filter(|_| !failed.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed))
+                    else {
+                        return;
+                    };
                     let result = pool.install(|| job(number, input));
                     if sender.send((number, result)).is_err() {
                         return;

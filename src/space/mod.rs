@@ -34,9 +34,9 @@ pub use extremes::extremes;
 pub use instantiate::instantiate;
 pub use member::{contains, hash};
 
+pub use layer::layer_graph;
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
 pub use sample::Draw;
-pub use layer::layer_graph;
 pub use source::{fillings, to_source};
 pub use term::Term;
 

@@ -51,7 +51,10 @@ mod tests {
     #[test]
     fn only_the_used_slice_moves() {
         let mut supernet = one("k", &[1, 5], &[1.0; 5]);
-        let children = [(spec("k", &[1, 3], Some(1)), one("k", &[1, 3], &[3.0, 5.0, 7.0])), (spec("k", &[1, 5], Some(1)), one("k", &[1, 5], &[2.0, 5.0, 7.0, 9.0, 2.0]))];
+        let children = [
+            (spec("k", &[1, 3], Some(1)), one("k", &[1, 3], &[3.0, 5.0, 7.0])),
+            (spec("k", &[1, 5], Some(1)), one("k", &[1, 5], &[2.0, 5.0, 7.0, 9.0, 2.0])),
+        ];
         commit(&mut supernet, &children, 0.5).unwrap();
         // Outer taps: 0.5·1 + 0.5·2; inner ones: 0.5·1 + 0.5·mean(3, 5), mean(5, 7), mean(7, 9).
         assert_eq!(supernet.0["k"].data, [1.5, 2.5, 3.5, 4.5, 1.5]);

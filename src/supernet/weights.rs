@@ -40,7 +40,8 @@ fn cover(domain: &Domain, draws: &mut Stream) -> Vec<Filling> {
                 let count = own.iter().map(Vec::len).max().unwrap_or(1);
                 for number in 0..count {
                     let holes = arm.holes.iter().zip(&own);
-                    let holes = holes.filter_map(|((name, _), fillings)| Some((name.clone(), fillings.get(number % fillings.len().max(1))?.clone())));
+                    let holes = holes
+                        .filter_map(|((name, _), fillings)| Some((name.clone(), fillings.get(number % fillings.len().max(1))?.clone())));
                     all.push(Filling::Arm { label: arm.label.clone(), holes: holes.collect() });
                 }
             }

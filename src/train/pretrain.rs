@@ -98,7 +98,15 @@ fn phase_length(train: &Train, step: u64, total: u64, length: usize) -> usize {
 ///
 /// # Errors
 /// Where the executor fails or there is too little held-out text.
-pub fn held_out_loss(executor: &dyn Executor, program: &Program, parameters: &Parameters, corpus: &Corpus, masking: &Masking, length: usize, watch: &mut Watch<'_>) -> Result<f64> {
+pub fn held_out_loss(
+    executor: &dyn Executor,
+    program: &Program,
+    parameters: &Parameters,
+    corpus: &Corpus,
+    masking: &Masking,
+    length: usize,
+    watch: &mut Watch<'_>,
+) -> Result<f64> {
     let batches = corpus.held_out(masking, 64, length)?;
     let total = batches.len() as u64;
     let (mut sum, mut count) = (0.0, 0.0);

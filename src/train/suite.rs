@@ -1,9 +1,9 @@
 //! All tasks of a suite: fine-tuned, predicted, measured, averaged.
 
 use super::{Watch, finetune, predict};
-use crate::data::{TaskScore, average};
 use crate::data::Labelled;
 use crate::data::{Answers, measure};
+use crate::data::{TaskScore, average};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::{Executor, Parameters, Program};
 use crate::settings::{Label, Metric, Report, Suite, Task};
@@ -62,7 +62,8 @@ pub fn score_suite(
     let mut tasks = Vec::new();
     for task in data {
         let program = classifier(task.classes())?;
-        let unlabelled = || Box::new(Diagnostic::error(Code::DATA, format!("`{}` has examples without labels to be judged by", task.task.name)));
+        let unlabelled =
+            || Box::new(Diagnostic::error(Code::DATA, format!("`{}` has examples without labels to be judged by", task.task.name)));
         let gold = Answers::of(&task.judge.gold()).ok_or_else(unlabelled)?;
         let mut runs: Vec<Vec<f64>> = Vec::new();
         for run in 0..suite.seeds {
