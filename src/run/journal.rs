@@ -89,7 +89,7 @@ pub enum Entry {
     Finished {
         /// Candidates evaluated.
         evaluations: usize,
-        /// Seconds of work over all sittings.
+        /// Seconds of the sitting that finished it.
         seconds: f64,
     },
 }

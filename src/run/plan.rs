@@ -69,7 +69,11 @@ pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result
     Ok(plan)
 }
 
-/// Times three masked-LM steps of a candidate on words of its own making, and scales up: fine-tuning is taken to cost as much a
+/// Steps that are timed, and the width from which on only two are.
+const STEPS: u64 = 12;
+const LARGE: usize = 512;
+
+/// Times some masked-LM steps of a candidate on words of its own making, and scales up: fine-tuning is taken to cost as much a
 /// row and token, and half as much again for what surrounds it.
 fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f64> {
     let settings = &checked.settings;
@@ -86,14 +90,19 @@ fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f
     let train = &Train { batch, phases: Vec::new(), ..settings.r#final.pretrain.clone() };
     let masking = masking(train, &vocabulary);
     let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
-    let mut step = |total: u64| {
-        pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut |_, _| Ok(()))
+    // The first steps fetch memory and are slow; the fastest is what the rest will be like.
+    let (mut last, mut fastest) = (Instant::now(), f64::INFINITY);
+    // A large model takes seconds a step, and its first one tells enough.
+    let total = if models.model.hidden >= LARGE { 2 } else { STEPS };
+    let mut watch = |_: &Training, _: f32| {
+        fastest = fastest.min(last.elapsed().as_secs_f64());
+        last = Instant::now();
+        Ok(())
     };
-    let pool = super::workers::pool(1)?;
-    pool.install(|| step(1))?;
-    let begun = Instant::now();
-    pool.install(|| step(4))?;
-    let one = begun.elapsed().as_secs_f64() / 3.0 / train.batch as f64;
+    super::workers::pool(1)?.install(|| {
+        pretrain(executor, &mut |_| Ok(program.clone()), &corpus, &masking, train, length, 0, total, &mut training, &mut watch)
+    })?;
+    let one = fastest / train.batch as f64;
     let rows = |suite: &crate::settings::Suite| {
         // Without reading them: as many rows as the setting allows, or some thousands.
         let each = if suite.rows == 0 { 2_500.0 } else { suite.rows as f64 };

@@ -90,7 +90,6 @@ pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progre
         outputs::best(checked, &folder, best, candidate)?;
     }
     finals(&work, &prepared, &folder, &mut journal, &contenders)?;
-    // Time of this sitting, and of all work the journal holds from earlier ones.
     let seconds = begun.elapsed().as_secs_f64();
     journal.append(Entry::Finished { evaluations: history.candidates.len(), seconds })?;
     folder.tidy();
