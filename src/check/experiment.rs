@@ -274,6 +274,21 @@ impl Checker<'_> {
                     self.report(Diagnostic::error(Code::RANGE, message).at(span(path), "in its phases").help("raise `model.length`"));
                 }
             }
+            let evaluate = &settings.evaluate;
+            let shortest = if path.first() == Some(&"final") {
+                train.steps
+            } else {
+                [evaluate.warmup, evaluate.adapt].into_iter().filter(|steps| *steps > 0).min().unwrap_or(0)
+            };
+            if let settings::Schedule::Linear { warmup, .. } | settings::Schedule::Cosine { warmup, .. } = &train.schedule
+                && *warmup >= 1.0
+                && *warmup >= shortest as f64
+                && shortest > 0
+            {
+                let message = format!("the learning rate warms up over {warmup} steps, and a training here has only {shortest}");
+                let help = "give the warm-up as a share: `pretrain { schedule.warmup = 10% }`";
+                self.report(Diagnostic::warning(Code::RANGE, message).at(span(path), "it never reaches its full learning rate").help(help));
+            }
             if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
                 && betas.len() != 2
             {
