@@ -7,9 +7,9 @@ mod common;
 use candle_core::{DType, Device};
 use common::Memory;
 use phyla::check::{Checker, World};
-use phyla::exec::adamw::{AdamW, AdamWSettings, train_step};
+use phyla::exec::adamw::{AdamW, AdamWSettings};
 use phyla::exec::checkpoint::from_safetensors;
-use phyla::exec::{Batch, CandleExecutor, Executor, Parameters, Program, Targets};
+use phyla::exec::{Batch, CandleExecutor, Executor, NativeExecutor, Parameters, Program, Targets};
 use phyla::graph::{Builder, Graph, NodeIndex, Sizes, Symbol, assemble};
 use phyla::settings::Model;
 use phyla::train::sizes;
@@ -256,7 +256,7 @@ impl Oracle {
         let losses = numbers(&rule["losses_before_steps_0_to_5"]);
         for (step, wanted) in losses.iter().enumerate() {
             let lr = rule["lr"].as_f64().expect("lr");
-            let loss = train_step(executor, program, &self.batch, None, &settings, lr, &mut optimizer, parameters).expect("a step");
+            let loss = executor.step(program, &self.batch, None, &settings, lr, &mut optimizer, parameters).expect("a step");
             near([loss], &[*wanted], &format!("loss before step {step}"));
         }
     }
@@ -276,6 +276,7 @@ macro_rules! oracle {
                 ] {
                     oracle.check(&executor);
                 }
+                oracle.check(&NativeExecutor::new());
             }
         }
     };

@@ -146,14 +146,16 @@ pub(super) struct Which {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// What carries training out
-    #[arg(long, value_enum, default_value = "candle")]
+    #[arg(long, value_enum, default_value = "native")]
     pub executor: ExecutorName,
 }
 
 /// The executors there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum ExecutorName {
-    /// candle, on the CPU
+    /// Phyla's own plans, on the CPU
+    Native,
+    /// candle, the reference
     Candle,
 }
 

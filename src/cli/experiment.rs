@@ -1,17 +1,20 @@
 //! The experiment that a command line names, checked, with its changes.
 
-use super::commands::Which;
+use super::commands::{ExecutorName, Which};
 use super::source::{err, show_all, show_one};
 use crate::check::{Checked, Checker, NamedArchitecture, World};
 use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::exec::{CandleExecutor, Executor};
+use crate::exec::{CandleExecutor, Executor, NativeExecutor};
 use crate::run::files::Disk;
 use crate::syntax::parse_expression;
 use std::path::Path;
 
 /// The executor that was asked for.
-pub(super) fn executor(_which: &Which) -> Box<dyn Executor> {
-    Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32))
+pub(super) fn executor(which: &Which) -> Box<dyn Executor> {
+    match which.executor {
+        ExecutorName::Native => Box::new(NativeExecutor::new()),
+        ExecutorName::Candle => Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32)),
+    }
 }
 
 /// Loads and checks a file and gives its experiment; the exit code where that fails.

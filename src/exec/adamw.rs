@@ -1,7 +1,9 @@
 //! AdamW on the host, fused: one pass over each parameter, its gradient and its moments.
 
-use super::{Array, Batch, Executor, Parameters, Program, StepKey};
+use super::native::vector::vectorised;
+use super::{Array, Parameters};
 use crate::diagnostic::{Code, Diagnostic, Result};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How parameters are updated.
@@ -30,59 +32,76 @@ pub struct AdamW {
     pub steps: BTreeMap<String, u64>,
 }
 
+/// Values that are updated at a time by one thread; sums are cut at the same places, whatever the threads.
+const CHUNK: usize = 1 << 15;
+
 impl AdamW {
     /// Updates the parameters that have a gradient, at learning rate `lr`; gives the gradients' norm before clipping.
     ///
     /// # Errors
     /// Where a gradient is not finite (nothing is updated), or has no parameter of its shape.
     pub fn update(&mut self, settings: &AdamWSettings, lr: f64, parameters: &mut Parameters, gradients: &Parameters) -> Result<f64> {
-        let norm = norm(gradients);
+        let gradients = gradients.0.iter().map(|(name, array)| (name.as_str(), array.data.as_slice())).collect();
+        self.update_from(settings, lr, parameters, &gradients)
+    }
+
+    /// The same from gradients that stand elsewhere, by the names of their parameters.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn update_from(
+        &mut self,
+        settings: &AdamWSettings,
+        lr: f64,
+        parameters: &mut Parameters,
+        gradients: &BTreeMap<&str, &[f32]>,
+    ) -> Result<f64> {
+        let norm = norm(gradients.values().copied());
         if !norm.is_finite() {
-            let worst = gradients.0.iter().find(|(_, gradient)| gradient.data.iter().any(|value| !value.is_finite()));
+            let worst = gradients.iter().find(|(_, gradient)| gradient.iter().any(|value| !value.is_finite()));
             let place = worst.map(|(name, _)| format!(", first in `{name}`")).unwrap_or_default();
             return Diagnostic::error(Code::DIVERGED, format!("the gradients are not finite{place}")).into();
         }
         // PyTorch's rule, with its guard against a division by zero.
         let factor = settings.clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0)) as f32;
-        for (name, gradient) in &gradients.0 {
-            let Some(parameter) = parameters.0.get_mut(name).filter(|parameter| parameter.shape == gradient.shape) else {
+        let mut rules = Vec::with_capacity(gradients.len());
+        for (name, gradient) in gradients {
+            let Some(parameter) = parameters.0.get(*name).filter(|parameter| parameter.data.len() == gradient.len()) else {
                 return Diagnostic::error(Code::EXECUTOR, format!("the gradient `{name}` has no parameter of its shape")).into();
             };
-            let steps = self.steps.entry(name.clone()).or_insert(0);
-            *steps += 1;
-            let rule = Rule::new(settings, lr, *steps, settings.decays.contains(name), factor);
-            let zeros = || Array { shape: gradient.shape.clone(), data: vec![0.0; gradient.data.len()] };
-            let first = self.first.0.entry(name.clone()).or_insert_with(zeros);
-            let second = self.second.0.entry(name.clone()).or_insert_with(zeros);
-            rule.apply(&mut parameter.data, &gradient.data, &mut first.data, &mut second.data);
+            if !self.steps.contains_key(*name) {
+                let zeros = Array { shape: parameter.shape.clone(), data: vec![0.0; gradient.len()] };
+                self.steps.insert((*name).to_owned(), 0);
+                self.first.0.insert((*name).to_owned(), zeros.clone());
+                self.second.0.insert((*name).to_owned(), zeros);
+            }
+            if let Some(steps) = self.steps.get_mut(*name) {
+                *steps += 1;
+                rules.push(Rule::new(settings, lr, *steps, settings.decays.contains(*name), factor));
+            }
         }
+        // All four maps are in the order of their names.
+        let known = |(name, _): &(&String, &mut Array)| gradients.contains_key(name.as_str());
+        let values = parameters.0.iter_mut().filter(known);
+        let (first, second) = (self.first.0.iter_mut().filter(known), self.second.0.iter_mut().filter(known));
+        let mut parts = Vec::new();
+        for ((rule, gradient), (((_, value), (_, first)), (_, second))) in
+            rules.iter().zip(gradients.values()).zip(values.zip(first).zip(second))
+        {
+            let chunks = value.data.chunks_mut(CHUNK).zip(gradient.chunks(CHUNK));
+            let moments = first.data.chunks_mut(CHUNK).zip(second.data.chunks_mut(CHUNK));
+            parts.extend(chunks.zip(moments).map(|((value, gradient), (first, second))| (rule, value, gradient, first, second)));
+        }
+        parts.into_par_iter().for_each(|(rule, value, gradient, first, second)| rule.apply(value, gradient, first, second));
         Ok(norm)
     }
 }
 
-/// One training step: gradients, clipping, AdamW. Gives the loss before the update.
-///
-/// # Errors
-/// Where the executor fails, or the loss or a gradient is not finite; the parameters are then as before.
-#[expect(clippy::too_many_arguments, reason = "a step has these parts, and a record of borrowed parts would say no more")]
-pub fn train_step(
-    executor: &dyn Executor,
-    program: &Program,
-    batch: &Batch,
-    dropout: Option<StepKey>,
-    settings: &AdamWSettings,
-    lr: f64,
-    optimizer: &mut AdamW,
-    parameters: &mut Parameters,
-) -> Result<f32> {
-    let (loss, gradients) = executor.gradients(program, parameters, batch, dropout)?;
-    optimizer.update(settings, lr, parameters, &gradients)?;
-    Ok(loss)
-}
-
 /// The norm of all gradients together.
-pub fn norm(gradients: &Parameters) -> f64 {
-    gradients.0.values().map(|gradient| square_sum(&gradient.data)).sum::<f64>().sqrt()
+pub fn norm<'a>(gradients: impl Iterator<Item = &'a [f32]>) -> f64 {
+    let chunks: Vec<&[f32]> = gradients.flat_map(|gradient| gradient.chunks(CHUNK)).collect();
+    let squares: Vec<f64> = chunks.into_par_iter().map(square_sum).collect();
+    squares.iter().sum::<f64>().sqrt()
 }
 
 /// The sum of squares in eight lanes, which the compiler turns into vectors.
@@ -123,12 +142,14 @@ impl Rule {
 
     fn apply(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
         let [beta1, beta2] = self.betas;
-        for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
-            let gradient = gradient * self.factor;
-            *first = beta1 * *first + (1.0 - beta1) * gradient;
-            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
-            *parameter = *parameter * self.keep - self.rate * *first / (second.sqrt() * self.root + self.eps);
-        }
+        vectorised!({
+            for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+                let gradient = gradient * self.factor;
+                *first = beta1 * *first + (1.0 - beta1) * gradient;
+                *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+                *parameter = *parameter * self.keep - self.rate * *first / (second.sqrt() * self.root + self.eps);
+            }
+        });
     }
 }
 
@@ -171,7 +192,7 @@ mod tests {
     #[test]
     fn clipping_scales_all_gradients_alike() {
         let gradients = one("w", &[3.0, 4.0]);
-        assert!((norm(&gradients) - 5.0).abs() < 1e-12);
+        assert!((norm(gradients.0.values().map(|gradient| gradient.data.as_slice())) - 5.0).abs() < 1e-12);
         let (mut clipped, mut parameters) = (AdamW::default(), one("w", &[0.0, 0.0]));
         clipped.update(&settings(Some(1.0)), 0.01, &mut parameters, &gradients).unwrap();
         assert!((clipped.first.0["w"].data[0] - 0.06).abs() < 1e-6);

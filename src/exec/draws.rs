@@ -2,6 +2,7 @@
 //! the order of the work moves them.
 
 use super::StepKey;
+use super::native::vector::vectorised;
 use crate::stream::{Rng, stream};
 
 /// Where a value's elements lie: `examples` blocks, each of `heads` × `positions` × `width` elements.
@@ -19,22 +20,48 @@ pub struct Extent {
 
 /// What each element is multiplied by: 0 with probability `rate`, otherwise `1 / (1 - rate)`; row-major.
 pub fn dropout_factors(key: StepKey, path: &str, rate: f64, extent: Extent) -> Vec<f32> {
-    let base = stream(key.seed, &format!("dropout/{path}"), key.step).next_u64();
-    let threshold = (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
-    let kept = if rate < 1.0 { (1.0 / (1.0 - rate)) as f32 } else { 0.0 };
-    let mut factors = Vec::with_capacity(extent.examples * extent.heads * extent.positions * extent.width);
-    for example in 0..extent.examples as u64 {
-        for head in 0..extent.heads as u64 {
-            for position in 0..extent.positions as u64 {
-                let row = mix(mix(mix(base ^ example) ^ head) ^ position);
-                factors.extend((0..extent.width as u64).map(|element| {
-                    let draw = (mix(row ^ element) >> 32) as u32;
-                    if draw < threshold { 0.0 } else { kept }
-                }));
+    let draws = Draws::new(key, path, rate);
+    let mut factors = vec![0.0; extent.examples * extent.heads * extent.positions * extent.width];
+    let mut rows = factors.chunks_exact_mut(extent.width.max(1));
+    for example in 0..extent.examples as u32 {
+        for head in 0..extent.heads as u32 {
+            for (position, row) in (0..extent.positions as u32).zip(&mut rows) {
+                draws.factors(example, head, position, row);
             }
         }
     }
     factors
+}
+
+/// The draws of one dropout at one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    base: u64,
+    threshold: u32,
+    kept: f32,
+}
+
+impl Draws {
+    /// The draws of the dropout at `path`.
+    pub fn new(key: StepKey, path: &str, rate: f64) -> Self {
+        let base = stream(key.seed, &format!("dropout/{path}"), key.step).next_u64();
+        let threshold = (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
+        Self { base, threshold, kept: if rate < 1.0 { (1.0 / (1.0 - rate)) as f32 } else { 0.0 } }
+    }
+
+    /// The factors of one row, as many as it has elements.
+    pub fn factors(&self, example: u32, head: u32, position: u32, row: &mut [f32]) {
+        let key = mix(mix(mix(self.base ^ u64::from(example)) ^ u64::from(head)) ^ u64::from(position));
+        // Each row walks through the numbers by an odd step of its own; 32 bits at a time, which vectors can multiply.
+        let (start, step) = (key as u32, (key >> 32) as u32 | 1);
+        let Self { threshold, kept, .. } = *self;
+        vectorised!({
+            for (element, factor) in (0u32..).zip(row) {
+                let draw = scramble(start.wrapping_add(element.wrapping_mul(step)));
+                *factor = if draw < threshold { 0.0 } else { kept };
+            }
+        });
+    }
 }
 
 /// The finaliser of SplitMix64, over a step of its sequence: a bijection that spreads every bit.
@@ -43,6 +70,14 @@ fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
+}
+
+/// A bijection of 32 bits that spreads every bit (the constants are those found by Wellons' search for low bias).
+#[inline(always)]
+fn scramble(x: u32) -> u32 {
+    let x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    let x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
 }
 
 #[cfg(test)]

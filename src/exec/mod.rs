@@ -8,16 +8,19 @@ pub mod candle;
 pub mod checkpoint;
 pub mod draws;
 pub mod kernel;
+pub mod native;
 pub mod parameters;
 pub mod program;
 
 pub use self::candle::CandleExecutor;
 pub use kernel::Kernel;
+pub use native::NativeExecutor;
 pub use program::{ParameterSpec, Program};
 
 pub use crate::batch::{Batch, Targets};
 
 use crate::diagnostic::Result;
+use adamw::{AdamW, AdamWSettings};
 use std::collections::BTreeMap;
 
 /// Named tensors on the host, in the order of their names: parameters, gradients or moments.
@@ -61,4 +64,24 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// Where a parameter is missing, the batch has no targets, or the device fails.
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)>;
+
+    /// One training step: gradients, clipping, AdamW at learning rate `lr`. Gives the loss before the update.
+    ///
+    /// # Errors
+    /// Where the gradients cannot be had, or the loss or a gradient is not finite; the parameters are then as before.
+    #[expect(clippy::too_many_arguments, reason = "a step has these parts, and a record of borrowed parts would say no more")]
+    fn step(
+        &self,
+        program: &Program,
+        batch: &Batch,
+        dropout: Option<StepKey>,
+        settings: &AdamWSettings,
+        lr: f64,
+        optimizer: &mut AdamW,
+        parameters: &mut Parameters,
+    ) -> Result<f32> {
+        let (loss, gradients) = self.gradients(program, parameters, batch, dropout)?;
+        optimizer.update(settings, lr, parameters, &gradients)?;
+        Ok(loss)
+    }
 }

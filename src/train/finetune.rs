@@ -5,7 +5,6 @@ use crate::batch::{Batch, Targets};
 use crate::data::Answers;
 use crate::data::{Labelled, restored};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::exec::adamw::train_step;
 use crate::exec::parameters::initial;
 use crate::exec::{Executor, Parameters, Program, StepKey};
 use crate::settings::{Label, Task, Train};
@@ -41,8 +40,7 @@ pub fn finetune(
             let batch = scaled(data.batch(&places), task);
             let key = Some(StepKey { seed, step: training.step });
             let Training { parameters, optimizer, step } = &mut training;
-            let loss =
-                train_step(executor, program, &batch, key, &settings, lr * rate(&train.schedule, *step, total), optimizer, parameters)?;
+            let loss = executor.step(program, &batch, key, &settings, lr * rate(&train.schedule, *step, total), optimizer, parameters)?;
             if !loss.is_finite() {
                 let message = format!("fine-tuning on `{}` diverged at step {}", task.name, *step + 1);
                 return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate of the suite's `train`").into();

@@ -5,7 +5,7 @@ use crate::data::Corpus;
 use crate::data::Masking;
 use crate::data::Vocabulary;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::exec::adamw::{AdamW, AdamWSettings, train_step};
+use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::{Executor, ParameterSpec, Parameters, Program, StepKey};
 use crate::settings::{self, Objective, Optimizer, Train};
 use std::sync::Arc;
@@ -71,7 +71,7 @@ pub fn pretrain(
         let key = Some(StepKey { seed, step });
         let rate = lr * rate(&train.schedule, step, total);
         let Training { parameters, optimizer, .. } = training;
-        let loss = train_step(executor, &program, &batch, key, &settings, rate, optimizer, parameters)?;
+        let loss = executor.step(&program, &batch, key, &settings, rate, optimizer, parameters)?;
         if !loss.is_finite() {
             let message = format!("the masked-LM loss became {loss} at step {}", step + 1);
             return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate, or lengthen the warm-up").into();

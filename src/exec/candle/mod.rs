@@ -16,7 +16,7 @@ pub mod schedule;
 pub mod transfer;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::exec) mod tests;
 
 use super::{Array, Batch, Executor, Parameters, Program, StepKey};
 use crate::diagnostic::{Code, Diagnostic, Result};

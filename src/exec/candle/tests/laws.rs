@@ -10,7 +10,7 @@ use candle_core::{DType, Device};
 use proptest::prelude::*;
 
 /// A random expression over q, k and v: each choice is an operation and two operands among those that fit.
-fn random(choices: &[(u8, u8, u8)]) -> (Program, Program) {
+pub(in crate::exec) fn random(choices: &[(u8, u8, u8)]) -> (Program, Program) {
     let build = |tokens_out: bool| {
         let mut sketch = Sketch::new();
         let (x, _) = sketch.embedded();
@@ -49,13 +49,13 @@ fn random(choices: &[(u8, u8, u8)]) -> (Program, Program) {
 }
 
 /// How far two lists are apart, relative to the larger of 1 and the largest wanted value.
-fn apart(found: &[f32], wanted: &[f32]) -> f32 {
+pub(in crate::exec) fn apart(found: &[f32], wanted: &[f32]) -> f32 {
     assert_eq!(found.len(), wanted.len());
     let scale = wanted.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
     found.iter().zip(wanted).map(|(found, wanted)| (found - wanted).abs()).fold(0.0, f32::max) / scale
 }
 
-fn flat(parameters: &Parameters) -> Vec<f32> {
+pub(in crate::exec) fn flat(parameters: &Parameters) -> Vec<f32> {
     parameters.0.values().flat_map(|array| array.data.iter().copied()).collect()
 }
 

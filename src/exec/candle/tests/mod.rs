@@ -2,8 +2,8 @@
 //! `laws` (padding, and the fast way against the plain), and here the executor's contract.
 
 mod differences;
-mod fixture;
-mod laws;
+pub(in crate::exec) mod fixture;
+pub(in crate::exec) mod laws;
 
 use super::CandleExecutor;
 use crate::exec::program::Program;
@@ -12,14 +12,14 @@ use crate::graph::{Attr, Symbol};
 use candle_core::{DType, Device};
 use fixture::{Sketch, batch, parameters};
 
-const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2 });
-const UNARY: [&str; 13] =
+pub(in crate::exec) const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2 });
+pub(in crate::exec) const UNARY: [&str; 13] =
     ["neg", "logsigmoid", "softsign", "relu", "gelu", "sigmoid", "tanh", "softplus", "square", "abs", "sqrt", "scale", "softmax"];
-const BINARY: [&str; 5] = ["add", "sub", "mul", "max", "min"];
-const PAIRS: [&str; 2] = ["cosine", "euclidean"];
+pub(in crate::exec) const BINARY: [&str; 5] = ["add", "sub", "mul", "max", "min"];
+pub(in crate::exec) const PAIRS: [&str; 2] = ["cosine", "euclidean"];
 
 /// A masked-LM head tied to the embedding.
-fn masked_lm() -> Program {
+pub(in crate::exec) fn masked_lm() -> Program {
     let mut sketch = Sketch::new();
     let (x, table) = sketch.embedded();
     let x = sketch.op("light_conv", &[("kernel", Attr::Size(3.into()))], &[x]);

@@ -1,0 +1,269 @@
+//! The executor of the CPU: a program is planned once, and every step carries the plan out in one arena.
+//!
+//! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `layout` (where everything
+//! stands, and when), `memory` and `threads` (the arena and who works on it), `run` (a plan carried out), its kernels (`rows`,
+//! `weights`, `interpret`, `moves`, `judge`) and what they are made of (`product`, `elementwise`, `rowwise`, `vector`).
+//!
+//! Invariants: padding is never computed, so no result depends on it. What is summed over rows is summed in blocks and chunks whose
+//! sizes do not depend on the threads, in their order: the same bytes on one thread or many.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "the kernels' lengths were checked where they are called; an index that is wrong all the same ends the program, as it should"
+)]
+
+pub mod elementwise;
+mod interpret;
+mod judge;
+pub mod layout;
+pub mod memory;
+mod moves;
+pub mod packed;
+pub mod plan;
+pub mod product;
+mod rows;
+pub mod rowwise;
+mod run;
+pub mod threads;
+pub mod tiles;
+pub mod vector;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use super::adamw::{AdamW, AdamWSettings};
+use super::candle::geometry::{Geometry, failed};
+use super::candle::loss::judged_rows;
+use super::kernel::Kernel;
+use super::parameters::{centre, place_centre};
+use super::program::Axis;
+use super::{Array, Batch, Executor, Parameters, Program, StepKey, Targets};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use layout::Layout;
+use memory::{Shared, Workspace};
+use packed::Packed;
+use plan::{Phase, Plan};
+use run::Run;
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
+/// Carries programs out on the CPU, in single precision.
+#[derive(Debug, Default)]
+pub struct NativeExecutor {
+    /// Memory of steps that are over; each step takes one, so that several may run at once.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+impl NativeExecutor {
+    /// An executor without any memory yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `work` with memory of its own, inside a pool of threads.
+    fn with<R: Send>(&self, work: impl FnOnce(&mut Workspace) -> R + Send) -> R {
+        let mut workspace = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        // Outside of a pool every parallel loop would have to wake one up.
+        let result = if rayon::current_thread_index().is_some() {
+            work(&mut workspace)
+        } else {
+            let workspace = &mut workspace;
+            rayon::scope(|_| work(workspace))
+        };
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+        result
+    }
+}
+
+impl Executor for NativeExecutor {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
+        let geometry = Geometry::new(program, batch, None)?;
+        let shape = shape(program, &geometry)?;
+        let plan = Plan::new(program)?;
+        let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
+        let layout = Layout::new(&plan, false);
+        self.with(|workspace| {
+            let data = prepare(&plan, &layout, &packed, parameters, batch, None, workspace, |run| {
+                run.forward();
+                run.output(&shape)
+            })?;
+            Ok(Array { shape: shape.clone(), data })
+        })
+    }
+
+    fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
+        self.with(|workspace| {
+            let loss = slopes(program, parameters, batch, dropout, workspace)?;
+            let mut gradients = Parameters::default();
+            let mut at = 0;
+            for spec in program.parameters() {
+                let size: usize = spec.shape.iter().product();
+                let data = workspace.gradients.get(at..at + size).unwrap_or_default().to_vec();
+                at += size;
+                let own = parameters.0.get(&spec.name).map_or(spec.shape.as_slice(), |array| array.shape.as_slice());
+                gradients.0.insert(spec.name.clone(), place_centre(Array { shape: spec.shape.clone(), data }, own, spec));
+            }
+            Ok((loss, gradients))
+        })
+    }
+
+    fn step(
+        &self,
+        program: &Program,
+        batch: &Batch,
+        dropout: Option<StepKey>,
+        settings: &AdamWSettings,
+        lr: f64,
+        optimizer: &mut AdamW,
+        parameters: &mut Parameters,
+    ) -> Result<f32> {
+        self.with(|workspace| {
+            let loss = slopes(program, parameters, batch, dropout, workspace)?;
+            let mut rest = workspace.gradients.as_slice();
+            let mut placed = Vec::new();
+            for spec in program.parameters() {
+                let (gradient, after) = rest.split_at(spec.shape.iter().product());
+                rest = after;
+                let own = parameters.0.get(&spec.name).map_or(spec.shape.as_slice(), |array| array.shape.as_slice());
+                let gradient = match own == spec.shape {
+                    true => Cow::Borrowed(gradient),
+                    false => Cow::Owned(place_centre(Array { shape: spec.shape.clone(), data: gradient.to_vec() }, own, spec).data),
+                };
+                placed.push((spec.name.as_str(), gradient));
+            }
+            let gradients = placed.iter().map(|(name, gradient)| (*name, &**gradient)).collect();
+            optimizer.update_from(settings, lr, parameters, &gradients)?;
+            Ok(loss)
+        })
+    }
+}
+
+/// The loss; the gradients of the parameters stand in the workspace, one after the other.
+fn slopes(program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>, workspace: &mut Workspace) -> Result<f32> {
+    let geometry = Geometry::new(program, batch, dropout)?;
+    let shape = shape(program, &geometry)?;
+    let judged = check_targets(&batch.targets, &shape)?;
+    let plan = Plan::new(program)?;
+    // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out.
+    let apart = plan.phases.iter().all(|phase| match phase {
+        Phase::Tiles(tiling) => !tiling.matrices.iter().flatten().any(|axis| *axis == Axis::Predictions),
+        _ => true,
+    });
+    let wanted = |place: usize| match &batch.targets {
+        Targets::Classes(targets) if apart && targets.len() == batch.rows * geometry.predictions => {
+            targets.get(place).copied().flatten().is_some()
+        }
+        _ => true,
+    };
+    let packed = Packed::new(&batch.lengths, geometry.predictions, wanted);
+    let layout = Layout::new(&plan, true);
+    if !judged {
+        let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+        workspace.take(0, total).1.fill(0.0);
+        return Ok(0.0);
+    }
+    let loss = prepare(&plan, &layout, &packed, parameters, batch, dropout, workspace, |run| {
+        run.forward();
+        let loss = run.judge(batch, &shape);
+        run.backward();
+        loss
+    })?;
+    match loss.is_finite() {
+        true => Ok(loss),
+        false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
+    }
+}
+
+/// The full shape of a program's output: batch, heads where it has them, its axes.
+fn shape(program: &Program, geometry: &Geometry) -> Result<Vec<usize>> {
+    program.steps().get(program.output()).map(|step| geometry.shape(step)).ok_or_else(|| failed("the program has no result".to_owned()))
+}
+
+/// Whether there is anything to be judged.
+fn check_targets(targets: &Targets, shape: &[usize]) -> Result<bool> {
+    let (elements, classes) = (shape.iter().product::<usize>(), shape.last().copied().unwrap_or(1).max(1));
+    match targets {
+        Targets::None => Err(failed("the batch has no targets".to_owned())),
+        Targets::Classes(targets) => judged_rows(targets, elements / classes, classes).map(|(rows, _)| !rows.is_empty()),
+        Targets::Scores(scores) if scores.len() != elements => {
+            Err(failed(format!("the output has {elements} scores, and the batch {} targets", scores.len())))
+        }
+        Targets::Scores(_) => Ok(true),
+    }
+}
+
+/// Lays everything out and hands the run to `work`.
+#[expect(clippy::too_many_arguments, reason = "a run has these parts")]
+fn prepare<R>(
+    plan: &Plan<'_>,
+    layout: &Layout,
+    packed: &Packed,
+    parameters: &Parameters,
+    batch: &Batch,
+    key: Option<StepKey>,
+    workspace: &mut Workspace,
+    work: impl FnOnce(&Run<'_>) -> R,
+) -> Result<R> {
+    let specs = plan.program.parameters();
+    let values = specs.iter().map(|spec| {
+        let array = parameters.0.get(&spec.name).ok_or_else(|| failed(format!("the parameter `{}` is missing", spec.name)))?;
+        Ok(centre(array, spec)?.map_or(Cow::Borrowed(array.data.as_slice()), |slice| Cow::Owned(slice.data)))
+    });
+    let values = values.collect::<Result<Vec<Cow<'_, [f32]>>>>()?;
+    let (offsets, used) = layout.offsets(packed);
+    let threads = threads::threads();
+    let each = scratch(plan, layout, packed).next_multiple_of(16);
+    let sizes: Vec<usize> = specs.iter().map(|spec| spec.shape.iter().product()).collect();
+    let (arena, gradients) = workspace.take(used + threads * each, sizes.iter().sum());
+    let (arena, gradients) = (Shared::new(arena), Shared::new(gradients));
+    let mut at = 0;
+    let gradients = sizes.iter().map(|size| {
+        at += size;
+        gradients.part(at - size, *size)
+    });
+    let run = Run {
+        plan,
+        layout,
+        packed,
+        offsets,
+        arena: arena.part(0, used),
+        scratch: (0..threads).map(|thread| arena.part(used + thread * each, each)).collect(),
+        parameters: values,
+        gradients: if layout.gradients.is_empty() { Vec::new() } else { gradients.collect() },
+        indices: indices(plan, packed, batch),
+        key,
+    };
+    Ok(work(&run))
+}
+
+/// The scratch that each thread needs.
+fn scratch(plan: &Plan<'_>, layout: &Layout, packed: &Packed) -> usize {
+    let widest = (0..plan.roots.len()).map(|slot| plan.form(slot).per_row()).max().unwrap_or(0);
+    let phase = |(phase, scratch): (&Phase, &[usize; 2])| match phase {
+        Phase::Rows(..) => (scratch[0].max(scratch[1]) * layout::BLOCK + 2 * widest).max(weights::SCRATCH),
+        Phase::Tiles(tiling) => interpret::scratch(tiling, packed, true),
+        Phase::Move(_) => 0,
+    };
+    plan.phases.iter().zip(&layout.scratch).map(phase).max().unwrap_or(0)
+}
+
+/// The indices of each input, without padding.
+fn indices(plan: &Plan<'_>, packed: &Packed, batch: &Batch) -> Vec<Vec<u32>> {
+    let rows = |step: &super::program::Step| {
+        let Kernel::Input(name) = &step.kernel else { return Vec::new() };
+        let all = batch.inputs.get(name).map(Vec::as_slice).unwrap_or_default();
+        match step.axes.first() {
+            Some(Axis::Tokens) => {
+                packed.tokens.iter().filter_map(|[row, at]| all.get(*row as usize * batch.width + *at as usize)).copied().collect()
+            }
+            Some(Axis::Predictions) => packed.places.iter().filter_map(|place| all.get(*place)).copied().collect(),
+            _ => all.to_vec(),
+        }
+    };
+    plan.program.steps().iter().map(rows).collect()
+}

@@ -1,0 +1,160 @@
+//! One run of a plan: forward, and back where gradients are wanted.
+
+use super::layout::{BLOCK, Layout, Place};
+use super::memory::Shared;
+use super::packed::Packed;
+use super::plan::{Form, Phase, Plan, Rows};
+use super::threads::share;
+use crate::exec::StepKey;
+use std::borrow::Cow;
+
+/// What a run works on.
+pub struct Run<'a> {
+    /// The plan.
+    pub plan: &'a Plan<'a>,
+    /// Where its values stand.
+    pub layout: &'a Layout,
+    /// The batch's rows.
+    pub packed: &'a Packed,
+    /// The offset of each buffer.
+    pub offsets: Vec<usize>,
+    /// The arena.
+    pub arena: Shared<'a>,
+    /// Scratch of each thread, after the arena's buffers.
+    pub scratch: Vec<Shared<'a>>,
+    /// The values of each parameter, as the program wants it.
+    pub parameters: Vec<Cow<'a, [f32]>>,
+    /// The gradient of each parameter.
+    pub gradients: Vec<Shared<'a>>,
+    /// The indices of each input, without padding.
+    pub indices: Vec<Vec<u32>>,
+    /// The key of dropout's draws; `None` for none.
+    pub key: Option<StepKey>,
+}
+
+impl<'a> Run<'a> {
+    /// Carries the phases out, in order.
+    pub fn forward(&self) {
+        for (number, phase) in self.plan.phases.iter().enumerate() {
+            match phase {
+                Phase::Rows(rows, steps) => {
+                    self.pack(steps, 0);
+                    let blocks = self.packed.count(*rows).div_ceil(BLOCK);
+                    share(self.scratch.len(), blocks, &|thread, block| {
+                        let block = self.block(number, 0, *rows, thread, block);
+                        steps.iter().for_each(|slot| self.row_step(&block, *slot));
+                    });
+                }
+                Phase::Tiles(tiling) => self.tiles(tiling),
+                Phase::Move(slot) => self.carry(*slot),
+            }
+        }
+    }
+
+    /// Carries the phases out on the way back, from the gradient of the output.
+    pub fn backward(&self) {
+        for (number, phase) in self.plan.phases.iter().enumerate().rev() {
+            match phase {
+                Phase::Rows(rows, steps) => {
+                    self.pack(steps, 1);
+                    let blocks = self.packed.count(*rows).div_ceil(BLOCK);
+                    share(self.scratch.len(), blocks, &|thread, block| {
+                        let block = self.block(number, 1, *rows, thread, block);
+                        steps.iter().rev().for_each(|slot| self.row_step_back(&block, *slot));
+                    });
+                    self.parameters_back(*rows, steps);
+                }
+                Phase::Tiles(tiling) => self.tiles_back(tiling),
+                Phase::Move(slot) => self.carry_back(*slot),
+            }
+        }
+    }
+
+    fn block(&self, phase: usize, direction: usize, rows: Rows, thread: usize, number: usize) -> Block {
+        let from = number * BLOCK;
+        let count = (self.packed.count(rows) - from).min(BLOCK);
+        let used = self.layout.scratch.get(phase).map_or(0, |scratch| scratch[direction]) * BLOCK;
+        Block { rows, number, from, count, thread, used }
+    }
+
+    /// Where something of `each` values a row stands for the rows of a block.
+    pub fn of_block(&self, place: Place, each: usize, block: &Block) -> Shared<'a> {
+        match place {
+            Place::Arena(_) => self.buffer(place, block.from * each, block.count * each),
+            Place::Scratch(offset) => self.scratch_of(block.thread).part(offset * BLOCK, block.count * each),
+            Place::Nowhere => self.arena.part(0, 0),
+        }
+    }
+
+    /// A part of a buffer.
+    pub fn buffer(&self, place: Place, at: usize, len: usize) -> Shared<'a> {
+        match place {
+            Place::Arena(number) => self.arena.part(self.offsets.get(number).copied().unwrap_or(0) + at, len),
+            _ => self.arena.part(0, 0),
+        }
+    }
+
+    /// The scratch of a thread.
+    pub fn scratch_of(&self, thread: usize) -> Shared<'a> {
+        self.scratch.get(thread).copied().unwrap_or_else(|| self.arena.part(0, 0))
+    }
+
+    /// The place of a value.
+    pub fn place(&self, slot: usize) -> Place {
+        self.layout.values.get(slot).copied().unwrap_or_default()
+    }
+
+    /// The place of a value's gradient.
+    pub fn slope(&self, slot: usize) -> Place {
+        self.layout.gradients.get(slot).copied().unwrap_or_default()
+    }
+
+    /// All rows of a value, or of its gradient.
+    pub fn whole(&self, place: Place, slot: usize) -> Shared<'a> {
+        match self.plan.form(slot) {
+            Form::Matrix { rows, .. } => self.buffer(place, 0, self.packed.count(rows) * self.plan.form(slot).per_row()),
+            Form::Blocks { axes, heads } => self.buffer(place, 0, self.packed.matrices(axes) * heads),
+            Form::Index => self.arena.part(0, 0),
+        }
+    }
+
+    /// A step's parameter.
+    pub fn parameter(&self, slot: usize, number: usize) -> &[f32] {
+        let number = self.plan.step(slot).and_then(|step| step.parameters.get(number));
+        number.and_then(|number| self.parameters.get(*number)).map(|values| &**values).unwrap_or_default()
+    }
+
+    /// The gradient of a step's parameter, and whether it is written here first.
+    pub fn parameter_slope(&self, slot: usize, number: usize) -> (Shared<'a>, bool) {
+        let known = self.plan.step(slot).and_then(|step| step.parameters.get(number));
+        let place = known.and_then(|known| self.gradients.get(*known)).copied();
+        let first = self.layout.first_parameter.get(slot).and_then(|first| first.get(number)).copied();
+        (place.unwrap_or_else(|| self.arena.part(0, 0)), first.unwrap_or(true))
+    }
+
+    /// The indices of an input.
+    pub fn indices(&self, slot: usize) -> &[u32] {
+        self.indices.get(slot).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the gradient of a step's argument is written here first.
+    pub fn first(&self, slot: usize, number: usize) -> bool {
+        self.layout.first.get(slot).and_then(|first| first.get(number)).copied().unwrap_or(true)
+    }
+}
+
+/// Rows carried through a phase together.
+pub struct Block {
+    /// What the rows are.
+    pub rows: Rows,
+    /// Its number.
+    pub number: usize,
+    /// The first row.
+    pub from: usize,
+    /// How many.
+    pub count: usize,
+    /// The thread, by whose scratch it is carried out.
+    pub thread: usize,
+    /// Scratch in use by the phase's values.
+    pub used: usize,
+}

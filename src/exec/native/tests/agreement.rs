@@ -1,0 +1,291 @@
+//! Outputs, losses and gradients against candle's, which is judged by itself in double precision: the error here may be four times
+//! candle's in single precision, and 1e-5 of the largest value.
+
+use super::super::NativeExecutor;
+use super::{KEY, layered, many, on_threads};
+use crate::exec::candle::CandleExecutor;
+use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
+use crate::exec::candle::tests::laws::{flat, random};
+use crate::exec::candle::tests::{BINARY, PAIRS, UNARY, masked_lm};
+use crate::exec::program::Program;
+use crate::exec::{Batch, Executor, Targets};
+use crate::graph::{Attr, NodeIndex, Symbol};
+use candle_core::{DType, Device};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+/// What became of a comparison.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Agrees,
+    /// The reference is not finite, or too large to be judged.
+    LeftOut,
+    Differs(String),
+}
+
+fn compare(program: &Program, batch: &Batch, seed: u64) -> Verdict {
+    let values = parameters(program.parameters(), seed);
+    let run = |executor: &dyn Executor| {
+        let (loss, gradients) = executor.gradients(program, &values, batch, KEY).map_err(|error| error.message)?;
+        let output = executor.forward(program, &values, batch).map_err(|error| error.message)?;
+        Ok::<_, String>([vec![loss], output.data, flat(&gradients)])
+    };
+    let judge = run(&CandleExecutor::plain(Device::Cpu, DType::F64));
+    let Ok(judge) = judge.as_ref() else { return Verdict::LeftOut };
+    if judge.iter().flatten().any(|value| !value.is_finite() || value.abs() > 1e6) {
+        return Verdict::LeftOut;
+    }
+    let plain = run(&CandleExecutor::plain(Device::Cpu, DType::F32)).unwrap_or_default();
+    let native = match run(&NativeExecutor::new()) {
+        Ok(native) => native,
+        Err(why) => return Verdict::Differs(why),
+    };
+    for ((part, judge), (plain, native)) in ["loss", "output", "gradients"].iter().zip(judge).zip(plain.iter().zip(&native)) {
+        let far = |found: &[f32]| found.iter().zip(judge).map(|(found, wanted)| (found - wanted).abs()).fold(0.0f32, f32::max);
+        let largest = judge.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        if native.len() != judge.len() || far(native).is_nan() || far(native) > 4.0 * far(plain) + 1e-5 * largest.max(1.0) {
+            return Verdict::Differs(format!("{part}: {} apart, candle {}, largest {largest}", far(native), far(plain)));
+        }
+    }
+    Verdict::Agrees
+}
+
+fn agrees(what: &str, program: &Program, batch: &Batch) {
+    assert_eq!(compare(program, batch, 7), Verdict::Agrees, "{what}");
+}
+
+/// Full, padded, and with an empty sentence.
+fn batches() -> [Batch; 3] {
+    [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 0], 4, 2)]
+}
+
+/// A program with an expression over q, k and v inside the heads.
+fn mixing(build: impl Fn(&mut Sketch, [NodeIndex; 3]) -> NodeIndex) -> Program {
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let qkv = sketch.projections(x);
+    let mixed = build(&mut sketch, qkv);
+    let merged = sketch.merged(mixed, qkv[2]);
+    let scored = sketch.scored(merged);
+    sketch.lower(scored)
+}
+
+#[test]
+fn every_primitive() {
+    let turn = |s: &mut Sketch, x: NodeIndex| s.op("transpose", &[], &[x]);
+    let mut programs = Vec::new();
+    for name in UNARY.into_iter().chain(["dropout"]) {
+        let attrs: &[(&str, Attr)] = if name == "dropout" { &[("rate", Attr::Number(0.3))] } else { &[] };
+        programs.push((name.to_owned(), mixing(|s, [q, _, _]| s.op(name, attrs, &[q]))));
+        programs.push((
+            format!("{name} over tokens"),
+            mixing(|s, [q, k, _]| {
+                let k = turn(s, k);
+                let scores = s.op("matmul", &[], &[q, k]);
+                s.op(name, attrs, &[scores])
+            }),
+        ));
+        programs.push((
+            format!("{name} transposed"),
+            mixing(|s, [q, _, _]| {
+                let q = turn(s, q);
+                s.op(name, attrs, &[q])
+            }),
+        ));
+    }
+    for name in BINARY {
+        programs.push((name.to_owned(), mixing(|s, [q, k, _]| s.op(name, &[], &[q, k]))));
+        programs.push((format!("{name} of one"), mixing(|s, [q, _, _]| s.op(name, &[], &[q, q]))));
+        programs.push((
+            format!("{name}, one transposed"),
+            mixing(|s, [q, k, v]| {
+                let k = turn(s, k);
+                let scores = s.op("matmul", &[], &[q, k]);
+                let turned = turn(s, scores);
+                let mixed = s.op(name, &[], &[scores, turned]);
+                s.op("matmul", &[], &[mixed, v])
+            }),
+        ));
+    }
+    for name in PAIRS {
+        programs.push((name.to_owned(), mixing(|s, [q, k, _]| s.op(name, &[], &[q, k]))));
+        programs.push((format!("{name} of one"), mixing(|s, [q, _, _]| s.op(name, &[], &[q, q]))));
+        programs.push((
+            format!("{name} over tokens"),
+            mixing(|s, [q, k, _]| {
+                let (q, k) = (turn(s, q), turn(s, k));
+                s.op(name, &[], &[q, k])
+            }),
+        ));
+    }
+    for (left, right) in [(false, true), (true, false), (true, true)] {
+        let name = format!("matmul, {left} {right}");
+        programs.push((
+            name,
+            mixing(|s, [q, k, v]| {
+                let square = |s: &mut Sketch, x, y| {
+                    let y = turn(s, y);
+                    s.op("matmul", &[], &[x, y])
+                };
+                let (mut x, mut y) = (square(s, q, k), square(s, k, v));
+                if left {
+                    x = turn(s, x);
+                }
+                if right {
+                    y = turn(s, y);
+                }
+                s.op("matmul", &[], &[x, y])
+            }),
+        ));
+    }
+    programs.push((
+        "linear attention".to_owned(),
+        mixing(|s, [q, k, v]| {
+            let k = turn(s, k);
+            let state = s.op("matmul", &[], &[k, v]);
+            s.op("matmul", &[], &[q, state])
+        }),
+    ));
+    for (what, program) in &programs {
+        for batch in batches() {
+            agrees(what, program, &batch);
+        }
+    }
+}
+
+#[test]
+fn every_parameterised_primitive() {
+    let number = |name: &'static str, value: f64| (name, Attr::Number(value));
+    let size = |name: &'static str, value: i64| (name, Attr::Size(value.into()));
+    for (name, attrs) in [
+        ("layer_norm", vec![]),
+        ("linear", vec![("out", Attr::Size(Symbol::Hidden.into()))]),
+        ("gelu", vec![]),
+        ("softmax", vec![]),
+        ("positions", vec![]),
+        ("dropout", vec![number("rate", 0.4)]),
+        ("light_conv", vec![size("kernel", 3), number("normalize", 1.0)]),
+        ("light_conv", vec![size("kernel", 4), number("normalize", 1.0)]),
+        ("light_conv", vec![size("kernel", 5), number("normalize", 0.0)]),
+        ("light_conv", vec![size("kernel", 15), number("normalize", 1.0)]),
+    ] {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let x = sketch.linear(x, Symbol::Hidden);
+        let x = sketch.op(name, &attrs, &[x]);
+        let scored = sketch.scored(x);
+        let program = sketch.lower(scored);
+        for batch in batches() {
+            agrees(name, &program, &batch);
+        }
+    }
+}
+
+/// What a graph may ask for beside layers: parameters inside heads, values that leave a head in any shape, tokens mixed outside.
+#[test]
+fn graphs_of_any_build() {
+    let mut programs = vec![
+        ("a model", layered()),
+        ("heads with parameters", {
+            let mut sketch = Sketch::new();
+            let (x, _) = sketch.embedded();
+            let [q, k, v] = sketch.projections(x);
+            let k = sketch.op("transpose", &[], &[k]);
+            let scores = sketch.op("matmul", &[], &[q, k]);
+            // Between two parts of the same head stand a linear map and a norm of its own.
+            let v = sketch.linear(v, Symbol::HeadWidth);
+            let v = sketch.op("layer_norm", &[], &[v]);
+            let v = sketch.op("tanh", &[], &[v]);
+            let mixed = sketch.op("matmul", &[], &[scores, v]);
+            let merged = sketch.builder.merge_heads(mixed).unwrap();
+            let scored = sketch.scored(merged);
+            sketch.lower(scored)
+        }),
+    ];
+    programs.push(("tokens mixed outside of heads", {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let y = sketch.linear(x, Symbol::Hidden);
+        let turned = sketch.op("transpose", &[], &[y]);
+        let scores = sketch.op("matmul", &[], &[x, turned]);
+        let scores = sketch.op("softmax", &[], &[scores]);
+        let x = sketch.op("matmul", &[], &[scores, x]);
+        let scored = sketch.scored(x);
+        sketch.lower(scored)
+    }));
+    for (what, program) in &programs {
+        for batch in batches().into_iter().chain([many(60, 9)]) {
+            agrees(what, program, &batch);
+        }
+    }
+}
+
+#[test]
+fn outputs_of_any_shape() {
+    let scores = |finish: &dyn Fn(&mut Sketch, NodeIndex, [NodeIndex; 3]) -> NodeIndex| {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let qkv = sketch.projections(x);
+        let output = finish(&mut sketch, x, qkv);
+        sketch.lower(output)
+    };
+    let square = |s: &mut Sketch, [q, k, _]: [NodeIndex; 3]| {
+        let k = s.op("transpose", &[], &[k]);
+        s.op("matmul", &[], &[q, k])
+    };
+    for (what, program) in [
+        ("a score a pair of tokens and head", scores(&|s, _, qkv| square(s, qkv))),
+        ("a value a head", scores(&|s, _, [q, _, _]| s.op("square", &[], &[q]))),
+        (
+            "heads merged",
+            scores(&|s, _, qkv| {
+                let mixed = s.op("max", &[], &[qkv[0], qkv[1]]);
+                s.builder.merge_heads(mixed).unwrap()
+            }),
+        ),
+        ("a row a token", scores(&|s, x, _| s.linear(x, 4))),
+        ("transposed", scores(&|s, x, _| s.op("transpose", &[], &[x]))),
+    ] {
+        for batch in batches() {
+            let size: usize = CandleExecutor::plain(Device::Cpu, DType::F32)
+                .forward(&program, &parameters(program.parameters(), 7), &batch)
+                .unwrap()
+                .data
+                .len();
+            let batch = Batch { targets: Targets::Scores((0..size).map(|at| at as f32 * 0.1 % 1.0).collect()), ..batch };
+            agrees(what, &program, &batch);
+        }
+    }
+}
+
+#[test]
+fn the_masked_lm_head() {
+    let program = masked_lm();
+    for batch in batches() {
+        let targets = (0..batch.rows * 2).map(|row| (row != 1).then_some(row as u32 + 2)).collect();
+        agrees("unembed", &program, &Batch { targets: Targets::Classes(targets), ..batch });
+    }
+}
+
+/// Thousands of random graphs; those that cannot be judged are few.
+#[test]
+fn random_graphs() {
+    const GRAPHS: u32 = 2_000;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let choices = prop::collection::vec(any::<(u8, u8, u8)>(), 1..10);
+    let (mut left_out, mut wrong) = (0, Vec::new());
+    for number in 0..GRAPHS {
+        let choices = choices.new_tree(&mut runner).unwrap().current();
+        let (tokens, scores) = random(&choices);
+        let batch = batch(&[[3, 4, 1], [5, 2, 5], [1, 0, 4]][number as usize % 3], 5, 3);
+        let program = if number % 4 == 0 { tokens } else { scores };
+        let batch = if number % 4 == 0 { Batch { targets: Targets::Scores(vec![0.25; 3 * 5 * 6]), ..batch } } else { batch };
+        match on_threads(1, || compare(&program, &batch, u64::from(number))) {
+            Verdict::Agrees => {}
+            Verdict::LeftOut => left_out += 1,
+            Verdict::Differs(why) => wrong.push(format!("{choices:?}: {why}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {GRAPHS}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(left_out * 20 < GRAPHS, "{left_out} of {GRAPHS} could not be judged");
+}

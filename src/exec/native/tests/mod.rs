@@ -1,0 +1,112 @@
+//! The executor's tests: `agreement` (against candle, which is judged by itself in double precision), `products` (matrix products
+//! of every size), and here the executor's own promises.
+
+mod agreement;
+mod products;
+
+use super::NativeExecutor;
+use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
+use crate::exec::candle::tests::laws::random;
+use crate::exec::candle::tests::{KEY, masked_lm};
+use crate::exec::program::Program;
+use crate::exec::{Batch, Executor, Parameters, Targets};
+use crate::graph::{Attr, Symbol};
+use proptest::prelude::*;
+
+/// Runs on a pool of so many threads.
+fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+/// A model of convolution and attention with everything a layer has, `width` wide.
+fn layered() -> Program {
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let x = sketch.op("positions", &[], &[x]);
+    let qkv = sketch.projections(x);
+    let scores = sketch.op("cosine", &[], &[qkv[0], qkv[1]]);
+    let weights = sketch.op("softmax", &[], &[scores]);
+    let weights = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[weights]);
+    let mixed = sketch.op("matmul", &[], &[weights, qkv[2]]);
+    let mixed = sketch.merged(mixed, qkv[2]);
+    let mixed = sketch.linear(mixed, Symbol::Hidden);
+    let mixed = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[mixed]);
+    let x = sketch.op("add", &[], &[x, mixed]);
+    let x = sketch.op("layer_norm", &[], &[x]);
+    let conv = sketch.op("light_conv", &[("kernel", Attr::Size(5.into()))], &[x]);
+    let wide = sketch.linear(conv, 20);
+    let wide = sketch.op("gelu", &[], &[wide]);
+    let narrow = sketch.linear(wide, Symbol::Hidden);
+    let x = sketch.op("add", &[], &[x, narrow]);
+    let x = sketch.op("layer_norm", &[], &[x]);
+    let scored = sketch.scored(x);
+    sketch.lower(scored)
+}
+
+/// Many sentences, so that there are several blocks of rows.
+fn many(sentences: usize, width: usize) -> Batch {
+    let lengths: Vec<usize> = (0..sentences).map(|row| row * 7 % 9 + usize::from(row % 5 == 0)).map(|length| length.min(width)).collect();
+    batch(&lengths, width, 3)
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let program = layered();
+    let (values, batch) = (parameters(program.parameters(), 3), many(100, 9));
+    let step = |threads| on_threads(threads, || NativeExecutor::new().gradients(&program, &values, &batch, KEY).unwrap());
+    let one = step(1);
+    assert!(one.1.0.values().all(|gradient| gradient.data.iter().any(|slope| *slope != 0.0)));
+    for threads in [2, 3, 7] {
+        assert_eq!(step(threads), one, "{threads} threads");
+    }
+    // Memory that was used before changes nothing.
+    let executor = NativeExecutor::new();
+    executor.gradients(&masked_lm(), &parameters(masked_lm().parameters(), 1), &judged(&[4, 2]), KEY).unwrap();
+    assert_eq!(executor.gradients(&program, &values, &batch, KEY).unwrap(), one);
+}
+
+fn judged(lengths: &[usize]) -> Batch {
+    let batch = batch(lengths, 5, 0);
+    Batch { targets: Targets::Classes((0..batch.rows * 2).map(|row| (row != 1).then_some(row as u32 + 2)).collect()), ..batch }
+}
+
+#[test]
+fn places_without_a_target_are_left_out() {
+    let program = masked_lm();
+    let values = parameters(program.parameters(), 1);
+    let (whole, executor) = (judged(&[4, 3]), NativeExecutor::new());
+    let (loss, gradients) = executor.gradients(&program, &values, &whole, None).unwrap();
+    // What stands at a place that is not judged is never looked at.
+    let mut other = whole.clone();
+    other.inputs.get_mut("at").unwrap()[1] = 0;
+    assert_eq!(executor.gradients(&program, &values, &other, None).unwrap(), (loss, gradients));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    /// The law of padding, to the byte.
+    #[test]
+    fn padding_changes_no_byte(choices in prop::collection::vec(any::<(u8, u8, u8)>(), 1..8), more in 1usize..4, garbage in 0u32..11) {
+        let (tokens, scores) = random(&choices);
+        let lengths = [3, 4, 1, 0];
+        let (narrow, wide) = (batch(&lengths, 4, 0), batch(&lengths, 4 + more, garbage));
+        let executor = NativeExecutor::new();
+        let values = parameters(tokens.parameters(), 5);
+        let (few, many) = (executor.forward(&tokens, &values, &narrow).unwrap(), executor.forward(&tokens, &values, &wide).unwrap());
+        let width = few.shape[2];
+        for (row, length) in lengths.iter().enumerate() {
+            let few = &few.data[row * 4 * width..][..length * width];
+            let (real, padding) = many.data[row * wide.width * width..][..wide.width * width].split_at(length * width);
+            prop_assert!(real.iter().zip(few).all(|(real, few)| real.to_bits() == few.to_bits()), "{:?}", choices);
+            prop_assert!(padding.iter().all(|value| *value == 0.0), "{:?}", choices);
+        }
+        let values = parameters(scores.parameters(), 5);
+        let (few, many) = (executor.gradients(&scores, &values, &narrow, KEY), executor.gradients(&scores, &values, &wide, KEY));
+        prop_assume!(few.is_ok());
+        let bytes = |(loss, gradients): &(f32, Parameters)| {
+            gradients.0.values().flat_map(|array| &array.data).chain([loss]).map(|value| value.to_bits()).collect::<Vec<u32>>()
+        };
+        prop_assert_eq!(bytes(&few.unwrap()), bytes(&many.unwrap()), "{:?}", choices);
+    }
+}

@@ -1,0 +1,72 @@
+//! Matrix products of every small size, and across the edges of tiles, panels and chunks.
+
+use super::super::product::{CHUNK, Left, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
+use proptest::prelude::*;
+
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| ((at * 7 + seed * 13) % 23) as f32 * 0.125 - 1.0).collect()
+}
+
+/// A product by its definition, in double precision.
+fn defined(m: usize, n: usize, k: usize, a: Strided<'_>, b: Strided<'_>, start: &dyn Fn(usize, usize) -> f32) -> Vec<f32> {
+    let at = |x: Strided<'_>, i: usize, j: usize| f64::from(x.data[i * x.row + j * x.column]);
+    let element = |i, j| f64::from(start(i, j)) + (0..k).map(|l| at(a, i, l) * at(b, l, j)).sum::<f64>();
+    (0..m * n).map(|place| element(place / n, place % n) as f32).collect()
+}
+
+fn check(m: usize, n: usize, k: usize, turned: (bool, bool), strips: bool) {
+    let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
+    let a = if turned.0 { Strided::rows(&left, m).turned() } else { Strided::rows(&left, k) };
+    let b = if turned.1 { Strided::rows(&right, k).turned() } else { Strided::rows(&right, n) };
+    let mut panels = vec![f32::NAN; packed_len(k, n)];
+    pack(b, k, n, 0, &mut panels);
+    let mut packed = vec![f32::NAN; m.next_multiple_of(TILE) * k];
+    if strips {
+        pack_strips(a, m, k, &mut packed);
+    }
+    let operand = if strips { Left::Strips(&packed) } else { Left::Strided(a) };
+    let (bias, before) = (numbers(n, 3), numbers(m * n, 4));
+    let mut twice = vec![vec![f32::NAN; m * n], vec![f32::NAN; m * n], before.clone()];
+    multiply(m, n, k, operand, &panels, Start::Zero, &mut twice[0], n);
+    multiply(m, n, k, operand, &panels, Start::Bias(&bias), &mut twice[1], n);
+    multiply(m, n, k, operand, &panels, Start::Result, &mut twice[2], n);
+    let wanted =
+        [defined(m, n, k, a, b, &|_, _| 0.0), defined(m, n, k, a, b, &|_, j| bias[j]), defined(m, n, k, a, b, &|i, j| before[i * n + j])];
+    for (found, wanted) in twice.iter().zip(&wanted) {
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!((found - wanted).abs() <= 1e-5 * (k as f32).max(1.0), "{m}×{n}×{k} {turned:?}: {found} instead of {wanted}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn products_are_what_they_are_defined_to_be(
+        m in 0usize..20, n in 0usize..40, k in 0usize..40, left in any::<bool>(), right in any::<bool>(), strips in any::<bool>()
+    ) {
+        check(m, n, k, (left, right), strips);
+    }
+}
+
+#[test]
+fn long_sums_are_cut_into_chunks() {
+    for k in [CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 7] {
+        check(7, 17, k, (false, true), false);
+        check(7, 17, k, (true, false), true);
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_the_rows_beside_it() {
+    let (m, n, k) = (13, 33, 29);
+    let (a, b) = (numbers(m * k, 5), numbers(k * n, 6));
+    let mut panels = vec![0.0; packed_len(k, n)];
+    pack(Strided::rows(&b, n), k, n, 0, &mut panels);
+    let mut whole = vec![0.0; m * n];
+    multiply(m, n, k, Left::Strided(Strided::rows(&a, k)), &panels, Start::Zero, &mut whole, n);
+    for row in 0..m {
+        let mut alone = vec![0.0; n];
+        multiply(1, n, k, Left::Strided(Strided::rows(&a[row * k..], k)), &panels, Start::Zero, &mut alone, n);
+        assert_eq!(alone, whole[row * n..][..n], "row {row}");
+    }
+}

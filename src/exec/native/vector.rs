@@ -1,0 +1,237 @@
+//! Loops compiled for the widest vectors the processor has, chosen at run time.
+//!
+//! Products and sums are kept apart: fused ones would be calls into a library where the processor has none, and
+//! the same values come out either way.
+
+/// The proof that the processor has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub struct Wide(());
+
+impl Wide {
+    /// Looks at the processor.
+    #[inline(always)]
+    pub fn detect() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return (std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")).then_some(Self(()));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// Runs work compiled for these features.
+    #[inline(always)]
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "the language has no safe call of a function whose features were found at run time")]
+        // SAFETY: only `detect` makes a `Wide`, where the processor has both features that `wide` is compiled for.
+        return unsafe { wide(work) };
+        #[cfg(not(target_arch = "x86_64"))]
+        work()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+// Instantiated beside its caller, so that the closure, too, is at hand to be inlined.
+#[inline]
+fn wide<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// Runs a block with the processor's widest vectors; what it calls must be `#[inline(always)]`.
+///
+/// A macro, since a closure is inlined for certain, and so compiled for those vectors, only where it has one caller.
+macro_rules! vectorised {
+    ($block:block) => {
+        match $crate::exec::native::vector::Wide::detect() {
+            Some(wide) => wide.run(|| $block),
+            None => $block,
+        }
+    };
+}
+pub(crate) use vectorised;
+
+/// Writes f(x) to each place of `to`, or adds it where something stands there already.
+#[inline(always)]
+pub fn give(to: &mut [f32], first: bool, x: &[f32], f: impl Fn(f32) -> f32) {
+    vectorised!({
+        if first {
+            for (to, x) in to.iter_mut().zip(x) {
+                *to = f(*x);
+            }
+        } else {
+            for (to, x) in to.iter_mut().zip(x) {
+                *to += f(*x);
+            }
+        }
+    });
+}
+
+/// The same of two operands.
+#[inline(always)]
+pub fn give_two(to: &mut [f32], first: bool, x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) {
+    vectorised!({
+        if first {
+            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
+                *to = f(*x, *y);
+            }
+        } else {
+            for ((to, x), y) in to.iter_mut().zip(x).zip(y) {
+                *to += f(*x, *y);
+            }
+        }
+    });
+}
+
+/// The same of three operands.
+#[inline(always)]
+pub fn give_three(to: &mut [f32], first: bool, x: &[f32], y: &[f32], z: &[f32], f: impl Fn(f32, f32, f32) -> f32) {
+    vectorised!({
+        let rows = to.iter_mut().zip(x).zip(y).zip(z);
+        if first {
+            for (((to, x), y), z) in rows {
+                *to = f(*x, *y, *z);
+            }
+        } else {
+            for (((to, x), y), z) in rows {
+                *to += f(*x, *y, *z);
+            }
+        }
+    });
+}
+
+/// e^x to single precision, without a branch; 0 is approached, never reached, below −87.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // Adding 1.5·2²³ rounds to an integer in the low bits of the mantissa.
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.0, 88.0);
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let power = rounded - ROUND;
+    // ln 2 in two parts, the first exact in its products.
+    let rest = power * -0.693_359_4 + x;
+    let rest = power * 2.121_944_4e-4 + rest;
+    let series = 1.987_569_1e-4f32;
+    let series = series * rest + 1.398_199_9e-3;
+    let series = series * rest + 8.333_452e-3;
+    let series = series * rest + 4.166_579_6e-2;
+    let series = series * rest + 1.666_666_5e-1;
+    let series = series * rest + 5e-1;
+    let value = series * rest * rest + (rest + 1.0);
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
+    value * f32::from_bits(exponent)
+}
+
+/// 1 / (1 + e^−x).
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// ln(1 + e^−|x|), by the series of 2·artanh(e / (2 + e)), whose argument is 1/3 at most.
+#[inline(always)]
+pub fn soft_corner(x: f32) -> f32 {
+    let power = exp(-x.abs());
+    let s = power / (2.0 + power);
+    let square = s * s;
+    let series = 1.0f32 / 13.0;
+    let series = series * square + 1.0 / 11.0;
+    let series = series * square + 1.0 / 9.0;
+    let series = series * square + 1.0 / 7.0;
+    let series = series * square + 1.0 / 5.0;
+    let series = series * square + 1.0 / 3.0;
+    2.0 * s * (series * square + 1.0)
+}
+
+/// x·Φ(x) and its slope: the error function by Abramowitz and Stegun 7.1.26, off by 1.5e-7 at most.
+#[inline(always)]
+pub fn gelu(x: f32) -> (f32, f32) {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (z * 0.327_591_1 + 1.0);
+    let bell = exp(-z * z);
+    let series = 1.061_405_4f32;
+    let series = series * t - 1.453_152_1;
+    let series = series * t + 1.421_413_8;
+    let series = series * t - 0.284_496_72;
+    let series = series * t + 0.254_829_6;
+    let tail = 0.5 * series * t * bell;
+    let below = if x < 0.0 { tail } else { 1.0 - tail };
+    (x * below, x * 0.398_942_3 * bell + below)
+}
+
+const LANES: usize = 16;
+
+/// The sum of x·y in sixteen lanes.
+#[inline(always)]
+pub fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let ((xs, x), (ys, y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    let mut lanes = [0.0f32; LANES];
+    for (x, y) in xs.iter().zip(ys) {
+        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += x * *y;
+        }
+    }
+    lanes.iter().sum::<f32>() + x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>()
+}
+
+/// The sum of x in sixteen lanes.
+#[inline(always)]
+pub fn sum(x: &[f32]) -> f32 {
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for block in blocks {
+        for (lane, x) in lanes.iter_mut().zip(block) {
+            *lane += x;
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().sum::<f32>()
+}
+
+/// y += factor·x.
+#[inline(always)]
+pub fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += x * factor;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{dot, exp, gelu, sigmoid, soft_corner, sum};
+
+    #[test]
+    fn the_exponential_is_right_to_single_precision() {
+        for step in -870..880 {
+            let x = step as f32 * 0.1;
+            let wanted = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / wanted - 1.0).abs() < 3e-7, "{x}");
+        }
+        assert!(exp(-1e30) < 1e-37 && exp(0.0) == 1.0);
+    }
+
+    #[test]
+    fn the_corner_and_the_sigmoid_are_right_to_single_precision() {
+        for step in -400..400 {
+            let x = step as f32 * 0.1;
+            let (corner, logistic) = ((-f64::from(x).abs()).exp().ln_1p(), 1.0 / (1.0 + (-f64::from(x)).exp()));
+            assert!((f64::from(soft_corner(x)) / corner - 1.0).abs() < 5e-7, "{x}");
+            assert!((f64::from(sigmoid(x)) / logistic - 1.0).abs() < 5e-7, "{x}");
+        }
+    }
+
+    #[test]
+    fn gelu_and_its_slope_agree_with_the_error_function() {
+        // Φ at 0, ±1, ±2.
+        for (x, phi) in [(0.0f32, 0.5), (1.0, 0.841_344_8), (-1.0, 0.158_655_25), (2.0, 0.977_249_9), (-2.0, 0.022_750_132)] {
+            let (value, slope) = gelu(x);
+            let bell = (-0.5 * x * x).exp() * 0.398_942_3;
+            assert!((value - x * phi).abs() < 1e-6 && (slope - (phi + x * bell)).abs() < 1e-6, "{x}");
+        }
+    }
+
+    #[test]
+    fn sums_take_the_rest_too() {
+        let x: Vec<f32> = (0..37).map(|x| x as f32).collect();
+        assert_eq!(sum(&x), 666.0);
+        assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>());
+    }
+}

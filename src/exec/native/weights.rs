@@ -1,0 +1,176 @@
+//! What rows as a whole have to do with weights: packing them before a phase, their gradients after it.
+
+#![expect(unsafe_code, reason = "parts of the arena are handed out here")]
+
+use super::layout::{BLOCK, Place};
+use super::plan::{Form, Rows};
+use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
+use super::run::Run;
+use super::threads::share;
+use super::vector::add_scaled;
+use crate::exec::kernel::Kernel;
+
+/// Rows summed before a product of weights is written.
+const CHUNK: usize = 256;
+/// Rows of a part of a weight's gradient, about, and columns worked on at a time.
+const ROWS: usize = 120;
+const COLUMNS: usize = 256;
+/// Panels packed at a time, and rows of a table whose gradient is summed at a time.
+const PANELS: usize = 8;
+const TABLE: usize = 512;
+
+/// The scratch that a part of a weight's gradient takes.
+pub const SCRATCH: usize = CHUNK * (2 * ROWS + COLUMNS);
+
+/// A part of the gradients of a phase.
+enum Job {
+    /// Of a linear map's weight: rows from, and how many.
+    Weight(usize, usize, usize),
+    /// Of a bias or gain: the sums of all blocks.
+    Sums(usize, usize),
+    /// Of a table: rows from.
+    Table(usize, usize),
+}
+
+// SAFETY of this file: jobs of one phase write to parts that do not meet (panels, parts of a weight's gradient, rows of a table),
+// and read what no one writes meanwhile; the scratch is the thread's own.
+impl Run<'_> {
+    /// Packs the weights of linear maps: their transposes for the way forward (0), themselves for the way back (1).
+    pub(super) fn pack(&self, steps: &[usize], direction: usize) {
+        let mut jobs = Vec::new();
+        for slot in steps {
+            let Some((out, input)) = self.map(*slot) else { continue };
+            let (k, n) = if direction == 0 { (input, out) } else { (out, input) };
+            jobs.extend((0..n.div_ceil(PANEL)).step_by(PANELS).map(|panel| (*slot, k, n, panel)));
+        }
+        share(self.scratch.len(), jobs.len(), &|_, number| {
+            let Some((slot, k, n, panel)) = jobs.get(number).copied() else { return };
+            let weight = Strided::rows(self.parameter(slot, 0), if direction == 0 { k } else { n });
+            let place = self.layout.packed.get(slot).map(|packed| packed[direction]).unwrap_or_default();
+            let panels = (n.div_ceil(PANEL) - panel).min(PANELS);
+            // SAFETY: see above.
+            let to = unsafe { self.buffer(place, panel * PANEL * k, panels * PANEL * k).write() };
+            pack(if direction == 0 { weight.turned() } else { weight }, k, n, panel, to);
+        });
+    }
+
+    /// The gradients of the parameters of a phase of rows.
+    pub(super) fn parameters_back(&self, rows: Rows, steps: &[usize]) {
+        let mut jobs = Vec::new();
+        for slot in steps.iter().rev() {
+            let (Some(step), true) = (self.plan.step(*slot), self.slope(*slot) != Place::Nowhere) else { continue };
+            match step.kernel {
+                Kernel::Linear | Kernel::Unembed => {
+                    let (out, _) = self.map(*slot).unwrap_or_default();
+                    let part = out.div_ceil((out / ROWS).max(1)).next_multiple_of(TILE);
+                    jobs.extend((0..out).step_by(part).map(|row| Job::Weight(*slot, row, (out - row).min(part))));
+                    jobs.push(Job::Sums(*slot, 1));
+                }
+                Kernel::LayerNorm => jobs.extend([Job::Sums(*slot, 0), Job::Sums(*slot, 1)]),
+                Kernel::Embedding | Kernel::Positions => {
+                    let width = self.plan.form(*slot).per_row().max(1);
+                    let table = self.parameter(*slot, 0).len() / width;
+                    jobs.extend((0..table).step_by(TABLE).map(|row| Job::Table(*slot, row)));
+                }
+                _ => {}
+            }
+        }
+        // Where a parameter is shared within the phase, its gradients are added one step after the other.
+        let shared = |job: &Job| {
+            let (slot, number) = match job {
+                Job::Weight(slot, ..) | Job::Table(slot, _) => (*slot, 0),
+                Job::Sums(slot, number) => (*slot, *number),
+            };
+            !self.parameter_slope(slot, number).1
+        };
+        let (later, now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(shared);
+        share(self.scratch.len(), now.len(), &|thread, number| now.get(number).into_iter().for_each(|job| self.job(rows, thread, job)));
+        later.iter().for_each(|job| self.job(rows, 0, job));
+    }
+
+    fn job(&self, rows: Rows, thread: usize, job: &Job) {
+        match *job {
+            Job::Weight(slot, row, high) => self.weight_back(rows, thread, slot, row, high),
+            Job::Sums(slot, number) => self.sums_back(rows, slot, number),
+            Job::Table(slot, row) => self.table_back(rows, slot, row),
+        }
+    }
+
+    /// The sizes of a linear map: what comes out, what goes in.
+    fn map(&self, slot: usize) -> Option<(usize, usize)> {
+        let step = self.plan.step(slot)?;
+        let spec = self.plan.program.parameters().get(*step.parameters.first()?)?;
+        match (&step.kernel, spec.shape.as_slice()) {
+            (Kernel::Linear | Kernel::Unembed, [out, input]) => Some((*out, *input)),
+            _ => None,
+        }
+    }
+
+    /// `high` rows of gᵀ·x, summed over all rows of the batch in chunks.
+    fn weight_back(&self, rows: Rows, thread: usize, slot: usize, row: usize, high: usize) {
+        let (Some((out, input)), Some(argument)) = (self.map(slot), self.plan.arguments(slot).next()) else { return };
+        let Form::Matrix { heads, .. } = self.plan.form(slot) else { return };
+        let count = self.packed.count(rows) * heads;
+        let (to, first) = self.parameter_slope(slot, 0);
+        let (strips_len, scratch) = (high.next_multiple_of(TILE) * CHUNK, self.scratch_of(thread));
+        // SAFETY: see above.
+        let (x, g, to, strips, panels) = unsafe {
+            (
+                self.whole(self.place(argument), argument).read(),
+                self.whole(self.slope(slot), slot).read(),
+                to.part(row * input, high * input).write(),
+                scratch.part(0, strips_len).write(),
+                scratch.part(strips_len, CHUNK * COLUMNS).write(),
+            )
+        };
+        for begin in (0..count.max(1)).step_by(CHUNK) {
+            let chunk = (count - begin).min(CHUNK);
+            let start = if begin == 0 && first { Start::Zero } else { Start::Result };
+            let strips = strips.get_mut(..high.next_multiple_of(TILE) * chunk).unwrap_or_default();
+            pack_strips(Strided::rows(g.get(begin * out + row..).unwrap_or_default(), out).turned(), high, chunk, strips);
+            for column in (0..input).step_by(COLUMNS) {
+                let wide = (input - column).min(COLUMNS);
+                let panels = panels.get_mut(..packed_len(chunk, wide)).unwrap_or_default();
+                pack(Strided::rows(x.get(begin * input + column..).unwrap_or_default(), input), chunk, wide, 0, panels);
+                multiply(high, wide, chunk, Left::Strips(strips), panels, start, to.get_mut(column..).unwrap_or_default(), input);
+            }
+        }
+    }
+
+    /// The sums of all blocks, in their order.
+    fn sums_back(&self, rows: Rows, slot: usize, number: usize) {
+        let Form::Matrix { width, .. } = self.plan.form(slot) else { return };
+        let place = self.layout.partial.get(slot).map(|partial| partial[number]).unwrap_or_default();
+        let blocks = self.packed.count(rows).div_ceil(BLOCK);
+        let (to, first) = self.parameter_slope(slot, number);
+        // SAFETY: see above.
+        let (to, sums) = unsafe { (to.write(), self.buffer(place, 0, blocks * width).read()) };
+        if first {
+            to.fill(0.0);
+        }
+        sums.chunks_exact(width.max(1)).for_each(|sums| add_scaled(to, 1.0, sums));
+    }
+
+    /// The rows of a table from `from` on: each is the sum over the places that used it, in their order.
+    fn table_back(&self, rows: Rows, slot: usize, from: usize) {
+        let (Some(step), width) = (self.plan.step(slot), self.plan.form(slot).per_row().max(1)) else { return };
+        let (to, first) = self.parameter_slope(slot, 0);
+        let table = self.parameter(slot, 0).len() / width;
+        // SAFETY: see above.
+        let (to, g) =
+            unsafe { (to.part(from * width, (table - from).min(TABLE) * width).write(), self.whole(self.slope(slot), slot).read()) };
+        if first {
+            to.fill(0.0);
+        }
+        let ids = step.arguments.first().map(|ids| self.indices(*ids)).unwrap_or_default();
+        for (row, g) in g.chunks_exact(width).enumerate() {
+            let used = match step.kernel {
+                Kernel::Embedding => ids.get(row).copied().unwrap_or(u32::MAX) as usize,
+                _ => self.packed.origin(rows, row)[1] as usize,
+            };
+            if let Some(to) = used.checked_sub(from).and_then(|used| to.get_mut(used * width..(used + 1) * width)) {
+                add_scaled(to, 1.0, g);
+            }
+        }
+    }
+}
