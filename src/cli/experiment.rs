@@ -1,6 +1,6 @@
 //! The experiment that a command line names, checked, with its changes.
 
-use super::commands::Which;
+use super::commands::{ExecutorName, Which};
 use super::source::{err, show_all, show_one};
 use crate::check::{Checked, Checker, NamedArchitecture, World};
 use crate::diagnostic::{Code, Diagnostic, nearest};
@@ -10,8 +10,15 @@ use crate::syntax::parse_expression;
 use std::path::Path;
 
 /// The executor that was asked for.
-pub(super) fn executor(_which: &Which) -> Box<dyn Executor> {
-    Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32))
+pub(super) fn executor(which: &Which) -> Box<dyn Executor> {
+    named(which.executor)
+}
+
+/// The executor of this name.
+pub(super) fn named(name: ExecutorName) -> Box<dyn Executor> {
+    match name {
+        ExecutorName::Candle => Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32)),
+    }
 }
 
 /// Loads and checks a file and gives its experiment; the exit code where that fails.

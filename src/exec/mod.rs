@@ -61,4 +61,9 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// Where a parameter is missing, the batch has no targets, or the device fails.
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)>;
+
+    /// The seconds spent in each kind of kernel since this was last asked; empty where the executor does not count them.
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }
