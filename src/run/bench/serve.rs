@@ -148,3 +148,22 @@ impl Loaded {
         Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "loss": last }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::serve;
+    use crate::exec::CandleExecutor;
+    use serde_json::Value;
+
+    #[test]
+    fn what_goes_wrong_is_the_answer() {
+        let executor = CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32);
+        let questions = "{\"do\":\"steps\",\"count\":1}\nnonsense\n{\"do\":\"kernels\"}\n";
+        let mut answers = Vec::new();
+        serve(&executor, &mut questions.as_bytes(), &mut answers).unwrap();
+        let answers: Vec<Value> = String::from_utf8(answers).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let error = |place: usize| answers[place]["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error(0).contains("does not know a model") && error(1).contains("not understood"), "{answers:?}");
+        assert_eq!(answers[2].to_string(), r#"{"kernels":[]}"#);
+    }
+}

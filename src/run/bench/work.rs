@@ -92,11 +92,11 @@ pub(super) struct Task {
     /// The columns of its sentences.
     columns: &'static [usize],
     /// Shares of the sentences, and the lengths in word pieces that such a share does not exceed, [CLS] and [SEP] included.
-    quantiles: [(f64, f64); 4],
+    quantiles: [(f64, f64); 6],
 }
 
-/// Medians, 99th percentiles and largest lengths are those of the official dev sets under BERT's vocabulary; between them, lengths
-/// grow by the same factor for the same share of sentences.
+/// Medians, 99th percentiles and largest lengths are those of the official dev sets under BERT's vocabulary, and quartiles follow the
+/// words of the training sets; between them, lengths grow by the same factor for the same share of sentences.
 pub(super) const TASKS: &[Task] = &[
     Task {
         name: "MRPC",
@@ -104,7 +104,7 @@ pub(super) const TASKS: &[Task] = &[
         file: "MRPC/train.tsv",
         header: true,
         columns: &[3, 4],
-        quantiles: [(0.0, 20.0), (0.5, 53.0), (0.99, 80.0), (1.0, 86.0)],
+        quantiles: [(0.0, 20.0), (0.25, 43.0), (0.5, 53.0), (0.75, 62.0), (0.99, 80.0), (1.0, 86.0)],
     },
     Task {
         name: "CoLA",
@@ -112,7 +112,7 @@ pub(super) const TASKS: &[Task] = &[
         file: "CoLA/train.tsv",
         header: false,
         columns: &[3],
-        quantiles: [(0.0, 5.0), (0.5, 10.0), (0.99, 29.0), (1.0, 35.0)],
+        quantiles: [(0.0, 5.0), (0.25, 8.0), (0.5, 10.0), (0.75, 13.0), (0.99, 29.0), (1.0, 35.0)],
     },
 ];
 
@@ -158,5 +158,28 @@ impl Task {
         let vocabulary = Vocabulary::train(rows.iter().flatten().copied(), size.vocabulary, true)?;
         let length = |row: &Vec<&str>| vocabulary.encode_pair(row.first()?, row.get(1).copied(), size.length).0.len().into();
         Ok(rows.iter().filter_map(length).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TASKS, TINY, masked};
+
+    #[test]
+    fn made_lengths_have_the_medians_of_the_tasks() {
+        for (task, median) in TASKS.iter().zip([53, 10]) {
+            let mut lengths: Vec<usize> = (0..task.rows).map(|row| task.quantile((row as f64 + 0.5) / task.rows as f64)).collect();
+            assert!(lengths.is_sorted() && lengths.len() == task.rows);
+            assert_eq!(lengths.remove(task.rows / 2), median);
+        }
+    }
+
+    #[test]
+    fn a_masked_batch_has_the_places_of_training() {
+        for batch in masked(&TINY) {
+            assert_eq!((batch.tokens.len(), batch.targets.len()), (32 * 64, 32 * 10));
+            let at = batch.at.unwrap();
+            assert!(at.chunks(10).all(|row| row.is_sorted_by(|a, b| a < b) && row.iter().all(|place| (1..63).contains(place))));
+        }
     }
 }
