@@ -47,9 +47,13 @@ fn the_paper_s_experiment_is_planned() {
     assert_eq!(plan["candidates"].as_u64(), Some(760));
     let params = |end: &str| plan[end][0].as_u64().expect("a number");
     assert!(80_000_000 < params("smallest") && params("smallest") < params("largest") && params("largest") < 150_000_000, "{stdout}");
+    // The tables of words, of 512 positions and of two segments are the same for all.
+    for (place, end) in ["smallest", "largest"].into_iter().enumerate() {
+        assert_eq!(plan["without_embeddings"][place].as_u64(), Some(params(end) - (30_522 + 512 + 2) * 768), "{stdout}");
+    }
     let (code, stdout, stderr) = phyla(&["plan", "experiments/autobert_zero_base.phyla"]);
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(stdout.contains("760"), "{stdout}");
+    assert!(stdout.contains("760") && stdout.contains("without embeddings"), "{stdout}");
 }
 
 /// Fails where tags do not nest, a text holds a bare `<` or `&`, or a number is none.

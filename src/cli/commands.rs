@@ -119,6 +119,15 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long, value_name = "FILE", default_value = "corpus.txt")]
         corpus: Vec<String>,
     },
+    /// Measure training, forward passes and memory beside PyTorch's
+    #[command(after_help = "Examples:
+  phyla bench                                       tiny and small models, beside PyTorch where it is there
+  phyla bench --sizes tiny --no-peer --bursts 3     our side alone, in half a minute
+  phyla bench --sizes base --layers bert --json
+
+Nothing else should be running. `sh tests/peers/setup.sh` makes a Python with torch in target/peers/venv; PHYLA_PEER_PYTHON
+names another one. PHYLA_GLUE names a folder with GLUE's files, whose sentence lengths are then used.")]
+    Bench(super::bench::BenchArgs),
     /// Make the mini suite's tasks from a novel's text and a dictionary's glosses
     #[command(after_help = "Example, which makes the files that ship:
   phyla mini-suite experiments/data/austen.txt experiments/data/wordnet_glosses.txt --out experiments/data/mini")]
@@ -171,6 +180,7 @@ pub fn run(cli: Cli) -> u8 {
         }
         Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
+        Command::Bench(given) => super::bench::bench(&given),
         Command::MiniSuite { prose, glosses, out, seed } => super::mini_suite::mini_suite(&prose, &glosses, &out, seed),
     }
 }

@@ -11,7 +11,12 @@ use std::path::Path;
 
 /// The executor that was asked for.
 pub(super) fn executor(which: &Which) -> Box<dyn Executor> {
-    match which.executor {
+    named(which.executor)
+}
+
+/// The executor of this name.
+pub(super) fn named(name: ExecutorName) -> Box<dyn Executor> {
+    match name {
         ExecutorName::Native => Box::new(NativeExecutor::new()),
         ExecutorName::Candle => Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32)),
     }

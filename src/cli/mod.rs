@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 the sources or the data have mistakes, or the work failed; 2 the command line is not understood;
 //! 130 interrupted, and the same command goes on where it was. One file a command; `source` and `experiment` are what they share.
 
+mod bench;
 mod check;
 mod commands;
 mod experiment;

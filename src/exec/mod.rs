@@ -84,4 +84,9 @@ pub trait Executor: Send + Sync {
         optimizer.update(settings, lr, parameters, &gradients)?;
         Ok(loss)
     }
+
+    /// The seconds spent in each kind of kernel since this was last asked; empty where the executor does not count them.
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 }

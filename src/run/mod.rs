@@ -2,12 +2,14 @@
 //!
 //! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `prepare` (text,
 //! vocabulary, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in parallel, results in order), `warmup`,
-//! `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and [`run()`] itself.
+//! `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and [`run()`] itself; `bench`
+//! (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
 //! file, seed and binary give the same bytes, with one worker or many, interrupted or not. Nothing here prints: a [`Progress`]
 //! is told.
 
+pub mod bench;
 mod candidates;
 pub mod files;
 mod finals;

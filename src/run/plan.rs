@@ -26,6 +26,8 @@ pub struct Plan {
     pub smallest: (u64, u64),
     /// Likewise of the largest.
     pub largest: (u64, u64),
+    /// Parameters of both without the tables of words, segments and positions.
+    pub without_embeddings: (u64, u64),
     /// Warm-up steps.
     pub warmup: u64,
     /// Candidates.
@@ -49,6 +51,8 @@ pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result
     let models = models(checked);
     let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
     let extremes = crate::space::extremes(&checked.space, settings.seed, &cost);
+    let without = |architecture: &Architecture| models.cost(&checked.space, architecture).map_or(0, |cost| cost.params_without_embeddings);
+    let without_embeddings = extremes.as_ref().map_or((0, 0), |[(small, _), (large, _)]| (without(small), without(large)));
     let [smallest, largest] = extremes.map_or([(0, 0); 2], |[(_, smallest), (_, largest)]| [smallest, largest]);
     let finals = (1 + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
     let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
@@ -56,6 +60,7 @@ pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result
         architectures: checked.space.count().to_string(),
         smallest,
         largest,
+        without_embeddings,
         warmup,
         candidates: settings.search.evaluations,
         adapt: settings.evaluate.adapt,
@@ -121,9 +126,11 @@ impl Plan {
         let mut lines = vec![
             format!("space       {} architectures", short(&self.architectures)),
             format!(
-                "candidates  {} to {} parameters, {} to {} FLOPs a sentence",
+                "candidates  {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
                 grouped(self.smallest.0),
                 grouped(self.largest.0),
+                grouped(self.without_embeddings.0),
+                grouped(self.without_embeddings.1),
                 amount(self.smallest.1),
                 amount(self.largest.1)
             ),
