@@ -4,8 +4,11 @@ use super::commands::ExecutorName;
 use super::experiment::named;
 use super::progress::Shown;
 use super::source::{err, out, show_one};
+use crate::exec::{Executor, NativeExecutor};
 use crate::run::bench::{BASE, Options, SMALL, Size, TINY, bench as measure, peer, serve};
 use clap::{Args, ValueEnum};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 /// What is measured, and how.
 #[derive(Debug, Args)]
@@ -66,9 +69,18 @@ fn rate(text: &str) -> Result<f64, String> {
     if (0.0..=0.9).contains(&rate) { Ok(rate) } else { Err("it is not between 0 and 0.9".to_owned()) }
 }
 
+/// Seconds since this was first asked.
+fn seconds() -> f64 {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGUN.elapsed().as_secs_f64()
+}
+
 /// Measures and shows.
 pub(super) fn bench(given: &BenchArgs) -> u8 {
-    let executor = named(given.executor);
+    let executor: Box<dyn Executor> = match given.executor {
+        ExecutorName::Native => Box::new(NativeExecutor::metered(seconds)),
+        other => named(other),
+    };
     if given.side {
         let served = serve(&*executor, &mut std::io::stdin().lock(), &mut std::io::stdout().lock());
         return served.map_or_else(|error| show_one(&error), |()| 0);

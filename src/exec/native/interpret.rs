@@ -7,6 +7,7 @@
 use super::elementwise::{binary, binary_back, unary, unary_back};
 use super::layout::Place;
 use super::memory::Shared;
+use super::meter::Kind;
 use super::packed::Packed;
 use super::plan::{Form, Plan};
 use super::product::{Left, PANEL, Start, Strided, multiply, pack, pack_strips, packed_len};
@@ -268,18 +269,19 @@ impl Run<'_> {
     /// Forward.
     pub(super) fn tiles(&self, tiling: &Tiling) {
         let desk = Desk::new(tiling, self.packed, false);
-        share(self.scratch.len(), self.packed.sentences() * tiling.heads, &|thread, number| {
+        let tile = |thread: usize, number: usize| {
             let tile = self.tile(tiling, &desk, thread, number);
             tiling.inputs.iter().for_each(|door| self.enter(&tile, door, self.place(door.slot), tile.value_mut(door.matrix), true));
             tile.run(self.key);
             tiling.outputs.iter().for_each(|door| self.leave(&tile, door, self.place(door.slot), tile.value(door.matrix), true));
-        });
+        };
+        self.tiled(tiling, &tile);
     }
 
     /// Back: carried out again, then its gradients.
     pub(super) fn tiles_back(&self, tiling: &Tiling) {
         let desk = Desk::new(tiling, self.packed, true);
-        share(self.scratch.len(), self.packed.sentences() * tiling.heads, &|thread, number| {
+        let tile = |thread: usize, number: usize| {
             let tile = self.tile(tiling, &desk, thread, number);
             tiling.inputs.iter().for_each(|door| self.enter(&tile, door, self.place(door.slot), tile.value_mut(door.matrix), true));
             tile.run(self.key);
@@ -298,6 +300,14 @@ impl Run<'_> {
                 });
                 self.leave(&tile, door, self.slope(door.slot), tile.slope(door.matrix), first);
             }
+        };
+        self.tiled(tiling, &tile);
+    }
+
+    /// Carries out each tile of a phase.
+    fn tiled(&self, tiling: &Tiling, tile: &(dyn Fn(usize, usize) + Sync)) {
+        share(self.scratch.len(), self.packed.sentences() * tiling.heads, &|thread, number| {
+            self.meter.time(Kind::Attention, || tile(thread, number));
         });
     }
 

@@ -1,7 +1,7 @@
 //! The executor of the CPU: a program is planned once, and every step carries the plan out in one arena.
 //!
 //! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `layout` (where everything
-//! stands, and when), `memory` and `threads` (the arena and who works on it), `run` (a plan carried out), its kernels (`rows`,
+//! stands, and when), `memory`, `threads` and `meter` (the arena, who works on it, and how long), `run` (a plan carried out), its kernels (`rows`,
 //! `weights`, `interpret`, `moves`, `judge`) and what they are made of (`product`, `elementwise`, `rowwise`, `vector`).
 //!
 //! Invariants: padding is never computed, so no result depends on it. What is summed over rows is summed in blocks and chunks whose
@@ -17,6 +17,7 @@ mod interpret;
 mod judge;
 pub mod layout;
 pub mod memory;
+pub mod meter;
 mod moves;
 pub mod packed;
 pub mod plan;
@@ -42,6 +43,7 @@ use super::{Array, Batch, Executor, Parameters, Program, StepKey, Targets};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::Layout;
 use memory::{Shared, Workspace};
+use meter::{Kind, Meter};
 use packed::Packed;
 use plan::{Phase, Plan};
 use run::Run;
@@ -53,12 +55,18 @@ use std::sync::{Mutex, PoisonError};
 pub struct NativeExecutor {
     /// Memory of steps that are over; each step takes one, so that several may run at once.
     workspaces: Mutex<Vec<Workspace>>,
+    meter: Meter,
 }
 
 impl NativeExecutor {
     /// An executor without any memory yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An executor that counts where its time goes, by this clock, in seconds.
+    pub fn metered(clock: fn() -> f64) -> Self {
+        Self { meter: Meter::new(clock), ..Self::default() }
     }
 
     /// Runs `work` with memory of its own, inside a pool of threads.
@@ -88,7 +96,7 @@ impl Executor for NativeExecutor {
         let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
         let layout = Layout::new(&plan, false);
         self.with(|workspace| {
-            let data = prepare(&plan, &layout, &packed, parameters, batch, None, workspace, |run| {
+            let data = prepare(&plan, &layout, &packed, parameters, batch, None, workspace, &self.meter, |run| {
                 run.forward();
                 run.output(&shape)
             })?;
@@ -98,7 +106,7 @@ impl Executor for NativeExecutor {
 
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
         self.with(|workspace| {
-            let loss = slopes(program, parameters, batch, dropout, workspace)?;
+            let loss = slopes(program, parameters, batch, dropout, workspace, &self.meter)?;
             let mut gradients = Parameters::default();
             let mut at = 0;
             for spec in program.parameters() {
@@ -123,7 +131,7 @@ impl Executor for NativeExecutor {
         parameters: &mut Parameters,
     ) -> Result<f32> {
         self.with(|workspace| {
-            let loss = slopes(program, parameters, batch, dropout, workspace)?;
+            let loss = slopes(program, parameters, batch, dropout, workspace, &self.meter)?;
             let mut rest = workspace.gradients.as_slice();
             let mut placed = Vec::new();
             for spec in program.parameters() {
@@ -137,14 +145,25 @@ impl Executor for NativeExecutor {
                 placed.push((spec.name.as_str(), gradient));
             }
             let gradients = placed.iter().map(|(name, gradient)| (*name, &**gradient)).collect();
-            optimizer.update_from(settings, lr, parameters, &gradients)?;
+            self.meter.time(Kind::Update, || optimizer.update_from(settings, lr, parameters, &gradients))?;
             Ok(loss)
         })
+    }
+
+    fn profile(&self) -> Vec<(&'static str, f64)> {
+        self.meter.take()
     }
 }
 
 /// The loss; the gradients of the parameters stand in the workspace, one after the other.
-fn slopes(program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>, workspace: &mut Workspace) -> Result<f32> {
+fn slopes(
+    program: &Program,
+    parameters: &Parameters,
+    batch: &Batch,
+    dropout: Option<StepKey>,
+    workspace: &mut Workspace,
+    meter: &Meter,
+) -> Result<f32> {
     let geometry = Geometry::new(program, batch, dropout)?;
     let shape = shape(program, &geometry)?;
     let judged = check_targets(&batch.targets, &shape)?;
@@ -167,9 +186,9 @@ fn slopes(program: &Program, parameters: &Parameters, batch: &Batch, dropout: Op
         workspace.take(0, total).1.fill(0.0);
         return Ok(0.0);
     }
-    let loss = prepare(&plan, &layout, &packed, parameters, batch, dropout, workspace, |run| {
+    let loss = prepare(&plan, &layout, &packed, parameters, batch, dropout, workspace, meter, |run| {
         run.forward();
-        let loss = run.judge(batch, &shape);
+        let loss = meter.time(Kind::Loss, || run.judge(batch, &shape));
         run.backward();
         loss
     })?;
@@ -207,6 +226,7 @@ fn prepare<R>(
     batch: &Batch,
     key: Option<StepKey>,
     workspace: &mut Workspace,
+    meter: &Meter,
     work: impl FnOnce(&Run<'_>) -> R,
 ) -> Result<R> {
     let specs = plan.program.parameters();
@@ -237,6 +257,7 @@ fn prepare<R>(
         gradients: if layout.gradients.is_empty() { Vec::new() } else { gradients.collect() },
         indices: indices(plan, packed, batch),
         key,
+        meter,
     };
     Ok(work(&run))
 }

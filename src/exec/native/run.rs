@@ -2,6 +2,7 @@
 
 use super::layout::{BLOCK, Layout, Place};
 use super::memory::Shared;
+use super::meter::{Kind, Meter};
 use super::packed::Packed;
 use super::plan::{Form, Phase, Plan, Rows};
 use super::threads::share;
@@ -30,6 +31,8 @@ pub struct Run<'a> {
     pub indices: Vec<Vec<u32>>,
     /// The key of dropout's draws; `None` for none.
     pub key: Option<StepKey>,
+    /// Where the time goes.
+    pub meter: &'a Meter,
 }
 
 impl<'a> Run<'a> {
@@ -42,11 +45,11 @@ impl<'a> Run<'a> {
                     let blocks = self.packed.count(*rows).div_ceil(BLOCK);
                     share(self.scratch.len(), blocks, &|thread, block| {
                         let block = self.block(number, 0, *rows, thread, block);
-                        steps.iter().for_each(|slot| self.row_step(&block, *slot));
+                        steps.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
                     });
                 }
                 Phase::Tiles(tiling) => self.tiles(tiling),
-                Phase::Move(slot) => self.carry(*slot),
+                Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry(*slot)),
             }
         }
     }
@@ -60,14 +63,18 @@ impl<'a> Run<'a> {
                     let blocks = self.packed.count(*rows).div_ceil(BLOCK);
                     share(self.scratch.len(), blocks, &|thread, block| {
                         let block = self.block(number, 1, *rows, thread, block);
-                        steps.iter().rev().for_each(|slot| self.row_step_back(&block, *slot));
+                        steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
                     });
                     self.parameters_back(*rows, steps);
                 }
                 Phase::Tiles(tiling) => self.tiles_back(tiling),
-                Phase::Move(slot) => self.carry_back(*slot),
+                Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
             }
         }
+    }
+
+    fn kind(&self, slot: usize) -> Kind {
+        self.plan.step(slot).map_or(Kind::Elementwise, |step| Kind::of(&step.kernel))
     }
 
     fn block(&self, phase: usize, direction: usize, rows: Rows, thread: usize, number: usize) -> Block {

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "parts of the arena are handed out here")]
 
 use super::layout::{BLOCK, Place};
+use super::meter::Kind;
 use super::plan::{Form, Rows};
 use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
 use super::run::Run;
@@ -50,7 +51,7 @@ impl Run<'_> {
             let panels = (n.div_ceil(PANEL) - panel).min(PANELS);
             // SAFETY: see above.
             let to = unsafe { self.buffer(place, panel * PANEL * k, panels * PANEL * k).write() };
-            pack(if direction == 0 { weight.turned() } else { weight }, k, n, panel, to);
+            self.meter.time(Kind::Packing, || pack(if direction == 0 { weight.turned() } else { weight }, k, n, panel, to));
         });
     }
 
@@ -90,9 +91,9 @@ impl Run<'_> {
 
     fn job(&self, rows: Rows, thread: usize, job: &Job) {
         match *job {
-            Job::Weight(slot, row, high) => self.weight_back(rows, thread, slot, row, high),
-            Job::Sums(slot, number) => self.sums_back(rows, slot, number),
-            Job::Table(slot, row) => self.table_back(rows, slot, row),
+            Job::Weight(slot, row, high) => self.meter.time(Kind::Weights, || self.weight_back(rows, thread, slot, row, high)),
+            Job::Sums(slot, number) => self.meter.time(Kind::Weights, || self.sums_back(rows, slot, number)),
+            Job::Table(slot, row) => self.meter.time(Kind::Tables, || self.table_back(rows, slot, row)),
         }
     }
 
