@@ -7,6 +7,7 @@ use candle_core::{DType, Device};
 use common::{Memory, check};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::parameters::initialise;
 use phyla::exec::{CandleExecutor, Executor, Parameters, Program};
 use phyla::graph::{NodeKind, Symbol, dim::show_shape};
@@ -109,14 +110,15 @@ fn a_member_written_as_source_is_the_same_member() {
     let mut draws = stream(3, "source", 0);
     let named = Space { name: "four".to_owned(), ..(**space).clone() };
     let members: Vec<Architecture> = (0..40).map(|_| space.sample(Draw::BySize, &mut draws).expect("a member")).collect();
-    let texts: Vec<String> = members.iter().enumerate().map(|(number, member)| to_source(&named, member, &format!("a{number}"))).collect();
+    let texts: Vec<String> =
+        members.iter().enumerate().map(|(number, member)| to_source(&named, member, &format!("a{number}"))).collect();
     let text = format!("{SOURCE}\n{}", texts.join("\n"));
     let files = Memory::new(&[("members.phyla", &text)]);
     assert_eq!(check(&files, "members.phyla").0, "");
     let world = World::load(&files, &["members.phyla".to_owned()]);
     let checker = Checker::new(&world, &files);
     for (number, member) in members.iter().enumerate() {
-        let read = checker.named_architecture("members.phyla", &format!("a{number}")).expect("declared");
+        let read = checker.named_architecture("members.phyla", &format!("a{number}"), FileId::default()).expect("declared");
         assert_eq!(read.architecture, *member, "{}", texts[number]);
         assert_eq!(hash(&read.space, &read.architecture), hash(space, member));
         let compact = space.compact(member);
