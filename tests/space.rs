@@ -110,8 +110,7 @@ fn a_member_written_as_source_is_the_same_member() {
     let mut draws = stream(3, "source", 0);
     let named = Space { name: "four".to_owned(), ..(**space).clone() };
     let members: Vec<Architecture> = (0..40).map(|_| space.sample(Draw::BySize, &mut draws).expect("a member")).collect();
-    let texts: Vec<String> =
-        members.iter().enumerate().map(|(number, member)| to_source(&named, member, &format!("a{number}"))).collect();
+    let texts: Vec<String> = members.iter().enumerate().map(|(number, member)| to_source(&named, member, &format!("a{number}"))).collect();
     let text = format!("{SOURCE}\n{}", texts.join("\n"));
     let files = Memory::new(&[("members.phyla", &text)]);
     assert_eq!(check(&files, "members.phyla").0, "");
