@@ -45,6 +45,13 @@ fn several_mistakes_are_reported_together() {
     insta::assert_snapshot!("several", drawn);
 }
 
+#[test]
+fn one_field_of_a_space_does_not_hide_another() {
+    let (drawn, found) = check(&Disk, "tests/mistakes/space.phyla");
+    assert_eq!(codes(&found), [Code::TYPE, Code::RANGE, Code::UNKNOWN_OP], "{drawn}");
+    insta::assert_snapshot!("space", drawn);
+}
+
 /// The mistakes of a text, found within a second.
 fn quickly(text: impl Into<String>) -> Vec<Diagnostic> {
     let begun = Instant::now();

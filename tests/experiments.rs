@@ -6,6 +6,7 @@ mod common;
 
 use common::{Memory, check, experiment};
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::Program;
 use phyla::graph::draw::{dot, svg};
 use phyla::graph::weights::{PARAMETERISED, weights};
@@ -110,10 +111,10 @@ fn known_architectures_lie_in_the_paper_s_space() {
     let checker = Checker::new(&world, &Disk);
     let space = checker.named_space("std.spaces", "autobert_zero").expect("a space");
     for name in ["bert", "autobert_zero"] {
-        let known = checker.named_architecture("std.architectures", name).expect("an architecture");
+        let known = checker.named_architecture("std.architectures", name, FileId::default()).expect("an architecture");
         contains(&space, &known.architecture).expect("a member");
         assert_eq!(known.space.count(), space.count());
-        let graph = checker.named_graph("std.architectures", name).expect("a graph");
+        let graph = checker.named_graph("std.architectures", name, FileId::default()).expect("a graph");
         well_formed(&svg(&graph).expect("drawn"));
         assert!(dot(&graph).contains("linear"));
     }
@@ -313,13 +314,34 @@ fn a_change_on_the_command_line_is_checked_as_the_file_is() {
         ("search.evaluatons=60", 1, "did you mean `evaluations`?"),
         ("search.evaluations=-1", 1, "E0303"),
         ("evaluate.warmup=3 h", 1, "E0302"),
-        ("search.evaluations", 2, "has no `=`"),
+        ("search.evaluations", 2, "is not `path=value`"),
+        ("search.evaluations=", 2, "is not `path=value`"),
+        ("space.layers=3", 1, "`space = NAME { layers = … }`"),
+        ("model.hidden=63", 1, "[--set:1:1]"),
         ("search.evaluations=(", 2, "E0102"),
     ] {
         let (found, _, stderr) = plan(set);
         assert_eq!(found, Some(code), "{set}: {stderr}");
         assert!(stderr.contains(wanted), "{set}: {stderr}");
     }
+}
+
+#[test]
+fn a_name_on_the_command_line_is_checked_where_it_stands() {
+    for (name, wanted) in [
+        ("std.architectures.bert.first(99)", "[NAME:1:1]"),
+        ("std.architectures.bert.first(", "[NAME:1:29]"),
+        ("std.architectures.bret", "did you mean `std.architectures.bert`?"),
+        ("bert", "did you mean `std.architectures.bert`?"),
+        ("feed_foward", "did you mean `std.layers.feed_forward`?"),
+        ("smoke", "is no graph, op, architecture or space"),
+    ] {
+        let (code, stdout, stderr) = phyla(&["graph", "experiments/smoke.phyla", name]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{name}");
+        assert!(stderr.contains(wanted), "{name}: {stderr}");
+    }
+    let (code, stdout, _) = phyla(&["graph", "experiments/smoke.phyla", "std.architectures.bert.first(4).first(2)"]);
+    assert!(code == Some(0) && stdout.matches("query: linear").count() == 2, "{stdout}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod common;
 use candle_core::{DType, Device};
 use common::Memory;
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::adamw::{AdamW, AdamWSettings};
 use phyla::exec::checkpoint::from_safetensors;
 use phyla::exec::{Batch, CandleExecutor, Executor, NativeExecutor, Parameters, Program, Targets};
@@ -55,7 +56,7 @@ fn bert(name: &str, head: Head) -> Graph {
     let world = World::load(&files, &["bert.phyla".to_owned()]);
     let checker = Checker::new(&world, &files);
     checker.check_module("bert.phyla");
-    let encoder = checker.named_graph("bert.phyla", name);
+    let encoder = checker.named_graph("bert.phyla", name, FileId::default());
     assert_eq!(checker.diagnostics(), []);
     let models = checker.models().expect("the standard library");
     let template = if head == Head::MaskedLm { models.masked_lm } else { models.classifier };

@@ -42,16 +42,22 @@ fn refused(out: &Path, more: &[&str]) -> String {
 }
 
 /// Starts a run and waits for a line that begins like this.
-#[expect(clippy::zombie_processes, reason = "the caller waits for it; where this fails the test ends")]
 fn until(out: &Path, more: &[&str], beginning: &str) -> (Child, BufReader<std::process::ChildStderr>) {
-    let mut child = phyla(out, more).spawn().expect("the program starts");
+    let (child, lines, _) = reached(&mut phyla(out, more), beginning);
+    (child, lines)
+}
+
+/// Likewise, with the line.
+#[expect(clippy::zombie_processes, reason = "the caller waits for it; where this fails the test ends")]
+fn reached(command: &mut Command, beginning: &str) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut child = command.spawn().expect("the program starts");
     let mut lines = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut said = String::new();
     loop {
         let mut line = String::new();
         assert!(lines.read_line(&mut line).expect("text") > 0, "it ended before `{beginning}`:\n{said}");
         if line.starts_with(beginning) {
-            return (child, lines);
+            return (child, lines, line);
         }
         said += &line;
     }
@@ -83,6 +89,7 @@ fn same_as_uninterrupted(out: &Path) {
         assert!(read(out) == read(&REFERENCE), "{name} differs");
     }
     assert_eq!(kinds(out), kinds(&REFERENCE));
+    assert_eq!(warm_up_loss(out), warm_up_loss(&REFERENCE));
     assert!(!out.join("work").exists(), "an ended run keeps no checkpoints");
 }
 
@@ -96,6 +103,12 @@ fn kinds(out: &Path) -> Vec<String> {
     let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
     let kind = |entry| serde_json::to_value(entry).expect("an entry")["kind"].as_str().expect("a kind").to_owned();
     entries.iter().map(kind).collect()
+}
+
+/// The loss of the last steps of the warm-up, those before an interruption included.
+fn warm_up_loss(out: &Path) -> Option<f64> {
+    let (entries, _) = phyla::run::journal::read(&fs::read(journal(out)).expect("a journal")).expect("a sound journal");
+    entries.iter().find_map(|entry| if let phyla::run::journal::Entry::Warmup { loss, .. } = entry { Some(*loss) } else { None })
 }
 
 fn count(out: &Path, kind: &str) -> usize {
@@ -257,6 +270,39 @@ fn a_folder_that_is_no_run_is_refused() {
         assert!(said.contains("is no run folder"), "{said}");
     }
     assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 1);
+}
+
+#[test]
+fn runs_share_their_vocabularies() {
+    let place = folder();
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.phyla");
+    let said = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        command.current_dir(place.path()).arg("run").arg(&smoke).args(more);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let (mut child, _, line) = reached(&mut command, "vocabulary: ");
+        child.kill().expect("killed");
+        child.wait().expect("ended");
+        line
+    };
+    let cached = || {
+        let found = fs::read_dir(place.path().join("runs/cache")).expect("the cache").map(|entry| entry.expect("an entry").path());
+        found.collect::<Vec<PathBuf>>()
+    };
+    let trained = said(&[]);
+    assert!(trained.contains("pieces trained") && cached().len() == 1, "{trained}");
+    // Another seed is another run of the same text; another size is another vocabulary.
+    let shared = said(&["--set", "seed=2"]);
+    assert!(shared.contains("by an earlier run"), "{shared}");
+    let larger = said(&["--set", "model.vocabulary=600"]);
+    assert!(larger.contains("pieces trained") && cached().len() == 2, "{larger}");
+    for path in cached() {
+        fs::write(path, "{").expect("written");
+    }
+    assert_eq!(said(&["--set", "seed=3"]), trained);
+    assert_eq!(said(&["--set", "seed=4"]), shared);
+    assert_eq!(said(&["--out", "mine/run"]), trained);
+    assert_eq!(fs::read_dir(place.path().join("mine")).expect("the folder").count(), 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use candle_core::{DType, Device};
 use common::{Memory, check};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::parameters::initialise;
 use phyla::exec::{CandleExecutor, Executor, Parameters, Program};
 use phyla::graph::{NodeKind, Symbol, dim::show_shape};
@@ -116,7 +117,7 @@ fn a_member_written_as_source_is_the_same_member() {
     let world = World::load(&files, &["members.phyla".to_owned()]);
     let checker = Checker::new(&world, &files);
     for (number, member) in members.iter().enumerate() {
-        let read = checker.named_architecture("members.phyla", &format!("a{number}")).expect("declared");
+        let read = checker.named_architecture("members.phyla", &format!("a{number}"), FileId::default()).expect("declared");
         assert_eq!(read.architecture, *member, "{}", texts[number]);
         assert_eq!(hash(&read.space, &read.architecture), hash(space, member));
         let compact = space.compact(member);

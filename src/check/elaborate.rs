@@ -318,6 +318,7 @@ impl Checker<'_> {
                 _ => None,
             };
             let Some(number) = number else {
+                self.mistakes_of_one(frame, body, span);
                 let message = "`repeat` takes a whole number from 1 to 4096";
                 return self
                     .fail(Diagnostic::error(Code::RANGE, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
@@ -342,6 +343,14 @@ impl Checker<'_> {
         };
         let kind = CallKind::Repeat { count, tie, body: Rc::new(body.clone()), frame: frame.clone() };
         Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
+    }
+
+    /// Looks at the body of a `repeat` whose count is wrong for mistakes of its own.
+    fn mistakes_of_one(&self, frame: &Rc<Frame>, body: &Body, span: Span) {
+        let mut b = Builder::new();
+        let x = b.input("x", vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false, false);
+        let kind = CallKind::Repeat { count: 1, tie: 1, body: Rc::new(body.clone()), frame: frame.clone() };
+        let _mistakes = self.call(&mut b, &Rc::new(Callable { kind, path: String::new(), span }), &[(x, span)], None, span);
     }
 
     /// Applies the primitive behind an operator.

@@ -1,9 +1,10 @@
 //! The whole experiment: settings, space, architectures to compare, data, fingerprint.
 
 use super::modules::ItemId;
+use super::record::path_of;
 use super::value::Val;
 use super::{Checker, SharedSpace};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, FileId, Span, nearest};
 use crate::graph::{Graph, Hash};
 use crate::settings::{self, CorpusSource, Experiment, Schema, Suite};
 use crate::space::{self, Architecture};
@@ -109,7 +110,7 @@ impl Checker<'_> {
                 None => {
                     let kinds = "primitive, op, ops, graph, space, architecture, model, corpus, mutation, search, evaluate, train, task, suite, experiment, test";
                     let message = format!("there is no kind of declaration `{kind}`");
-                    let near = crate::diagnostic::nearest(kind, kinds.split(", "));
+                    let near = nearest(kind, kinds.split(", "));
                     let help = near.map_or_else(|| format!("the kinds are: {kinds}"), |near| format!("did you mean `{near}`?"));
                     self.report(Diagnostic::error(Code::UNKNOWN_NAME, message).at(item.kind.span, "not a kind").help(help));
                 }
@@ -125,42 +126,69 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// A declared graph or architecture by name, as a graph.
-    pub fn named_graph(&self, key: &str, name: &str) -> Option<Graph> {
+    /// What a name says: a declared graph, operation, space or architecture, as a graph. The name is the text of the source `place`.
+    pub fn named_graph(&self, key: &str, name: &str, place: FileId) -> Option<Graph> {
         let module = self.world.module_of(key)?;
-        let path: Vec<Name> = name.split('.').map(|part| Name { text: part.to_owned(), span: Span::default() }).collect();
-        if let Some(architecture) = self.named_architecture(key, name) {
+        let expr = self.named(name, place)?;
+        if self.is_architecture(module, &expr) {
+            let architecture = self.architecture_expr(module, &expr)?;
             return match space::instantiate(&architecture.space, &architecture.architecture) {
                 Ok(graph) => Some(graph),
                 Err(error) => self.fail(*error),
             };
         }
-        if let Some(id) = self.find(module, &path, &["graph"]) {
+        let path = path_of(&expr)?;
+        if let Some(id) = self.find(module, path, &["graph"]) {
             return self.graph(id);
         }
-        if let Some(id) = self.find(module, &path, &["op"]) {
+        if let Some(id) = self.find(module, path, &["op"]) {
             return self.op(id)?.body.clone();
         }
-        let id = self.find(module, &path, &["space"])?;
-        let space = self.space_item(id, Span::default())?;
+        let id = self.find(module, path, &["space"])?;
+        let space = self.space_item(id, expr.span)?;
         Some(self.built_space(&space)?.body.clone())
     }
 
-    /// A declared architecture by name, with or without `.first(k)`.
-    pub fn named_architecture(&self, key: &str, name: &str) -> Option<NamedArchitecture> {
+    /// A declared architecture by name, with or without `.first(k)`. The name is the text of the source `place`.
+    pub fn named_architecture(&self, key: &str, name: &str, place: FileId) -> Option<NamedArchitecture> {
         let module = self.world.module_of(key)?;
-        let expr = crate::syntax::parse_expression(Default::default(), name).ok()?;
-        let head: Vec<Name> = match &expr.kind {
-            ExprKind::Path(path) => path.clone(),
-            ExprKind::Call { callee, .. } => match &callee.kind {
-                ExprKind::Path(path) => path.get(..path.len().checked_sub(1)?)?.to_vec(),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        self.find(module, &head, &["architecture"])?;
-        let value = self.architecture_expr(module, &expr)?;
+        let expr = self.named(name, place)?;
+        let value = if self.is_architecture(module, &expr) { self.architecture_expr(module, &expr) } else { None }?;
         Some(NamedArchitecture { name: value.name.clone(), space: value.space.clone(), architecture: value.architecture.clone() })
+    }
+
+    fn named(&self, name: &str, place: FileId) -> Option<Expr> {
+        crate::syntax::parse_expression(place, name).map_or_else(|mistake| self.fail(*mistake), Some)
+    }
+
+    /// Whether the expression begins with the name of an architecture.
+    fn is_architecture(&self, module: usize, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Call { callee, .. } => self.is_architecture(module, callee),
+            ExprKind::Member { base, .. } => self.is_architecture(module, base),
+            ExprKind::Path(path) => {
+                let head = path.split_last().map_or(&[][..], |(_, head)| head);
+                [path.as_slice(), head].into_iter().any(|path| self.find(module, path, &["architecture"]).is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// The declaration of one of these kinds that a name which means nothing in the module may stand for, in full.
+    pub fn meant(&self, key: &str, name: &str, kinds: &[&str]) -> Option<String> {
+        let module = self.world.module_of(key)?;
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let modules = self.world.modules.iter().enumerate().filter(|(number, known)| *number == module || known.key.starts_with("std."));
+        let items = modules.flat_map(|(number, known)| known.ast.items.iter().map(move |item| (number == module, &known.key, item)));
+        let known: Vec<(&str, String)> = items
+            .filter(|(.., item)| kinds.contains(&item.kind.text.as_str()))
+            .map(|(own, key, item)| {
+                (item.name.text.as_str(), if own { item.name.text.clone() } else { format!("{key}.{}", item.name.text) })
+            })
+            .collect();
+        let near = known.iter().find(|(known, _)| *known == last).map(|(known, _)| *known);
+        let near = near.or_else(|| nearest(last, known.iter().map(|(known, _)| *known)))?;
+        known.into_iter().find(|(known, _)| *known == near).map(|(_, full)| full)
     }
 
     /// A `space` declaration by name.
@@ -242,13 +270,14 @@ impl Checker<'_> {
 
     /// What no single field can tell: values that do not go together.
     fn sense(&self, value: &Val, settings: &Experiment) {
-        let span = |path: &[&str]| value.get(path).map_or_else(|| value.span(), Val::span);
+        let span = |path: &[&str]| (0..=path.len()).rev().find_map(|far| value.get(path.get(..far)?)).unwrap_or(value).span();
         let model = &settings.model;
         if !model.hidden.is_multiple_of(model.heads) {
             let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
             self.report(
                 Diagnostic::error(Code::RANGE, message)
-                    .at(span(&["model"]), "this model")
+                    .at(span(&["model", "hidden"]), "this width")
+                    .at(span(&["model", "heads"]), "these heads")
                     .help("choose `heads` so that `hidden / heads` is whole"),
             );
         }

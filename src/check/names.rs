@@ -74,7 +74,9 @@ impl<'w> Checker<'w> {
         let near = nearest(&written, names.iter().map(String::as_str));
         let elsewhere = path.last().and_then(|name| self.exporter(&name.text, kinds));
         let help = match (near, elsewhere) {
-            (_, Some(module)) if path.len() == 1 => format!("it is declared in {module}: write `use {module} {{ {written} }}`"),
+            (_, Some(module)) if path.len() == 1 => {
+                format!("it is declared in {module}: write `use {module} {{ {written} }}`, or `{module}.{written}` here")
+            }
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, _) if names.is_empty() => format!("declare it: `{what} {written} …`"),
             (None, _) => {

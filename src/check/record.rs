@@ -162,8 +162,12 @@ impl<'w> Checker<'w> {
                 (variants.iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
             }
             _ => {
-                let message = format!("`{}` has no fields", name.text);
-                self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "not a record").help(field.doc.trim()));
+                let message = format!("`{}` is not a record whose fields can be set from here", name.text);
+                let help = match (field.kind, rest) {
+                    (Kind::Space, [inner, ..]) => format!("change it as a whole: `{} = NAME {{ {} = … }}`", name.text, inner.text),
+                    _ => field.doc.trim().to_owned(),
+                };
+                self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "not a record").help(help));
                 return;
             }
         };

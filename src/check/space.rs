@@ -2,7 +2,7 @@
 
 use super::elaborate::{Frame, Scope, Value};
 use super::modules::ItemId;
-use super::record::join;
+use super::record::{join, path_of};
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, HoleRef, Symbol};
@@ -100,6 +100,9 @@ impl Checker<'_> {
             return known.clone();
         }
         let built = self.build_space(value).map(SharedSpace::new);
+        if built.is_none() {
+            self.other_fields(value);
+        }
         *value.built.borrow_mut() = Some(built.clone());
         built
     }
@@ -138,6 +141,22 @@ impl Checker<'_> {
             .collect();
         let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
         Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers })
+    }
+
+    /// Reports the mistakes in fields that a body with a mistake may not have come to.
+    fn other_fields(&self, value: &Rc<SpaceValue>) {
+        for (_, (module, expr)) in value.fields.iter().filter(|(name, _)| *name != "body") {
+            let mut frame = Frame::root(*module, Scope::at(""));
+            frame.space = Some(value.clone());
+            let frame = Rc::new(frame);
+            // What a bare `dag` may hold depends on where it is used.
+            let bare = matches!(&expr.kind, ExprKind::Call { callee, .. } if path_of(callee).is_some_and(|path| join(path) == "dag"));
+            if self.is_hole(&frame, expr) {
+                let _mistakes = if bare { None } else { self.domain(&frame, None, expr) };
+            } else {
+                let _mistakes = self.eval(&frame, &mut Builder::new(), expr);
+            }
+        }
     }
 
     /// A name that is a field of the space in whose body it stands.

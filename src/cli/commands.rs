@@ -1,6 +1,7 @@
 //! The commands and their flags.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Searches, trains and compares encoders, as an experiment file says.
@@ -45,7 +46,7 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         fresh: bool,
         /// Candidates evaluated at the same time, one thread each; changes no result [default: the experiment's]
         #[arg(long, value_name = "N")]
-        workers: Option<usize>,
+        workers: Option<NonZeroUsize>,
     },
     /// Say what a run would do and cost, and spend nothing
     #[command(after_help = "Example:\n  phyla plan experiments/autobert_zero_base.phyla --json")]
@@ -171,7 +172,9 @@ pub(super) enum ExecutorName {
 /// Carries a command line out and gives the exit code.
 pub fn run(cli: Cli) -> u8 {
     match cli.command {
-        Command::Run { file, which, out, fresh, workers } => super::run::run(&file, &which, crate::run::Options { out, fresh, workers }),
+        Command::Run { file, which, out, fresh, workers } => {
+            super::run::run(&file, &which, crate::run::Options { out, fresh, workers: workers.map(NonZeroUsize::get) })
+        }
         Command::Plan { file, which, measure, json } => super::run::plan(&file, &which, measure, json),
         Command::Check { paths, json } => super::check::check(&paths, json),
         Command::Graph { file, name, svg } => super::graph::graph(&file, &name, svg.as_deref()),

@@ -33,22 +33,24 @@ pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) 
     let mut world = World::load(&Disk, std::slice::from_ref(&key));
     let mut changes = Vec::new();
     for text in &which.set {
-        let Some((path, value)) = text.split_once('=') else {
-            let message = format!("`--set {text}` has no `=`");
+        let parts = text.split_once('=').map(|(path, value)| (path.trim(), value.trim()));
+        let Some((path, value)) = parts.filter(|(path, value)| !path.is_empty() && !value.is_empty()) else {
+            let message = format!("`--set {text}` is not `path=value`");
             return Err(show_one(&Diagnostic::error(Code::USAGE, message).help("as in `--set search.evaluations=60`")).max(2));
         };
         let mut parse = |what: &str, name: &str| {
             let source = world.sources.add(name, what);
             parse_expression(source, what).map_err(|error| show_all(&[*error], &world.sources, false).max(2))
         };
-        let path = parse(path.trim(), "--set")?;
-        let value = parse(value.trim(), "--set")?;
+        let path = parse(path, "--set")?;
+        let value = parse(value, "--set")?;
         let crate::syntax::ast::ExprKind::Path(path) = path.kind else {
             let message = format!("`--set {text}` does not begin with the path of a field");
             return Err(show_one(&Diagnostic::error(Code::USAGE, message).help("as in `--set search.evaluations=60`")).max(2));
         };
         changes.push((path, value));
     }
+    let place = world.sources.add("NAME", name.unwrap_or_default());
     let checker = Checker::new(&world, &Disk);
     let experiments = checker.experiments(&key);
     let chosen = match &which.experiment {
@@ -69,10 +71,10 @@ pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) 
     }
     let architecture = match name {
         None => None,
-        Some(name) => match checker.named_architecture(&key, name) {
+        Some(name) => match checker.named_architecture(&key, name, place) {
             Some(architecture) => Some(architecture),
             None if checker.failed() => None,
-            None => return Err(show_one(&unknown_name(name, &key))),
+            None => return Err(show_one(&unknown_name(&checker, name, &key, &["architecture"]))),
         },
     };
     let diagnostics = checker.diagnostics();
@@ -86,10 +88,18 @@ pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) 
     }
 }
 
-/// The complaint about a name that a file does not know.
-pub(super) fn unknown_name(name: &str, file: &str) -> Diagnostic {
-    let message = format!("`{name}` is no graph, operation, architecture or space that `{file}` can see");
-    Diagnostic::error(Code::UNKNOWN_NAME, message).help("declare it there, import it, or name it in full: `std.architectures.bert`")
+/// The complaint about a name that a file does not know as one of these kinds.
+pub(super) fn unknown_name(checker: &Checker<'_>, name: &str, file: &str, kinds: &[&str]) -> Diagnostic {
+    let written = match kinds {
+        [only] => (*only).to_owned(),
+        kinds => kinds.split_last().map_or(String::new(), |(last, others)| format!("{} or {last}", others.join(", "))),
+    };
+    let message = format!("`{name}` is no {written} that `{file}` can see");
+    let help = match checker.meant(file, name, kinds) {
+        Some(full) => format!("did you mean `{full}`?"),
+        None => "declare it there, import it, or name it in full, as `std.architectures.bert`".to_owned(),
+    };
+    Diagnostic::error(Code::UNKNOWN_NAME, message).help(help)
 }
 
 fn no_experiment(file: &str, which: &Which, known: &[&str]) -> Diagnostic {

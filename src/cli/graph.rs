@@ -8,16 +8,21 @@ use crate::run::files::Disk;
 use crate::run::folder::write_whole;
 use std::path::Path;
 
+/// What can be drawn.
+const DRAWN: &[&str] = &["graph", "op", "architecture", "space"];
+
 /// Draws what `name` means in `file`.
 pub(super) fn graph(file: &Path, name: &str, target: Option<&Path>) -> u8 {
     let key = file.display().to_string();
-    let world = World::load(&Disk, std::slice::from_ref(&key));
+    let mut world = World::load(&Disk, std::slice::from_ref(&key));
+    let place = world.sources.add("NAME", name);
     let checker = Checker::new(&world, &Disk);
-    let graph = checker.named_graph(&key, name);
+    let graph = checker.named_graph(&key, name, place);
     let code = show_all(&checker.diagnostics(), &world.sources, false);
-    let Some(graph) = graph else {
-        return if code == 0 { show_one(&unknown_name(name, &key)) } else { code };
-    };
+    if code != 0 {
+        return code;
+    }
+    let Some(graph) = graph else { return show_one(&unknown_name(&checker, name, &key, DRAWN)) };
     let Some(target) = target else {
         out(&dot(&graph));
         return 0;

@@ -1,11 +1,16 @@
-//! Training of a WordPiece vocabulary: characters, merged pair by pair, the most frequent pair first.
+//! Training of a WordPiece vocabulary with the `tokenizers` crate: characters, merged pair by pair, the most frequent pair first.
 //!
-//! The result is the same in every process. The `tokenizers` crate numbers the pieces behind the first
-//! character in the order of a hash map, and with them its ties, so no two of its processes agree; its
-//! normaliser, its pre-tokenizer and its encoder are used, its trainer is not.
+//! The result is the same in every process. Left to itself the crate numbers the pieces behind the first character in the order of
+//! a hash map, and with them its ties. What it calls special pieces it numbers first and in the order given, so every one-character
+//! piece is given as one. Then no number depends on a hash map: merges are taken by count, then by the numbers of the pair, and no
+//! pair waits in its queue twice, for a piece can arise from one pair only (all places of a pair are merged at once, so the same
+//! letters between the same two borders are always spelt alike).
 
+use crate::diagnostic::{Code, Diagnostic, Result};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::tokenizer::AddedToken;
 
 /// What marks a piece that stands behind another of its word.
 pub(super) const CONTINUATION: &str = "##";
@@ -13,32 +18,28 @@ pub(super) const CONTINUATION: &str = "##";
 /// A pair seen less often says nothing about words to come.
 const LEAST: u64 = 2;
 
-type Pair = (u32, u32);
-
 /// The pieces of a vocabulary of at most `size`: `specials`, the characters sorted, the merges in order.
-pub(super) fn train(specials: &[&str], words: &BTreeMap<String, u64>, size: usize) -> Vec<String> {
-    let mut pieces: Vec<String> = specials.iter().map(|&s| s.to_owned()).collect();
-    pieces.extend(alphabet(words, size.saturating_sub(specials.len())));
-    let mut ids: BTreeMap<String, u32> = pieces.iter().cloned().zip(0..).collect();
-    let spelt = |(word, &count): (&String, &u64)| {
-        let letters: Option<Vec<u32>> = characters(word).map(|piece| ids.get(&piece).copied()).collect();
-        letters.map(|letters| (letters, count))
-    };
+pub(super) fn train(specials: &[&str], words: &BTreeMap<String, u64>, size: usize) -> Result<Vec<String>> {
+    let alphabet = alphabet(words, size.saturating_sub(specials.len()));
+    // The crate reads a character only where it knows it without its mark, too. What begins no word is taken out again.
+    let bare = alphabet.iter().filter_map(|piece| piece.strip_prefix(CONTINUATION)).filter(|bare| !alphabet.contains(*bare));
+    let bare: BTreeSet<&str> = bare.collect();
+    let first = specials.iter().copied().chain(alphabet.iter().map(String::as_str)).chain(bare.iter().copied());
+    let trainer = BpeTrainer::builder()
+        .special_tokens(first.map(|piece| AddedToken::from(piece, true)).collect())
+        .continuing_subword_prefix(CONTINUATION.to_owned())
+        .min_frequency(LEAST)
+        .vocab_size(size + bare.len())
+        .show_progress(false)
+        .build();
     // A word with a character that found no place in the alphabet becomes [UNK] whole: nothing of it can be used.
-    let mut pairs = Pairs { words: words.iter().filter_map(spelt).collect(), ..Pairs::default() };
-    pairs.count();
-    while pieces.len() < size {
-        let Some((a, b)) = pairs.best() else { break };
-        let text = |id: u32| pieces.get(id as usize).map_or("", String::as_str);
-        let merged = format!("{}{}", text(a), text(b).strip_prefix(CONTINUATION).unwrap_or_default());
-        // Two ways may lead to the same piece: a ##bc, ab ##c.
-        let id = *ids.entry(merged.clone()).or_insert(u32::try_from(pieces.len()).unwrap_or(u32::MAX));
-        if id as usize == pieces.len() {
-            pieces.push(merged);
-        }
-        pairs.merge((a, b), id);
-    }
-    pieces
+    let usable = words.iter().filter(|(word, _)| characters(word).all(|piece| alphabet.contains(&piece)));
+    let mut model = BPE::default();
+    let trained = trainer.do_train(&usable.map(|(word, &count)| (word.as_str().into(), count)).collect(), &mut model);
+    trained.map_err(|error| Diagnostic::error(Code::DATA, format!("a vocabulary cannot be trained: {error}")))?;
+    let numbered = model.get_vocab().into_iter().map(|(piece, id)| (id, piece));
+    let kept: BTreeMap<u32, String> = numbered.filter(|(_, piece)| !bare.contains(piece.as_str())).collect();
+    Ok(kept.into_values().collect())
 }
 
 /// A word as its one-character pieces.
@@ -46,93 +47,21 @@ fn characters(word: &str) -> impl Iterator<Item = String> {
     word.chars().enumerate().map(|(i, c)| if i == 0 { c.to_string() } else { format!("{CONTINUATION}{c}") })
 }
 
-/// The one-character pieces, sorted; the most frequent `most` where there are more.
-fn alphabet(words: &BTreeMap<String, u64>, most: usize) -> Vec<String> {
+/// The one-character pieces; the most frequent `most` where there are more.
+fn alphabet(words: &BTreeMap<String, u64>, most: usize) -> BTreeSet<String> {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for (word, &count) in words {
         characters(word).for_each(|piece| *counts.entry(piece).or_default() += count);
     }
     let mut kept: Vec<(Reverse<u64>, String)> = counts.into_iter().map(|(piece, count)| (Reverse(count), piece)).collect();
     kept.sort_unstable();
-    kept.truncate(most);
-    let mut kept: Vec<String> = kept.into_iter().map(|(_, piece)| piece).collect();
-    kept.sort_unstable();
-    kept
-}
-
-/// The words as pieces so far, with the count of every neighbouring pair and the words it stands in.
-#[derive(Default)]
-struct Pairs {
-    words: Vec<(Vec<u32>, u64)>,
-    counts: BTreeMap<Pair, u64>,
-    places: BTreeMap<Pair, BTreeSet<usize>>,
-    /// The counts again, in order: the last entry is the most frequent pair, the first-numbered among equals.
-    queue: BTreeSet<(u64, Reverse<Pair>)>,
-}
-
-impl Pairs {
-    fn count(&mut self) {
-        for (i, (letters, count)) in self.words.iter().enumerate() {
-            for pair in neighbours(letters) {
-                *self.counts.entry(pair).or_default() += count;
-                self.places.entry(pair).or_default().insert(i);
-            }
-        }
-        self.queue = self.counts.iter().map(|(&pair, &count)| (count, Reverse(pair))).collect();
-    }
-
-    fn best(&self) -> Option<Pair> {
-        self.queue.last().filter(|(count, _)| *count >= LEAST).map(|&(_, Reverse(pair))| pair)
-    }
-
-    /// Puts `id` in place of `pair` in every word that has it.
-    fn merge(&mut self, pair: Pair, id: u32) {
-        for place in self.places.remove(&pair).unwrap_or_default() {
-            let Some((letters, count)) = self.words.get_mut(place) else { continue };
-            let count = *count;
-            let before = std::mem::take(letters);
-            *letters = replaced(&before, pair, id);
-            let after = letters.clone();
-            for old in neighbours(&before) {
-                self.change(old, |n| n.saturating_sub(count));
-            }
-            for new in neighbours(&after) {
-                self.change(new, |n| n + count);
-                self.places.entry(new).or_default().insert(place);
-            }
-        }
-    }
-
-    fn change(&mut self, pair: Pair, count: impl Fn(u64) -> u64) {
-        let old = self.counts.remove(&pair).unwrap_or_default();
-        let new = count(old);
-        self.queue.remove(&(old, Reverse(pair)));
-        if new > 0 {
-            self.counts.insert(pair, new);
-            self.queue.insert((new, Reverse(pair)));
-        }
-    }
-}
-
-fn neighbours(letters: &[u32]) -> impl Iterator<Item = Pair> {
-    letters.iter().copied().zip(letters.iter().copied().skip(1))
-}
-
-/// `letters` with `id` for each `pair`, from the left.
-fn replaced(letters: &[u32], pair: Pair, id: u32) -> Vec<u32> {
-    let mut out = Vec::with_capacity(letters.len());
-    let mut rest = letters;
-    while let Some((&first, tail)) = rest.split_first() {
-        let hit = first == pair.0 && tail.first() == Some(&pair.1);
-        out.push(if hit { id } else { first });
-        rest = if hit { tail.get(1..).unwrap_or_default() } else { tail };
-    }
-    out
+    kept.into_iter().take(most).map(|(_, piece)| piece).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{replaced, train};
+    use super::train;
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     fn words(list: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -142,22 +71,37 @@ mod tests {
     #[test]
     fn the_most_frequent_pair_is_merged_first() {
         let words = words(&[("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)]);
-        let pieces = train(&["[PAD]"], &words, 1 + 16 + 4);
+        let pieces = train(&["[PAD]"], &words, 1 + 11 + 4).unwrap();
+        // The crate also needs `d`, `e`, `i` and others that begin no word; they are not kept, and take no room.
         let alphabet = ["##d", "##e", "##i", "##o", "##r", "##s", "##t", "##w", "l", "n", "w"];
         assert_eq!(pieces[1..12], alphabet);
         // e s: 6 + 3; then es t: the same; then o w: 5 + 2, as often as l o but with the smaller numbers; then l ow.
-        assert_eq!(pieces[12..16], ["##es", "##est", "##ow", "low"]);
+        assert_eq!(pieces[12..], ["##es", "##est", "##ow", "low"]);
     }
 
     #[test]
     fn rare_characters_give_way_and_rare_pairs_are_left() {
-        let words = words(&[("ab", 9), ("ac", 1)]);
-        assert_eq!(train(&[], &words, 2), ["##b", "a"]);
-        assert_eq!(train(&[], &words, 99), ["##b", "##c", "a", "ab"]);
+        let words = words(&[("ab", 9), ("ac", 1), ("cab", 1)]);
+        assert_eq!(train(&[], &words, 2).unwrap(), ["##b", "a"]);
+        assert_eq!(train(&[], &words, 99).unwrap(), ["##a", "##b", "##c", "a", "c", "ab"]);
     }
 
     #[test]
-    fn overlapping_pairs_are_replaced_from_the_left() {
-        assert_eq!(replaced(&[1, 1, 1, 2], (1, 1), 7), [7, 1, 2]);
+    fn overlapping_pairs_are_merged_from_the_left() {
+        assert_eq!(train(&[], &words(&[("xaaab", 3)]), 99).unwrap(), ["##a", "##b", "x", "##aa", "##ab", "xaa", "xaaab"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        /// Few letters, many ties, runs of one letter: each training seeds its hash maps anew, and all give the same pieces.
+        #[test]
+        fn ties_are_broken_alike(list in prop::collection::btree_map("[ab]{1,12}|[abcd]{1,8}|(ab|ba|aab){1,5}", 1_u64..4, 1..60)) {
+            let once = train(&["[PAD]"], &list, 4096).unwrap();
+            for _ in 0..5 {
+                prop_assert_eq!(&train(&["[PAD]"], &list, 4096).unwrap(), &once);
+            }
+            let half = once.len() / 2;
+            prop_assert!(train(&["[PAD]"], &list, half).unwrap().len() <= half.max(1));
+        }
     }
 }

@@ -83,7 +83,7 @@ impl Vocabulary {
             let message = format!("a vocabulary of {size} pieces has no room beside the {} special ones", SPECIAL.len());
             return Diagnostic::error(Code::DATA, message).help("ask for more pieces, such as 4096").into();
         }
-        Self::from_pieces(&trainer::train(&SPECIAL, &words, size), lowercase)
+        Self::from_pieces(&trainer::train(&SPECIAL, &words, size)?, lowercase)
     }
 
     /// The vocabulary whose ids are the places in `pieces`, as a `vocab.txt` lists them.

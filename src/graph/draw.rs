@@ -2,8 +2,12 @@
 
 use super::dag::{Attr, Graph, Node, NodeKind};
 use super::dim::show_shape;
+use super::weights::PARAMETERISED;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::backends::svg::SVGWriter;
+use layout::core::format::{ClipHandle, RenderBackend};
+use layout::core::geometry::Point;
+use layout::core::style::StyleAttr;
 use layout::gv::{DotParser, GraphBuilder};
 use std::fmt::Write;
 
@@ -47,12 +51,90 @@ pub fn svg(graph: &Graph) -> Result<String> {
     let parsed = parsed.map_err(|why| Box::new(Diagnostic::error(Code::INTERNAL, format!("the drawing cannot be laid out: {why}"))))?;
     let mut builder = GraphBuilder::new();
     builder.visit_graph(&parsed);
-    let mut writer = SVGWriter::new();
+    let mut canvas = Canvas::default();
     let mut drawing = builder.get();
     // The layout's check for circles walks every path, of which a stack of residuals has exponentially many.
     drawing.dag.set_validate(false);
-    drawing.do_it(false, false, false, &mut writer);
-    Ok(writer.finalize())
+    drawing.do_it(false, false, false, &mut canvas);
+    Ok(canvas.finish())
+}
+
+/// The blank around a drawing.
+const MARGIN: f64 = 8.0;
+
+/// A canvas that knows where it was drawn on. The one beneath takes room for texts that they do not fill.
+#[derive(Default)]
+struct Canvas {
+    writer: SVGWriter,
+    /// The least and the greatest place so far.
+    drawn: Option<(Point, Point)>,
+}
+
+impl Canvas {
+    fn grow(&mut self, to: Point) {
+        let (least, most) = self.drawn.unwrap_or((to, to));
+        self.drawn = Some((Point::new(least.x.min(to.x), least.y.min(to.y)), Point::new(most.x.max(to.x), most.y.max(to.y))));
+    }
+
+    /// The drawing, as large as what is on it.
+    fn finish(self) -> String {
+        // Not every viewer reads a colour with its opacity: some would paint the outer circle of a hole black.
+        let svg = self.writer.finalize().replace("\"#00000000\"", "\"none\"");
+        let (Some((least, most)), Some((head, rest))) = (self.drawn, svg.split_once("<svg ")) else { return svg };
+        let Some((_, body)) = rest.split_once('>') else { return svg };
+        let (x, y) = (least.x - MARGIN, least.y - MARGIN);
+        let (width, height) = (most.x + MARGIN - x, most.y + MARGIN - y);
+        let size = format!("width=\"{width:.1}\" height=\"{height:.1}\" viewBox=\"{x:.1} {y:.1} {width:.1} {height:.1}\"");
+        format!("{head}<svg {size} xmlns=\"http://www.w3.org/2000/svg\">{body}")
+    }
+}
+
+impl RenderBackend for Canvas {
+    fn draw_rect(&mut self, xy: Point, size: Point, look: &StyleAttr, properties: Option<String>, clip: Option<ClipHandle>) {
+        self.grow(xy);
+        self.grow(xy.add(size));
+        self.writer.draw_rect(xy, size, look, properties, clip);
+    }
+
+    fn draw_line(&mut self, start: Point, stop: Point, look: &StyleAttr, properties: Option<String>) {
+        self.grow(start);
+        self.grow(stop);
+        self.writer.draw_line(start, stop, look, properties);
+    }
+
+    fn draw_circle(&mut self, xy: Point, size: Point, look: &StyleAttr, properties: Option<String>) {
+        // `xy` is the middle.
+        self.grow(xy.sub(size.scale(0.5)));
+        self.grow(xy.add(size.scale(0.5)));
+        self.writer.draw_circle(xy, size, look, properties);
+    }
+
+    fn draw_text(&mut self, xy: Point, text: &str, look: &StyleAttr) {
+        // Within its node, or beside its edge.
+        self.grow(xy);
+        self.writer.draw_text(xy, text, look);
+    }
+
+    fn draw_arrow(
+        &mut self,
+        path: &[(Point, Point)],
+        dashed: bool,
+        head: (bool, bool),
+        look: &StyleAttr,
+        properties: Option<String>,
+        text: &str,
+    ) {
+        // A curve stays between its points and what bends it.
+        path.iter().for_each(|(at, bend)| {
+            self.grow(*at);
+            self.grow(*bend);
+        });
+        self.writer.draw_arrow(path, dashed, head, look, properties, text);
+    }
+
+    fn create_clip(&mut self, xy: Point, size: Point, rounded_px: usize) -> ClipHandle {
+        self.writer.create_clip(xy, size, rounded_px)
+    }
 }
 
 /// A text as it stands between quotes in DOT, without characters that XML cannot hold.
@@ -86,7 +168,7 @@ fn look(node: &Node) -> (&'static str, &'static str) {
     match &node.kind {
         NodeKind::Input { .. } => ("ellipse", "white"),
         NodeKind::Hole(_) => ("doublecircle", "mistyrose"),
-        _ if !node.path.is_empty() => ("box", "lightblue"),
+        NodeKind::Op(op) if PARAMETERISED.contains(&op.name.as_str()) => ("box", "lightblue"),
         _ if node.per_head => ("box", "lightyellow"),
         _ => ("box", "whitesmoke"),
     }
@@ -100,8 +182,11 @@ fn ordered(node: Option<&Node>, arguments: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{dot, svg};
+    use super::{Canvas, dot, svg};
     use crate::graph::{Attr, Builder, Dim, Graph, HoleRef, Laws, OpDef, Symbol};
+    use layout::core::format::RenderBackend;
+    use layout::core::geometry::Point;
+    use layout::core::style::StyleAttr;
     use std::collections::BTreeMap;
 
     fn graph() -> Graph {
@@ -155,7 +240,18 @@ mod tests {
     fn a_drawing_is_well_formed() {
         let svg = svg(&graph()).unwrap();
         assert!(well_formed(&svg), "{svg}");
-        assert!(svg.contains("x &lt;&amp;&quot;"));
+        assert!(svg.contains("x &lt;&amp;&quot;") && svg.contains("fill=\"none\""));
+        assert!(!svg.contains("#00000000"));
         assert!(!well_formed("<a><b></a>"));
+    }
+
+    #[test]
+    fn a_drawing_is_as_large_as_what_is_on_it() {
+        let mut canvas = Canvas::default();
+        canvas.draw_rect(Point::new(30.0, 40.0), Point::new(50.0, 20.0), &StyleAttr::simple(), None, None);
+        canvas.draw_circle(Point::new(100.0, 50.0), Point::new(20.0, 10.0), &StyleAttr::simple(), None);
+        let svg = canvas.finish();
+        assert!(svg.contains(r#"<svg width="96.0" height="36.0" viewBox="22.0 32.0 96.0 36.0" xmlns="#), "{svg}");
+        assert!(well_formed(&svg), "{svg}");
     }
 }

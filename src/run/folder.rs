@@ -122,6 +122,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
         let _stays = fs::remove_file(&beside);
         let message = format!("`{}` cannot be written: {}", path.display(), reason(&error));
-        Box::new(Diagnostic::error(Code::WRITE, message).help("check the folder's permissions and the space left on the disk"))
+        Box::new(
+            Diagnostic::error(Code::WRITE, message).help("check that its folder is there, the permissions, and the space left on the disk"),
+        )
     })
 }

@@ -1,9 +1,9 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
-//! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `prepare` (text,
-//! vocabulary, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in parallel, results in order), `warmup`,
-//! `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and [`run()`] itself; `bench`
-//! (how fast an executor is) stands by itself.
+//! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `vocabulary`
+//! (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in
+//! parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and
+//! [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
 //! file, seed and binary give the same bytes, with one worker or many, interrupted or not. Nothing here prints: a [`Progress`]
@@ -20,6 +20,7 @@ mod plan;
 mod prepare;
 mod session;
 mod train;
+mod vocabulary;
 mod warmup;
 mod weights;
 mod workers;

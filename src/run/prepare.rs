@@ -1,8 +1,10 @@
 //! What a run needs before it can train: text, vocabulary, tasks, and the scores that need no model.
 
+use super::Progress;
 use super::files::{read_data, text_files};
 use super::folder::Folder;
 use super::journal::{Entry, Journal, Scores};
+use super::vocabulary::vocabulary;
 use crate::check::Checked;
 use crate::data::baseline::{bag_of_words, gold, majority};
 use crate::data::{Answers, Corpus, Example, Labelled, TaskScore, Vocabulary, average, measure, read_labelled};
@@ -20,8 +22,8 @@ pub(super) struct Prepared {
     pub finals: Vec<TaskData>,
 }
 
-/// Reads the texts and the tasks; trains the vocabulary, or takes the one the folder keeps.
-pub(super) fn prepare(settings: &Experiment, folder: &Folder) -> Result<Prepared> {
+/// Reads the texts and the tasks; trains the vocabulary, or takes one that was trained on these texts.
+pub(super) fn prepare(settings: &Experiment, folder: &Folder, progress: &dyn Progress) -> Result<Prepared> {
     let CorpusSource::Text { files } = &settings.corpus.source;
     let mut documents = Vec::new();
     for path in files {
@@ -30,16 +32,7 @@ pub(super) fn prepare(settings: &Experiment, folder: &Folder) -> Result<Prepared
         }
     }
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
-    let kept = folder.read("vocabulary.json")?.and_then(|bytes| String::from_utf8(bytes).ok());
-    let vocabulary = match kept.map(|text| Vocabulary::from_json(&text)) {
-        Some(Ok(vocabulary)) => vocabulary,
-        _ => {
-            let lines = documents.iter().flat_map(|document| document.lines());
-            let vocabulary = Vocabulary::train(lines, settings.model.vocabulary, settings.corpus.lowercase)?;
-            folder.write("vocabulary.json", vocabulary.to_json()?.as_bytes())?;
-            vocabulary
-        }
-    };
+    let vocabulary = vocabulary(&documents, settings.model.vocabulary, settings.corpus.lowercase, folder, progress)?;
     if vocabulary.size() > settings.model.vocabulary {
         let message = format!("the vocabulary has {} pieces, and the model has room for {}", vocabulary.size(), settings.model.vocabulary);
         return Diagnostic::error(Code::DATA, message).help("raise `model.vocabulary`").into();

@@ -80,7 +80,7 @@ pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progre
         return outcome(&work, &folder, &journal, &history, true);
     }
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(&checked.settings, &folder)?;
+    let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;
     let warm = warmup::warm(&work, &prepared, &folder, &mut journal)?;
     let history = search(&work, &prepared, &folder, &mut journal, warm)?;

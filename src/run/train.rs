@@ -55,7 +55,7 @@ pub fn train_one(
     }
     let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(&checked.settings, &folder)?;
+    let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;
     // Its weights are kept as a run keeps its best.
     let contender =

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// The time between two checkpoints.
 pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
 
+/// The losses of the steps so far, for the mean that is told at the end.
+const LOSSES: &str = "work/warmup-losses.json";
+
 /// The file of a supernet after a generation (0: after the warm-up).
 pub(super) fn file(commits: usize) -> String {
     format!("work/supernet-{commits}.safetensors")
@@ -51,7 +54,8 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     work.progress.stage("warm-up", total, "step");
     let begun = Instant::now();
     let mut saved = Instant::now();
-    let mut recent: Vec<f32> = Vec::new();
+    let mut losses: Vec<f32> = folder.read(LOSSES)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    losses.truncate(training.step as usize);
     let masking = masking(train, &prepared.vocabulary);
     let mut path = |step: u64| {
         let mut draws = stream(seed, "supernet/path", step);
@@ -60,11 +64,13 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
         work.models.masked_lm(&work.checked.space, &architecture)
     };
     let mut watch = |training: &Training, loss: f32| {
-        recent.push(loss);
-        let tail = recent.iter().rev().take(20);
+        losses.push(loss);
+        let tail = losses.iter().rev().take(20);
         let mean = tail.clone().sum::<f32>() / tail.len() as f32;
         work.progress.at(training.step, &format!("loss {mean:.3}"));
         if saved.elapsed() >= CHECKPOINT || go_on(work.stop).is_err() {
+            // First the losses: they then reach at least as far as whichever checkpoint is read back.
+            folder.write(LOSSES, &serde_json::to_vec(&losses).unwrap_or_default())?;
             save_training(folder, "work/warmup.safetensors", training)?;
             saved = Instant::now();
         }
@@ -74,10 +80,11 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     pool(1)?
         .install(|| pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch))?;
     save_weights(folder, &file(0), &training.parameters)?;
-    let tail = recent.iter().rev().take((total / 10).max(1) as usize);
+    let tail = losses.iter().rev().take((total / 10).max(1) as usize);
     let loss = f64::from(tail.clone().sum::<f32>()) / tail.len().max(1) as f64;
     journal.append(Entry::Warmup { steps: total, loss, seconds: begun.elapsed().as_secs_f64() })?;
     folder.discard("work/warmup.safetensors");
+    folder.discard(LOSSES);
     work.progress.line(&format!("warm-up: {total} steps on sampled paths, masked-LM loss {loss:.3}"));
     Ok(Some(training.parameters))
 }

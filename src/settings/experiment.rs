@@ -15,7 +15,7 @@ record! {
         seed: u64 = Int(Plain, 0), "42";
         /// Sizes of the model.
         model: Model = Record(Model::schema);
-        /// The space that is searched; the checker keeps it beside this record.
+        /// The space that is searched.
         space: String = Space;
         /// The text to pre-train on.
         corpus: Corpus = Record(Corpus::schema);

@@ -18,6 +18,10 @@ impl Broken {
     }
 
     fn visit(&mut self, node: &Node, text: &str) -> bool {
+        // Only a comment breaks a shape, however it was written.
+        if node.kind == Kind::Shape && !node.leaves().any(|leaf| leaf.kind == Kind::Comment) {
+            return false;
+        }
         let mut is_broken = is_broken(node, text);
         for child in &node.children {
             is_broken |= self.visit(child, text);
@@ -142,6 +146,9 @@ pub(super) fn lead<'n>(parent: Kind, mut before: Option<&'n Node>, nodes: impl I
         before = Some(node);
         if node.children.is_empty() {
             width += node.text(text).chars().count();
+        } else if node.kind == Kind::Shape {
+            let Some(shape) = flat(node, text, WIDTH + STEP) else { return (WIDTH + STEP, true) };
+            width += shape.chars().count();
         } else if node.kind.is_bracketed() {
             if !is_empty(node) {
                 return (width + 1, true);

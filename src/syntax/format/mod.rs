@@ -1,7 +1,7 @@
 //! The one canonical layout, printed from the lossless tree.
 //!
 //! What is in brackets stands on one line if it was written so and fits; otherwise one entry stands on each line.
-//! Parentheses around a block that takes several lines hold on to it. Comments stay where they stand, of several blank
+//! Parentheses around a block that takes several lines hold on to it. A shape is not broken. Comments stay where they stand, of several blank
 //! lines one is kept. A decision rests only on the tokens and on where a line was broken before, and what is broken
 //! stays so: formatting twice is formatting once.
 

@@ -38,7 +38,12 @@ impl<'t> Printer<'t> {
             return self.token(node.text(self.text));
         }
         let written_flat = !self.broken.has(node);
-        let room = if is_empty(node) { Some(WIDTH) } else { WIDTH.checked_sub(self.column + tail) };
+        let room = match node.kind {
+            // What is around a shape is broken instead of it.
+            Kind::Shape => Some(usize::MAX),
+            _ if is_empty(node) => Some(WIDTH),
+            _ => WIDTH.checked_sub(self.column + tail),
+        };
         match room.filter(|_| written_flat).and_then(|room| flat(node, self.text, room)) {
             Some(line) => self.token(&line),
             None if node.kind.is_bracketed() => self.bracketed(node, tail, written_flat),
@@ -155,8 +160,8 @@ fn holds_one(node: &Node) -> bool {
     let mut last = only;
     while !last.kind.is_bracketed() {
         match last.parts().last() {
-            Some(part) => last = part,
-            None => return false,
+            Some(part) if part.kind != Kind::Shape => last = part,
+            _ => return false,
         }
     }
     !is_empty(last)

@@ -52,6 +52,8 @@ fn layouts() {
         ("graph f(x) {\na +\nb * c\n}", "graph f(x) {\n    a +\n        b * c\n}\n"),
         ("model a { x = f(graph(q) {\nq\n}, 3) }", "model a {\n    x = f(graph(q) {\n        q\n    }, 3)\n}\n"),
         ("model a = f(a, // first\nb\n// second\n, c)", "model a = f(\n    a, // first\n    b,\n    // second\n    c,\n)\n"),
+        ("graph f(x: [\nn\nh\n]) -> index[\nn,\n] { x }", "graph f(x: [n, h]) -> index[n] { x }\n"),
+        ("graph f(x: [n, // rows\nh]) { x }", "graph f(x: [\n    n // rows\n    h\n]) { x }\n"),
         ("model a = // why\n  1", "model a = // why\n    1\n"),
     ] {
         assert_eq!(formatted(text), layout);
@@ -76,6 +78,21 @@ fn long_lines_are_broken_where_they_can_be() {
         // Only what has no bracket and no `|>` to be broken at stays too long.
         assert!(once.lines().all(|line| line.chars().count() <= 100 || !line.contains(['(', '{', '['])), "{once}");
     }
+}
+
+#[test]
+fn a_shape_stays_whole() {
+    let name = "a".repeat(90);
+    assert_eq!(
+        formatted(&format!("graph {name}(x: [n, h]) -> [n, h] {{ x }}")),
+        format!("graph {name}(\n    x: [n, h],\n) -> [n, h] {{ x }}\n")
+    );
+    let inner = "a".repeat(50);
+    assert_eq!(
+        formatted(&format!("graph f({inner}: graph([n, h]) -> [n, h])(x: index[n], y: [n, h]) -> [n, h] {{ x }}")),
+        format!("graph f({inner}: graph([n, h]) -> [n, h])(\n    x: index[n],\n    y: [n, h],\n) -> [n, h] {{ x }}\n")
+    );
+    assert!(formatted(&format!("graph f(x: graph([n, h]) -> [n, {name}]) {{ x }}")).contains(&format!("-> [n, {name}]")));
 }
 
 #[test]
