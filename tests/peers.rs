@@ -64,8 +64,8 @@ fn peered(architecture: &str, model: Model, masked: bool, width: usize) -> Peere
 }
 
 fn peered_by(checker: &Checker<'_>, architecture: &str, model: Model, masked: bool, width: usize) -> Peered {
-    let named = checker.named_architecture("std.architectures", architecture).expect("an architecture");
-    let encoder = checker.named_graph("std.architectures", architecture).expect("its graph");
+    let named = checker.named_architecture("std.architectures", architecture, FileId::default()).expect("an architecture");
+    let encoder = checker.named_graph("std.architectures", architecture, FileId::default()).expect("its graph");
     let templates = checker.models().expect("the standard library");
     let template = if masked { templates.masked_lm } else { templates.classifier };
     let spec = json!({

@@ -22,7 +22,7 @@ pub use work::{BASE, LAYERS, SMALL, Size, TINY};
 use super::Progress;
 use super::files::Disk;
 use crate::check::{Checker, Models as Templates, NamedArchitecture, World};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, FileId, Result};
 use crate::space::fillings;
 use crate::supernet::Models;
 use side::Side;
@@ -74,7 +74,7 @@ pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
 fn resolve(name: &str) -> Result<(NamedArchitecture, Templates)> {
     let world = World::load(&Disk, &[]);
     let checker = Checker::new(&world, &Disk);
-    let found = checker.named_architecture("std.architectures", name).zip(checker.models());
+    let found = checker.named_architecture("std.architectures", name, FileId::default()).zip(checker.models());
     found.ok_or_else(|| Box::new(Diagnostic::error(Code::UNKNOWN_NAME, format!("the standard library has no architecture `{name}`"))))
 }
 
