@@ -257,7 +257,8 @@ impl Oracle {
         let losses = numbers(&rule["losses_before_steps_0_to_5"]);
         for (step, wanted) in losses.iter().enumerate() {
             let lr = rule["lr"].as_f64().expect("lr");
-            let loss = executor.step(program, &self.batch, None, &settings, lr, &mut optimizer, parameters).expect("a step");
+            let loss =
+                executor.step(program, std::slice::from_ref(&self.batch), None, &settings, lr, &mut optimizer, parameters).expect("a step");
             near([loss], &[*wanted], &format!("loss before step {step}"));
         }
     }

@@ -37,6 +37,7 @@ pub fn dropout_factors(key: StepKey, path: &str, rate: f64, extent: Extent) -> V
 #[derive(Clone, Copy, Debug)]
 pub struct Draws {
     base: u64,
+    first: u32,
     threshold: u32,
     kept: f32,
 }
@@ -46,12 +47,12 @@ impl Draws {
     pub fn new(key: StepKey, path: &str, rate: f64) -> Self {
         let base = stream(key.seed, &format!("dropout/{path}"), key.step).next_u64();
         let threshold = (rate.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
-        Self { base, threshold, kept: if rate < 1.0 { (1.0 / (1.0 - rate)) as f32 } else { 0.0 } }
+        Self { base, first: key.first, threshold, kept: if rate < 1.0 { (1.0 / (1.0 - rate)) as f32 } else { 0.0 } }
     }
 
     /// The factors of one row, as many as it has elements.
     pub fn factors(&self, example: u32, head: u32, position: u32, row: &mut [f32]) {
-        let key = mix(mix(mix(self.base ^ u64::from(example)) ^ u64::from(head)) ^ u64::from(position));
+        let key = mix(mix(mix(self.base ^ u64::from(self.first + example)) ^ u64::from(head)) ^ u64::from(position));
         // Each row walks through the numbers by an odd step of its own; 32 bits at a time, which vectors can multiply.
         let (start, step) = (key as u32, (key >> 32) as u32 | 1);
         let Self { threshold, kept, .. } = *self;
@@ -85,7 +86,7 @@ mod tests {
     use super::{Extent, dropout_factors};
     use crate::exec::StepKey;
 
-    const KEY: StepKey = StepKey { seed: 3, step: 5 };
+    const KEY: StepKey = StepKey { seed: 3, step: 5, first: 0 };
 
     #[test]
     fn the_share_of_zeros_is_the_rate() {

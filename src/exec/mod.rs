@@ -43,6 +43,8 @@ pub struct StepKey {
     pub seed: u64,
     /// The step.
     pub step: u64,
+    /// The number of the batch's first sentence among those of the step: not 0 where a batch is carried out in parts.
+    pub first: u32,
 }
 
 /// What carries programs out.
@@ -65,7 +67,8 @@ pub trait Executor: Send + Sync {
     /// Where a parameter is missing, the batch has no targets, or the device fails.
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)>;
 
-    /// One training step: gradients, clipping, AdamW at learning rate `lr`. Gives the loss before the update.
+    /// One training step: gradients, summed over the parts of a batch, clipping, AdamW at learning rate `lr`. Gives the loss before
+    /// the update.
     ///
     /// # Errors
     /// Where the gradients cannot be had, or the loss or a gradient is not finite; the parameters are then as before.
@@ -73,14 +76,14 @@ pub trait Executor: Send + Sync {
     fn step(
         &self,
         program: &Program,
-        batch: &Batch,
+        parts: &[Batch],
         dropout: Option<StepKey>,
         settings: &AdamWSettings,
         lr: f64,
         optimizer: &mut AdamW,
         parameters: &mut Parameters,
     ) -> Result<f32> {
-        let (loss, gradients) = self.gradients(program, parameters, batch, dropout)?;
+        let (loss, gradients) = accumulate(self, program, parameters, parts, dropout)?;
         optimizer.update(settings, lr, parameters, &gradients)?;
         Ok(loss)
     }
@@ -89,4 +92,34 @@ pub trait Executor: Send + Sync {
     fn profile(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
+}
+
+/// The loss and the gradients of a batch from those of its parts, each weighing as much as it has to judge.
+///
+/// # Errors
+/// As for [`Executor::gradients`].
+pub fn accumulate<E: Executor + ?Sized>(
+    executor: &E,
+    program: &Program,
+    parameters: &Parameters,
+    parts: &[Batch],
+    dropout: Option<StepKey>,
+) -> Result<(f32, Parameters)> {
+    let total: usize = parts.iter().map(|part| part.targets.judged()).sum();
+    let (mut loss, mut sum, mut first) = (0.0, Parameters::default(), 0);
+    for part in parts {
+        let key = dropout.map(|key| StepKey { first: key.first + first, ..key });
+        let (own, gradients) = executor.gradients(program, parameters, part, key)?;
+        first += part.rows as u32;
+        let share = if parts.len() == 1 { 1.0 } else { part.targets.judged() as f32 / total.max(1) as f32 };
+        loss += share * own;
+        for (name, mut gradient) in gradients.0 {
+            gradient.data.iter_mut().for_each(|value| *value *= share);
+            match sum.0.get_mut(&name) {
+                Some(known) => known.data.iter_mut().zip(&gradient.data).for_each(|(known, value)| *known += value),
+                None => drop(sum.0.insert(name, gradient)),
+            }
+        }
+    }
+    Ok((loss, sum))
 }

@@ -38,9 +38,17 @@ pub fn finetune(
     for epoch in 0..train.epochs {
         for places in data.epoch(seed, &stream, epoch, train.batch) {
             let batch = scaled(data.batch(&places), task);
-            let key = Some(StepKey { seed, step: training.step });
+            let key = Some(StepKey { seed, step: training.step, first: 0 });
             let Training { parameters, optimizer, step } = &mut training;
-            let loss = executor.step(program, &batch, key, &settings, lr * rate(&train.schedule, *step, total), optimizer, parameters)?;
+            let loss = executor.step(
+                program,
+                &batch.parts(train.accumulate),
+                key,
+                &settings,
+                lr * rate(&train.schedule, *step, total),
+                optimizer,
+                parameters,
+            )?;
             if !loss.is_finite() {
                 let message = format!("fine-tuning on `{}` diverged at step {}", task.name, *step + 1);
                 return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate of the suite's `train`").into();

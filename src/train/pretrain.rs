@@ -68,10 +68,10 @@ pub fn pretrain(
         let program = program(step)?;
         let (settings, lr) = optimizer(train, program.parameters());
         let batch = corpus.batch(masking, seed, step, train.batch, phase_length(train, step, total, length))?;
-        let key = Some(StepKey { seed, step });
+        let key = Some(StepKey { seed, step, first: 0 });
         let rate = lr * rate(&train.schedule, step, total);
         let Training { parameters, optimizer, .. } = training;
-        let loss = executor.step(&program, &batch, key, &settings, rate, optimizer, parameters)?;
+        let loss = executor.step(&program, &batch.parts(train.accumulate), key, &settings, rate, optimizer, parameters)?;
         if !loss.is_finite() {
             let message = format!("the masked-LM loss became {loss} at step {}", step + 1);
             return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate, or lengthen the warm-up").into();

@@ -39,7 +39,7 @@ use super::candle::loss::judged_rows;
 use super::kernel::Kernel;
 use super::parameters::{centre, place_centre};
 use super::program::Axis;
-use super::{Array, Batch, Executor, Parameters, Program, StepKey, Targets};
+use super::{Array, Batch, Executor, Parameters, Program, StepKey, Targets, accumulate};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::Layout;
 use memory::{Shared, Workspace};
@@ -123,13 +123,17 @@ impl Executor for NativeExecutor {
     fn step(
         &self,
         program: &Program,
-        batch: &Batch,
+        parts: &[Batch],
         dropout: Option<StepKey>,
         settings: &AdamWSettings,
         lr: f64,
         optimizer: &mut AdamW,
         parameters: &mut Parameters,
     ) -> Result<f32> {
+        let [batch] = parts else {
+            let (loss, gradients) = accumulate(self, program, parameters, parts, dropout)?;
+            return optimizer.update(settings, lr, parameters, &gradients).map(|_| loss);
+        };
         self.with(|workspace| {
             let loss = slopes(program, parameters, batch, dropout, workspace, &self.meter)?;
             let mut rest = workspace.gradients.as_slice();

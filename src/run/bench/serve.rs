@@ -101,8 +101,8 @@ impl Loaded {
         let Self { program, pool, parameters, optimizer, settings, lr, batches, step, .. } = self;
         let (begun, mut loss) = (Instant::now(), 0.0);
         for batch in batches.iter().cycle().skip(*step as usize % batches.len().max(1)).take(count as usize) {
-            let key = Some(StepKey { seed: 0, step: *step });
-            loss = pool.install(|| executor.step(program, batch, key, settings, *lr, optimizer, parameters))?;
+            let key = Some(StepKey { seed: 0, step: *step, first: 0 });
+            loss = pool.install(|| executor.step(program, std::slice::from_ref(batch), key, settings, *lr, optimizer, parameters))?;
             *step += 1;
         }
         Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "loss": loss }))

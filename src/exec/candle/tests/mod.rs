@@ -12,7 +12,7 @@ use crate::graph::{Attr, Symbol};
 use candle_core::{DType, Device};
 use fixture::{Sketch, batch, parameters};
 
-pub(in crate::exec) const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2 });
+pub(in crate::exec) const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2, first: 0 });
 pub(in crate::exec) const UNARY: [&str; 13] =
     ["neg", "logsigmoid", "softsign", "relu", "gelu", "sigmoid", "tanh", "softplus", "square", "abs", "sqrt", "scale", "softmax"];
 pub(in crate::exec) const BINARY: [&str; 5] = ["add", "sub", "mul", "max", "min"];

@@ -6,7 +6,7 @@ mod products;
 
 use super::NativeExecutor;
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
-use crate::exec::candle::tests::laws::random;
+use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{KEY, masked_lm};
 use crate::exec::program::Program;
 use crate::exec::{Batch, Executor, Parameters, Targets};
@@ -80,6 +80,25 @@ fn places_without_a_target_are_left_out() {
     let mut other = whole.clone();
     other.inputs.get_mut("at").unwrap()[1] = 0;
     assert_eq!(executor.gradients(&program, &values, &other, None).unwrap(), (loss, gradients));
+}
+
+#[test]
+fn a_batch_in_parts_is_the_batch() {
+    for (program, whole) in [(layered(), many(30, 9)), (masked_lm(), judged(&[4, 3, 5, 1, 2]))] {
+        let values = parameters(program.parameters(), 3);
+        let executor = NativeExecutor::new();
+        let (loss, gradients) = executor.gradients(&program, &values, &whole, KEY).unwrap();
+        for count in [2, 3, 100] {
+            let parts = whole.clone().parts(count);
+            assert_eq!(parts.iter().map(|part| part.rows).sum::<usize>(), whole.rows);
+            let (summed, slopes) = crate::exec::accumulate(&executor, &program, &values, &parts, KEY).unwrap();
+            assert!((summed - loss).abs() < 1e-5 * loss.abs().max(1.0), "{summed} instead of {loss}");
+            let largest = flat(&gradients).iter().fold(0.0f32, |largest, slope| largest.max(slope.abs()));
+            for (found, wanted) in flat(&slopes).iter().zip(flat(&gradients)) {
+                assert!((found - wanted).abs() < 2e-5 * largest, "{found} instead of {wanted}");
+            }
+        }
+    }
 }
 
 proptest! {
