@@ -145,15 +145,29 @@ pub(super) struct Which {
     /// Change a field, typed and checked as in the file; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+    /// What training is computed on: `cpu`, or a GPU as `cuda:0` [default: the experiment's]
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<String>,
     /// What carries training out
     #[arg(long, value_enum, default_value = "candle")]
     pub executor: ExecutorName,
 }
 
+/// A device's name as the change that puts it into the experiment.
+fn device(name: &str) -> Result<String, String> {
+    let index = match name.split_once(':') {
+        None if name == "cpu" => return Ok("device = cpu".to_owned()),
+        None if name == "cuda" => Some(0),
+        Some(("cuda", index)) => index.parse::<u16>().ok(),
+        _ => None,
+    };
+    index.map(|index| format!("device = cuda({index})")).ok_or_else(|| "a device is `cpu`, `cuda` or `cuda:N`".to_owned())
+}
+
 /// The executors there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum ExecutorName {
-    /// candle, on the CPU
+    /// candle, on any device
     Candle,
 }
 

@@ -1,30 +1,47 @@
 //! The experiment that a command line names, checked, with its changes.
 
-use super::commands::Which;
+use super::commands::{ExecutorName, Which};
 use super::source::{err, show_all, show_one};
 use crate::check::{Checked, Checker, NamedArchitecture, World};
-use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::exec::{CandleExecutor, Executor};
+use crate::diagnostic::{Code, Diagnostic, Result, nearest};
+use crate::exec::CandleExecutor;
+use crate::exec::candle::device::gpu;
+use crate::run::Executors;
 use crate::run::files::Disk;
+use crate::settings;
 use crate::syntax::parse_expression;
+use candle_core::{DType, Device};
 use std::path::Path;
 
-/// The executor that was asked for.
-pub(super) fn executor(_which: &Which) -> Box<dyn Executor> {
-    Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32))
+/// What carries the experiment out: the executor that was asked for, on the experiment's device.
+pub(super) fn executor(checked: &Checked, which: &Which) -> Result<Executors> {
+    let candle = |device| CandleExecutor::new(device, DType::F32);
+    match (&checked.settings.device, which.executor) {
+        (settings::Device::Cpu, ExecutorName::Candle) => Ok(Executors::new(Box::new(candle(Device::Cpu)), None)),
+        (settings::Device::Cuda { index }, ExecutorName::Candle) => {
+            let single = candle(gpu(*index)?);
+            let bf16 = single.in_bf16();
+            Ok(Executors::new(Box::new(single), Some(Box::new(bf16))))
+        }
+    }
 }
 
 /// Loads and checks a file and gives its experiment; the exit code where that fails.
-pub(super) fn load(file: &Path, which: &Which) -> Result<Checked, u8> {
+pub(super) fn load(file: &Path, which: &Which) -> std::result::Result<Checked, u8> {
     with_architecture(file, which, None).map(|(checked, _)| checked)
 }
 
 /// Likewise, with an architecture by name.
-pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) -> Result<(Checked, Option<NamedArchitecture>), u8> {
+pub(super) fn with_architecture(
+    file: &Path,
+    which: &Which,
+    name: Option<&str>,
+) -> std::result::Result<(Checked, Option<NamedArchitecture>), u8> {
     let key = file.display().to_string();
     let mut world = World::load(&Disk, std::slice::from_ref(&key));
     let mut changes = Vec::new();
-    for text in &which.set {
+    // A device is a change like any other: what it rules is checked with it.
+    for text in which.set.iter().chain(&which.device) {
         let Some((path, value)) = text.split_once('=') else {
             let message = format!("`--set {text}` has no `=`");
             return Err(show_one(&Diagnostic::error(Code::USAGE, message).help("as in `--set search.evaluations=60`")).max(2));

@@ -1,6 +1,6 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
-//! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `prepare` (text,
+//! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `prepare` (text,
 //! vocabulary, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in parallel, results in order), `warmup`,
 //! `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and [`run()`] itself.
 //!
@@ -9,6 +9,7 @@
 //! is told.
 
 mod candidates;
+mod executors;
 pub mod files;
 mod finals;
 pub mod folder;
@@ -22,6 +23,7 @@ mod warmup;
 mod weights;
 mod workers;
 
+pub use executors::Executors;
 pub use plan::{Plan, plan};
 pub use session::{Options, Outcome, has_data, run};
 pub use train::{TrainOptions, train_one};

@@ -3,6 +3,7 @@
 use super::fixture::{Sketch, batch, parameters, sizes};
 use super::{BINARY, KEY, PAIRS, UNARY};
 use crate::exec::candle::CandleExecutor;
+use crate::exec::candle::device::devices;
 use crate::exec::program::Program;
 use crate::exec::{Executor, Parameters};
 use crate::graph::{Dim, NodeIndex, Symbol};
@@ -64,7 +65,9 @@ fn padding_law(choices: &[(u8, u8, u8)], more: usize, garbage: u32) -> Result<()
     let (tokens, scores) = random(choices);
     let lengths = [3, 4, 1];
     let (narrow, wide) = (batch(&lengths, 4, 0), batch(&lengths, 4 + more, garbage));
-    for executor in [CandleExecutor::new(Device::Cpu, DType::F32), CandleExecutor::new(Device::Cpu, DType::F64)] {
+    for executor in
+        devices().into_iter().flat_map(|device| [DType::F32, DType::F64].map(|dtype| CandleExecutor::new(device.clone(), dtype)))
+    {
         let values = parameters(tokens.parameters(), 5);
         let (few, many) = (executor.forward(&tokens, &values, &narrow).unwrap(), executor.forward(&tokens, &values, &wide).unwrap());
         let width = sizes().get(Symbol::Hidden).unwrap();
