@@ -310,17 +310,10 @@ oracle!(masked_lm, "tiny_mlm");
 oracle!(three_classes, "tiny_cls3");
 oracle!(a_score, "tiny_reg");
 
-/// The weights of all-MiniLM-L6-v2; `None` where they are not here, as is then said.
-fn minilm_weights() -> Option<Parameters> {
+/// Where the weights of all-MiniLM-L6-v2 are, if they are here.
+fn minilm_file() -> PathBuf {
     let fetched = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers/minilm");
-    let file = std::env::var_os("PHYLA_MINILM").map_or(fetched, PathBuf::from).join("model.safetensors");
-    match std::fs::read(&file) {
-        Ok(bytes) => Some(from_safetensors(&bytes).expect("safetensors")),
-        Err(_) => {
-            println!("skipped: the weights of MiniLM are not in {} (tests/peers/minilm.sh fetches them)", file.display());
-            None
-        }
-    }
+    std::env::var_os("PHYLA_MINILM").map_or(fetched, PathBuf::from).join("model.safetensors")
 }
 
 /// All sentences of the oracle in one padded batch.
@@ -341,7 +334,12 @@ fn together(examples: &[Value]) -> Batch {
 
 #[test]
 fn minilm_l6() {
-    let Some(weights) = minilm_weights() else { return };
+    let file = minilm_file();
+    let Ok(bytes) = std::fs::read(&file) else {
+        println!("skipped: the weights of MiniLM are not in {} (tests/peers/minilm.sh fetches them)", file.display());
+        return;
+    };
+    let weights = from_safetensors(&bytes).expect("safetensors");
     let facts: Value = serde_json::from_str(include_str!("oracles/minilm_l6_oracle.json")).expect("JSON");
     let layers = size_of(&facts["config"]["num_hidden_layers"]);
     let graph = bert(&format!("std.architectures.bert.first({layers})"), Head::Classes(1));
