@@ -4,12 +4,14 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod common;
 
+use candle_core::DType;
 use common::Memory;
-use common::executors::executors;
+use common::executors::{Tested, executors};
 use phyla::check::{Checker, World};
 use phyla::exec::adamw::{AdamW, AdamWSettings, train_step};
+use phyla::exec::candle::device::devices;
 use phyla::exec::checkpoint::from_safetensors;
-use phyla::exec::{Batch, Executor, Parameters, Program, Targets};
+use phyla::exec::{Batch, CandleExecutor, Executor, Parameters, Program, Targets};
 use phyla::graph::{Builder, Graph, NodeIndex, Sizes, Symbol, assemble};
 use phyla::settings::Model;
 use phyla::train::sizes;
@@ -298,7 +300,7 @@ macro_rules! oracle {
             for name in ["std.architectures.bert.first(2)", "plain", "encoder"] {
                 let facts = include_str!(concat!("oracles/", $name, ".json"));
                 let oracle = Oracle::read(name, facts, include_bytes!(concat!("oracles/", $name, ".safetensors")));
-                for (_, executor) in executors() {
+                for Tested { executor, .. } in executors() {
                     oracle.check(&*executor);
                 }
             }
@@ -332,6 +334,18 @@ fn together(examples: &[Value]) -> Batch {
     Batch { rows: lengths.len(), width, lengths, inputs, targets: Targets::None }
 }
 
+/// The means of each sentence's token states, scaled to length 1.
+fn embeddings(states: &[f32], batch: &Batch) -> Vec<Vec<f32>> {
+    let hidden = states.len() / batch.rows / batch.width;
+    let sentence = |(row, tokens): (&[f32], &usize)| {
+        let mean = |unit: usize| row.iter().skip(unit).step_by(hidden).take(*tokens).map(|x| f64::from(*x)).sum::<f64>() / *tokens as f64;
+        let means: Vec<f64> = (0..hidden).map(mean).collect();
+        let norm = means.iter().map(|x| x * x).sum::<f64>().sqrt();
+        means.iter().map(|x| (x / norm) as f32).collect()
+    };
+    states.chunks(hidden * batch.width).zip(&batch.lengths).map(sentence).collect()
+}
+
 #[test]
 fn minilm_l6() {
     let file = minilm_file();
@@ -347,10 +361,11 @@ fn minilm_l6() {
     let examples = facts["examples"].as_array().expect("examples");
     let batch = together(examples);
     let (hidden, heads, width) = (model(&facts).hidden, model(&facts).heads, batch.width);
-    for (name, executor) in executors() {
+    for Tested { name, executor, .. } in executors() {
         let states: Vec<Vec<f32>> = (0..=layers).map(|layer| bert.forward(&*executor, &batch, Part::Hidden(layer))).collect();
         let attention: Vec<Vec<f32>> = (0..layers).map(|layer| bert.forward(&*executor, &batch, Part::Weights(layer))).collect();
         let pooler = bert.forward(&*executor, &batch, Part::Pooler);
+        let sentences = embeddings(&states[layers], &batch);
         for (row, example) in examples.iter().enumerate() {
             let near = |found: &[f32], wanted: &Value, what: &str| {
                 within(1e-5, found.iter().copied(), &numbers(wanted), &format!("{name}, example {row}, {what}"));
@@ -367,10 +382,7 @@ fn minilm_l6() {
                 near(&token(layer, 0)[..8], wanted, "hidden state of [CLS]");
             }
             near(&pooler[row * hidden..][..8], &example["pooler_first8"], "pooler");
-            let mean: Vec<f32> =
-                (0..hidden).map(|unit| (0..tokens).map(|at| token(layers, at)[unit]).sum::<f32>() / tokens as f32).collect();
-            let unit: Vec<f32> = mean.iter().map(|x| (f64::from(*x) / norm(&mean)) as f32).collect();
-            near(&unit, &example["mean_pooled_l2norm_embedding"], "sentence embedding");
+            near(&sentences[row], &example["mean_pooled_l2norm_embedding"], "sentence embedding");
             let weights =
                 |layer: usize, head: usize, query: usize| &attention[layer][((row * heads + head) * width + query) * width..][..tokens];
             for (layer, wanted) in example["attention_head0_per_layer"].as_array().expect("layers").iter().enumerate() {
@@ -379,6 +391,15 @@ fn minilm_l6() {
                 }
             }
             near(weights(5, 11, 0), &example["attention_head11_layer5_row0"], "attention of head 11");
+        }
+    }
+    // In bf16 a sentence keeps its direction.
+    for device in devices() {
+        let states = bert.forward(&CandleExecutor::plain(device, DType::BF16), &batch, Part::Hidden(layers));
+        for (found, example) in embeddings(&states, &batch).iter().zip(examples) {
+            let wanted = numbers(&example["mean_pooled_l2norm_embedding"]);
+            let cosine: f64 = found.iter().zip(wanted).map(|(found, wanted)| f64::from(*found) * wanted).sum();
+            assert!(cosine > 0.999, "bf16: {cosine}");
         }
     }
 }

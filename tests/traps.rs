@@ -5,7 +5,7 @@
 mod common;
 
 use common::Memory;
-use common::executors::executors;
+use common::executors::{Tested, executors};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
 use phyla::exec::parameters::initialise;
@@ -62,7 +62,7 @@ fn parameters(specs: &[ParameterSpec], table: &[f32]) -> Parameters {
 fn finite(what: &str, scored: &Graph, table: &[f32]) {
     let program = lowered(scored);
     let (values, batch) = (parameters(program.parameters(), table), batch(Targets::Classes(vec![Some(0), Some(2), Some(1)])));
-    for (name, executor) in executors() {
+    for Tested { name, executor, .. } in executors() {
         let output = executor.forward(&program, &values, &batch).expect("a run");
         assert!(output.data.iter().all(|value| value.is_finite()), "{what}, {name}: {:?}", output.data);
         let (loss, gradients) = executor.gradients(&program, &values, &batch, None).expect("a step");
@@ -77,7 +77,7 @@ fn finite(what: &str, scored: &Graph, table: &[f32]) {
 fn gives(expression: &str, shape: &str, table: &[f32], wanted: &dyn Fn(usize, usize) -> f32) {
     let program = lowered(&graph(shape, expression));
     let (values, batch) = (parameters(program.parameters(), table), batch(Targets::None));
-    for (name, executor) in executors() {
+    for Tested { name, executor, .. } in executors() {
         let output = executor.forward(&program, &values, &batch).expect("a run");
         let width = output.shape[2];
         for token in 0..5 {
@@ -180,7 +180,7 @@ fn every_parameter_of_every_known_architecture_learns() {
             let nodes = program.graph.order().into_iter().filter_map(|index| program.graph.node(index));
             let keys: BTreeSet<String> =
                 nodes.filter(|node| node.label.as_deref() == Some("key")).map(|node| format!("{}/bias", node.path)).collect();
-            for (name, executor) in executors() {
+            for Tested { name, executor, .. } in executors() {
                 let (_, gradients) = executor.gradients(&program, &values, &batch, None).expect("a step");
                 assert_eq!(gradients.0.len(), program.parameters().len());
                 let size = |array: &Array| array.data.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));

@@ -4,14 +4,23 @@ use candle_core::{DType, Device};
 use phyla::exec::candle::device::devices;
 use phyla::exec::{CandleExecutor, Executor};
 
+/// An executor under test.
+pub struct Tested {
+    pub name: String,
+    pub executor: Box<dyn Executor>,
+    /// Whether it computes in double precision.
+    pub double: bool,
+}
+
 /// Every executor in every precision of at least 32 bits, on every device that is here: a new one joins by one line.
-pub fn executors() -> Vec<(String, Box<dyn Executor>)> {
-    let mut all: Vec<(String, Box<dyn Executor>)> = Vec::new();
+pub fn executors() -> Vec<Tested> {
+    let tested = |name: &str, executor, double| Tested { name: name.to_owned(), executor: Box::new(executor), double };
+    let mut all = vec![tested("candle's fast way", CandleExecutor::new(Device::Cpu, DType::F32), false)];
     for device in devices() {
         for dtype in [DType::F32, DType::F64] {
-            all.push((format!("candle, {dtype:?} on {:?}", device.location()), Box::new(CandleExecutor::plain(device.clone(), dtype))));
+            let name = format!("candle, {dtype:?} on {:?}", device.location());
+            all.push(tested(&name, CandleExecutor::plain(device.clone(), dtype), dtype == DType::F64));
         }
     }
-    all.push(("candle's fast way".to_owned(), Box::new(CandleExecutor::new(Device::Cpu, DType::F32))));
     all
 }
