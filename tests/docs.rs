@@ -320,6 +320,7 @@ type Variants = fn() -> &'static [Variant];
 /// The choices, each under the Rust name that no reader sees and the name of the field that takes it.
 const CHOICES: &[(&str, Variants)] = &[
     ("objective of an experiment", settings::Goal::variants),
+    ("device", settings::Device::variants),
     ("source of a corpus", settings::CorpusSource::variants),
     ("algorithm", settings::Algorithm::variants),
     ("initial", settings::Initial::variants),

@@ -238,6 +238,7 @@ fn what_means_the_same_has_one_fingerprint() {
     items.reverse();
     assert_eq!(fingerprint(&format!("{uses}\n\n{}\n", items.join("\n\n"))), wanted, "order");
     assert_eq!(fingerprint(&EXPERIMENT.replace("law {", "law {\n    workers = 7")), wanted, "workers");
+    assert_eq!(fingerprint(&EXPERIMENT.replace("law {", "law {\n    device = cuda(1)")), wanted, "the device");
     assert_eq!(fingerprint(&EXPERIMENT.replace("warmup = 30 steps", "warmup = 30")), wanted, "a unit left out");
     // Split into two files.
     let (library, rest) = EXPERIMENT.split_once("space own").expect("two parts");

@@ -1,21 +1,24 @@
-//! Two-layer BERTs, written in Phyla, against values of the reference implementation: outputs, losses, hidden states, gradients,
-//! AdamW.
+//! BERTs written in Phyla against values of the reference implementation: two random layers (outputs, losses, hidden states,
+//! gradients, AdamW), and the six of all-MiniLM-L6-v2 (hidden states, attention, pooler) where its weights are.
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod common;
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use common::Memory;
+use common::executors::{Tested, executors};
 use phyla::check::{Checker, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::adamw::{AdamW, AdamWSettings};
+use phyla::exec::candle::device::devices;
 use phyla::exec::checkpoint::from_safetensors;
-use phyla::exec::{Batch, CandleExecutor, Executor, NativeExecutor, Parameters, Program, Targets};
+use phyla::exec::{Batch, CandleExecutor, Executor, Parameters, Program, Targets};
 use phyla::graph::{Builder, Graph, NodeIndex, Sizes, Symbol, assemble};
 use phyla::settings::Model;
 use phyla::train::sizes;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// BERT as a member of a space that holds nothing else, and of AutoBERT-Zero's.
 const SOURCE: &str = "
@@ -48,9 +51,10 @@ enum Part {
     Output,
     Hidden(usize),
     Weights(usize),
+    Pooler,
 }
 
-/// A model of the standard library around the two layers that `name` means.
+/// A model of the standard library around the layers that `name` means.
 fn bert(name: &str, head: Head) -> Graph {
     let files = Memory::new(&[("bert.phyla", SOURCE)]);
     let world = World::load(&files, &["bert.phyla".to_owned()]);
@@ -79,7 +83,7 @@ fn up_to(graph: &Graph, op: &str, number: usize) -> Graph {
 }
 
 /// The reference's name of each path that owns parameters, by the node's export name and how many of that name come before it.
-fn reference(graph: &Graph) -> BTreeMap<String, String> {
+fn reference(graph: &Graph, layers: usize) -> BTreeMap<String, String> {
     let mut met: BTreeMap<String, usize> = BTreeMap::new();
     let mut names = BTreeMap::new();
     for node in graph.order().into_iter().filter_map(|index| graph.node(index)).filter(|node| !node.path.is_empty()) {
@@ -91,14 +95,14 @@ fn reference(graph: &Graph) -> BTreeMap<String, String> {
             ("segments", 0) => "bert.embeddings.token_type_embeddings".to_owned(),
             ("positions", 0) => "bert.embeddings.position_embeddings".to_owned(),
             ("layer_norm", 0) => "bert.embeddings.LayerNorm".to_owned(),
-            ("query" | "key" | "value", number @ 0..2) => layer(&format!("attention.self.{name}"), number),
-            ("output", number @ 0..2) => layer("attention.output.dense", number),
-            ("layer_norm", number @ (1 | 3)) => layer("attention.output.LayerNorm", number / 2),
-            ("up", number @ 0..2) => layer("intermediate.dense", number),
-            ("down", number @ 0..2) => layer("output.dense", number),
-            ("layer_norm", number @ (2 | 4)) => layer("output.LayerNorm", number / 2 - 1),
+            ("query" | "key" | "value", number) if number < layers => layer(&format!("attention.self.{name}"), number),
+            ("output", number) if number < layers => layer("attention.output.dense", number),
+            ("layer_norm", number) if number <= 2 * layers && number % 2 == 1 => layer("attention.output.LayerNorm", number / 2),
+            ("up", number) if number < layers => layer("intermediate.dense", number),
+            ("down", number) if number < layers => layer("output.dense", number),
+            ("layer_norm", number) if number <= 2 * layers => layer("output.LayerNorm", number / 2 - 1),
             ("transform", 0) => "cls.predictions.transform.dense".to_owned(),
-            ("layer_norm", 5) => "cls.predictions.transform.LayerNorm".to_owned(),
+            ("layer_norm", number) if number == 2 * layers + 1 => "cls.predictions.transform.LayerNorm".to_owned(),
             ("unembed", 0) => "cls.predictions".to_owned(),
             ("linear", 0) => "bert.pooler.dense".to_owned(),
             ("linear", 1) => "classifier".to_owned(),
@@ -126,36 +130,80 @@ fn indices(value: &Value) -> Vec<u32> {
 }
 
 fn near(found: impl IntoIterator<Item = f32>, wanted: &[f64], what: &str) {
+    within(1e-4, found, wanted, what);
+}
+
+fn within(tolerance: f64, found: impl IntoIterator<Item = f32>, wanted: &[f64], what: &str) {
     let found: Vec<f32> = found.into_iter().collect();
     assert_eq!(found.len(), wanted.len(), "{what}");
     for (found, wanted) in found.iter().zip(wanted) {
-        let tolerance = 1e-4 * wanted.abs().max(1.0);
+        let tolerance = tolerance * wanted.abs().max(1.0);
         assert!((f64::from(*found) - wanted).abs() < tolerance, "{what}: {found} instead of {wanted}");
+    }
+}
+
+fn size_of(value: &Value) -> usize {
+    value.as_u64().expect("a size") as usize
+}
+
+/// The sizes of a model, in the reference's words.
+fn model(facts: &Value) -> Model {
+    let size = |name: &str| size_of(&facts["config"][name]);
+    Model {
+        hidden: size("hidden_size"),
+        heads: size("num_attention_heads"),
+        feed_forward: size("intermediate_size"),
+        length: size("max_position_embeddings"),
+        vocabulary: size("vocab_size"),
+        dropout: 0.0,
+    }
+}
+
+/// A model of the tests: a graph and the weights it runs with, under the reference's names of its paths.
+struct Bert {
+    graph: Graph,
+    sizes: Sizes,
+    names: BTreeMap<String, String>,
+    weights: Parameters,
+}
+
+impl Bert {
+    fn program(&self, part: Part) -> Program {
+        let graph = match part {
+            Part::Output => self.graph.clone(),
+            Part::Hidden(layer) => up_to(&self.graph, "layer_norm", 2 * layer),
+            Part::Weights(layer) => up_to(&self.graph, "softmax", layer),
+            Part::Pooler => up_to(&self.graph, "tanh", 0),
+        };
+        Program::lower(&graph, &self.sizes).expect("a known graph")
+    }
+
+    fn parameters(&self, program: &Program) -> Parameters {
+        let given = program.parameters().iter().map(|spec| {
+            let name = theirs(&self.names, &spec.name);
+            // Without a head the reference's names begin behind its name of the model.
+            let array = self.weights.0.get(&name).or_else(|| self.weights.0.get(name.trim_start_matches("bert."))).expect("in the weights");
+            (spec.name.clone(), array.clone())
+        });
+        Parameters(given.collect())
+    }
+
+    fn forward(&self, executor: &dyn Executor, batch: &Batch, part: Part) -> Vec<f32> {
+        let program = self.program(part);
+        executor.forward(&program, &self.parameters(&program), batch).expect("a run").data
     }
 }
 
 struct Oracle {
     facts: Value,
-    sizes: Sizes,
-    weights: Parameters,
+    bert: Bert,
     batch: Batch,
     head: Head,
-    graph: Graph,
 }
 
 impl Oracle {
     fn read(name: &str, text: &str, weights: &[u8]) -> Self {
         let facts: Value = serde_json::from_str(text).expect("JSON");
-        let size_of = |value: &Value| value.as_u64().expect("a size") as usize;
-        let size = |name: &str| size_of(&facts["config"][name]);
-        let model = Model {
-            hidden: size("hidden_size"),
-            heads: size("num_attention_heads"),
-            feed_forward: size("intermediate_size"),
-            length: size("max_position_embeddings"),
-            vocabulary: size("vocab_size"),
-            dropout: 0.0,
-        };
         let lengths: Vec<usize> =
             facts["attention_mask"].as_array().expect("rows").iter().map(|row| numbers(row).iter().sum::<f64>() as usize).collect();
         let (rows, width) = (lengths.len(), numbers(&facts["attention_mask"][0]).len());
@@ -173,34 +221,18 @@ impl Oracle {
                 classes => (Head::Classes(classes), Targets::Classes(numbers(&facts["labels"]).iter().map(|x| Some(*x as u32)).collect())),
             },
         };
-        Self {
-            sizes: sizes(&model, if let Head::Classes(classes) = head { classes } else { 1 }),
+        let graph = bert(name, head);
+        let bert = Bert {
+            names: reference(&graph, 2),
+            graph,
+            sizes: sizes(&model(&facts), if let Head::Classes(classes) = head { classes } else { 1 }),
             weights: from_safetensors(weights).expect("safetensors"),
-            batch: Batch { rows, width, lengths, inputs, targets },
-            facts,
-            head,
-            graph: bert(name, head),
-        }
-    }
-
-    fn program(&self, part: Part) -> Program {
-        let graph = match part {
-            Part::Output => self.graph.clone(),
-            Part::Hidden(layer) => up_to(&self.graph, "layer_norm", 2 * layer),
-            Part::Weights(layer) => up_to(&self.graph, "softmax", layer),
         };
-        Program::lower(&graph, &self.sizes).expect("a known graph")
-    }
-
-    fn parameters(&self, program: &Program) -> Parameters {
-        let names = reference(&self.graph);
-        let given = program.parameters().iter().map(|spec| (spec.name.clone(), self.weights.0[&theirs(&names, &spec.name)].clone()));
-        Parameters(given.collect())
+        Self { bert, batch: Batch { rows, width, lengths, inputs, targets }, facts, head }
     }
 
     fn forward(&self, executor: &dyn Executor, part: Part) -> Vec<f32> {
-        let program = self.program(part);
-        executor.forward(&program, &self.parameters(&program), &self.batch).expect("a run").data
+        self.bert.forward(executor, &self.batch, part)
     }
 
     fn check(&self, executor: &dyn Executor) {
@@ -216,15 +248,14 @@ impl Oracle {
             near(self.forward(executor, Part::Hidden(layer)).into_iter().take(8), &numbers(wanted), "hidden states");
         }
         self.check_weights(executor);
-        let program = self.program(Part::Output);
-        let mut parameters = self.parameters(&program);
+        let program = self.bert.program(Part::Output);
+        let mut parameters = self.bert.parameters(&program);
         let (loss, gradients) = executor.gradients(&program, &parameters, &self.batch, None).expect("a step");
         near([loss], &[self.facts["loss"].as_f64().expect("a loss")], "loss");
         let wanted = self.facts["grads"].as_object().expect("gradients");
         assert_eq!(gradients.0.len(), wanted.len());
-        let names = reference(&self.graph);
         for (name, gradient) in &gradients.0 {
-            let wanted = &wanted[&theirs(&names, name)];
+            let wanted = &wanted[&theirs(&self.bert.names, name)];
             let norm = gradient.data.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
             near([norm as f32], &[wanted["l2"].as_f64().expect("a norm")], name);
             near(gradient.data.iter().copied().take(4), &numbers(&wanted["first4"]), name);
@@ -233,7 +264,7 @@ impl Oracle {
     }
 
     fn check_weights(&self, executor: &dyn Executor) {
-        let (heads, width) = (self.sizes.get(Symbol::Heads).expect("heads"), self.batch.width);
+        let (heads, width) = (self.bert.sizes.get(Symbol::Heads).expect("heads"), self.batch.width);
         let weights = self.forward(executor, Part::Weights(0));
         let block = &weights[(heads + 2) * width * width..][..width * width];
         let real = self.batch.lengths[1];
@@ -271,14 +302,9 @@ macro_rules! oracle {
             for name in ["std.architectures.bert.first(2)", "plain", "encoder"] {
                 let facts = include_str!(concat!("oracles/", $name, ".json"));
                 let oracle = Oracle::read(name, facts, include_bytes!(concat!("oracles/", $name, ".safetensors")));
-                for executor in [
-                    CandleExecutor::new(Device::Cpu, DType::F32),
-                    CandleExecutor::plain(Device::Cpu, DType::F32),
-                    CandleExecutor::new(Device::Cpu, DType::F64),
-                ] {
-                    oracle.check(&executor);
+                for Tested { executor, .. } in executors() {
+                    oracle.check(&*executor);
                 }
-                oracle.check(&NativeExecutor::new());
             }
         }
     };
@@ -287,3 +313,95 @@ macro_rules! oracle {
 oracle!(masked_lm, "tiny_mlm");
 oracle!(three_classes, "tiny_cls3");
 oracle!(a_score, "tiny_reg");
+
+/// Where the weights of all-MiniLM-L6-v2 are, if they are here.
+fn minilm_file() -> PathBuf {
+    let fetched = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/peers/minilm");
+    std::env::var_os("PHYLA_MINILM").map_or(fetched, PathBuf::from).join("model.safetensors")
+}
+
+/// All sentences of the oracle in one padded batch.
+fn together(examples: &[Value]) -> Batch {
+    let lengths: Vec<usize> = examples.iter().map(|example| numbers(&example["input_ids"]).len()).collect();
+    let width = lengths.iter().copied().max().expect("examples");
+    let padded = |field: &str| {
+        let row = |example: &Value| {
+            let mut row: Vec<u32> = numbers(&example[field]).iter().map(|index| *index as u32).collect();
+            row.resize(width, 0);
+            row
+        };
+        examples.iter().flat_map(row).collect::<Vec<u32>>()
+    };
+    let inputs = [("tokens".to_owned(), padded("input_ids")), ("segments".to_owned(), padded("token_type_ids"))].into();
+    Batch { rows: lengths.len(), width, lengths, inputs, targets: Targets::None }
+}
+
+/// The means of each sentence's token states, scaled to length 1.
+fn embeddings(states: &[f32], batch: &Batch) -> Vec<Vec<f32>> {
+    let hidden = states.len() / batch.rows / batch.width;
+    let sentence = |(row, tokens): (&[f32], &usize)| {
+        let mean = |unit: usize| row.iter().skip(unit).step_by(hidden).take(*tokens).map(|x| f64::from(*x)).sum::<f64>() / *tokens as f64;
+        let means: Vec<f64> = (0..hidden).map(mean).collect();
+        let norm = means.iter().map(|x| x * x).sum::<f64>().sqrt();
+        means.iter().map(|x| (x / norm) as f32).collect()
+    };
+    states.chunks(hidden * batch.width).zip(&batch.lengths).map(sentence).collect()
+}
+
+#[test]
+fn minilm_l6() {
+    let file = minilm_file();
+    let Ok(bytes) = std::fs::read(&file) else {
+        println!("skipped: the weights of MiniLM are not in {} (tests/peers/minilm.sh fetches them)", file.display());
+        return;
+    };
+    let weights = from_safetensors(&bytes).expect("safetensors");
+    let facts: Value = serde_json::from_str(include_str!("oracles/minilm_l6_oracle.json")).expect("JSON");
+    let layers = size_of(&facts["config"]["num_hidden_layers"]);
+    let graph = bert(&format!("std.architectures.bert.first({layers})"), Head::Classes(1));
+    let bert = Bert { names: reference(&graph, layers), graph, sizes: sizes(&model(&facts), 1), weights };
+    let examples = facts["examples"].as_array().expect("examples");
+    let batch = together(examples);
+    let (hidden, heads, width) = (model(&facts).hidden, model(&facts).heads, batch.width);
+    for Tested { name, executor, .. } in executors() {
+        let states: Vec<Vec<f32>> = (0..=layers).map(|layer| bert.forward(&*executor, &batch, Part::Hidden(layer))).collect();
+        let attention: Vec<Vec<f32>> = (0..layers).map(|layer| bert.forward(&*executor, &batch, Part::Weights(layer))).collect();
+        let pooler = bert.forward(&*executor, &batch, Part::Pooler);
+        let sentences = embeddings(&states[layers], &batch);
+        for (row, example) in examples.iter().enumerate() {
+            let near = |found: &[f32], wanted: &Value, what: &str| {
+                within(1e-5, found.iter().copied(), &numbers(wanted), &format!("{name}, example {row}, {what}"));
+            };
+            let norm = |x: &[f32]| x.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            let token = |layer: usize, token: usize| &states[layer][(row * width + token) * hidden..][..hidden];
+            let tokens = batch.lengths[row];
+            for (at, wanted) in example["last_hidden_first8"].as_array().expect("tokens").iter().enumerate() {
+                near(&token(layers, at)[..8], wanted, "last hidden state");
+            }
+            let norms: Vec<f32> = (0..tokens).map(|at| norm(token(layers, at)) as f32).collect();
+            near(&norms, &example["last_hidden_l2"], "norms of the last hidden state");
+            for (layer, wanted) in example["cls_first8_per_layer"].as_array().expect("layers").iter().enumerate() {
+                near(&token(layer, 0)[..8], wanted, "hidden state of [CLS]");
+            }
+            near(&pooler[row * hidden..][..8], &example["pooler_first8"], "pooler");
+            near(&sentences[row], &example["mean_pooled_l2norm_embedding"], "sentence embedding");
+            let weights =
+                |layer: usize, head: usize, query: usize| &attention[layer][((row * heads + head) * width + query) * width..][..tokens];
+            for (layer, wanted) in example["attention_head0_per_layer"].as_array().expect("layers").iter().enumerate() {
+                for (query, wanted) in wanted.as_array().expect("rows").iter().enumerate() {
+                    near(weights(layer, 0, query), wanted, "attention of head 0");
+                }
+            }
+            near(weights(5, 11, 0), &example["attention_head11_layer5_row0"], "attention of head 11");
+        }
+    }
+    // In bf16 a sentence keeps its direction.
+    for device in devices() {
+        let states = bert.forward(&CandleExecutor::new(device, DType::BF16), &batch, Part::Hidden(layers));
+        for (found, example) in embeddings(&states, &batch).iter().zip(examples) {
+            let wanted = numbers(&example["mean_pooled_l2norm_embedding"]);
+            let cosine: f64 = found.iter().zip(wanted).map(|(found, wanted)| f64::from(*found) * wanted).sum();
+            assert!(cosine > 0.999, "bf16: {cosine}");
+        }
+    }
+}

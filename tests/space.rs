@@ -3,13 +3,13 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod common;
 
-use candle_core::{DType, Device};
+use common::executors::{Tested, executors};
 use common::{Memory, check};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::parameters::initialise;
-use phyla::exec::{CandleExecutor, Executor, Parameters, Program};
+use phyla::exec::{Parameters, Program};
 use phyla::graph::{NodeKind, Symbol, dim::show_shape};
 use phyla::run::files::Disk;
 use phyla::settings::Model;
@@ -163,9 +163,8 @@ fn flat(parameters: &Parameters) -> Vec<f32> {
 fn blind_to_padding(program: &Program, classes: bool, more: usize, garbage: u64) -> Result<(), TestCaseError> {
     let parameters = initialise(program.parameters(), garbage);
     let (narrow, wide) = (batch(5, classes, 0), batch(5 + more, classes, garbage));
-    for (executor, tolerance) in
-        [(CandleExecutor::new(Device::Cpu, DType::F64), 1e-5), (CandleExecutor::new(Device::Cpu, DType::F32), 2e-3)]
-    {
+    for Tested { executor, double, .. } in executors() {
+        let tolerance = if double { 1e-5 } else { 2e-3 };
         let run = |batch: &Batch| executor.forward(program, &parameters, batch).expect("a run").data;
         let (few, many) = (run(&narrow), run(&wide));
         prop_assert!(few.iter().all(|value| value.is_finite()));

@@ -290,13 +290,6 @@ impl Checker<'_> {
                         .help("`std.train.pretrain`"),
                 );
             }
-            if train.precision == settings::Precision::Bf16 {
-                self.report(
-                    Diagnostic::error(Code::TYPE, "bf16 needs CUDA, which this build does not drive yet")
-                        .at(span(path), "here")
-                        .help("`precision = f32`"),
-                );
-            }
             for settings::Phase::Phase { length, .. } in &train.phases {
                 if *length > model.length {
                     let message = format!("a phase of length {length} exceeds the model's {}", model.length);
@@ -325,6 +318,19 @@ impl Checker<'_> {
                     Diagnostic::error(Code::RANGE, "`betas` are two numbers")
                         .at(span(path), "in its optimizer")
                         .help("`betas = [0.9, 0.999]`"),
+                );
+            }
+        }
+        let suites = [
+            (&["final", "suite", "train"][..], &settings.r#final.suite.train),
+            (&["evaluate", "suite", "train"], &settings.evaluate.suite.train),
+        ];
+        for (path, train) in trains.into_iter().chain(suites) {
+            if train.precision == settings::Precision::Bf16 && settings.device == settings::Device::Cpu {
+                self.report(
+                    Diagnostic::error(Code::TYPE, "bf16 needs a GPU, and the device is the CPU")
+                        .at(span(path), "asks for `precision = bf16`")
+                        .help("`device = cuda` in the experiment, or `--device cuda:0`; or `precision = f32`"),
                 );
             }
         }
@@ -406,9 +412,10 @@ impl Checker<'_> {
 
     fn fingerprint(&self, settings: &Experiment, space: &SharedSpace, compare: &[NamedArchitecture], data: &Data) -> Hash {
         let mut meaning = serde_json::to_value(settings).unwrap_or_default();
-        // What changes no result is no part of the meaning; paths are told by the contents behind them.
+        // What changes no result, or none but by rounding, is no part of the meaning; paths are told by the contents behind them.
         if let Value::Object(fields) = &mut meaning {
             fields.remove("workers");
+            fields.remove("device");
         }
         let contents = |text: &str| data.get(text).map(|files| files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" "));
         let folders: Vec<String> = [&settings.evaluate.suite, &settings.r#final.suite].iter().map(|suite| suite.data.clone()).collect();

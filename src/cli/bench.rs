@@ -1,11 +1,11 @@
 //! `phyla bench`: how fast an executor is, beside PyTorch.
 
 use super::commands::ExecutorName;
-use super::experiment::named;
 use super::progress::Shown;
 use super::source::{err, out, show_one};
-use crate::exec::{Executor, NativeExecutor};
+use crate::exec::{CandleExecutor, Executor, NativeExecutor};
 use crate::run::bench::{BASE, Options, SMALL, Size, TINY, bench as measure, peer, serve};
+use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -79,7 +79,7 @@ fn seconds() -> f64 {
 pub(super) fn bench(given: &BenchArgs) -> u8 {
     let executor: Box<dyn Executor> = match given.executor {
         ExecutorName::Native => Box::new(NativeExecutor::metered(seconds)),
-        other => named(other),
+        ExecutorName::Candle => Box::new(CandleExecutor::new(Device::Cpu, DType::F32)),
     };
     if given.side {
         let served = serve(&*executor, &mut std::io::stdin().lock(), &mut std::io::stdout().lock());

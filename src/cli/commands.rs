@@ -155,9 +155,23 @@ pub(super) struct Which {
     /// Change a field, typed and checked as in the file; may be given several times
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// What carries training out
-    #[arg(long, value_enum, default_value = "native")]
-    pub executor: ExecutorName,
+    /// What training is computed on: `cpu`, or a GPU as `cuda:0` [default: the experiment's]
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<String>,
+    /// What carries training out [default: native on the CPU, candle elsewhere]
+    #[arg(long, value_enum)]
+    pub executor: Option<ExecutorName>,
+}
+
+/// A device's name as the change that puts it into the experiment.
+fn device(name: &str) -> Result<String, String> {
+    let index = match name.split_once(':') {
+        None if name == "cpu" => return Ok("device = cpu".to_owned()),
+        None if name == "cuda" => Some(0),
+        Some(("cuda", index)) => index.parse::<u16>().ok(),
+        _ => None,
+    };
+    index.map(|index| format!("device = cuda({index})")).ok_or_else(|| "a device is `cpu`, `cuda` or `cuda:N`".to_owned())
 }
 
 /// The executors there are.
@@ -165,7 +179,7 @@ pub(super) struct Which {
 pub(super) enum ExecutorName {
     /// Phyla's own plans, on the CPU
     Native,
-    /// candle, the reference
+    /// candle, on any device: the reference
     Candle,
 }
 

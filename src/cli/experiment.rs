@@ -3,36 +3,50 @@
 use super::commands::{ExecutorName, Which};
 use super::source::{err, show_all, show_one};
 use crate::check::{Checked, Checker, NamedArchitecture, World};
-use crate::diagnostic::{Code, Diagnostic, nearest};
-use crate::exec::{CandleExecutor, Executor, NativeExecutor};
+use crate::diagnostic::{Code, Diagnostic, Result, nearest};
+use crate::exec::candle::device::gpu;
+use crate::exec::{CandleExecutor, NativeExecutor};
+use crate::run::Executors;
 use crate::run::files::Disk;
+use crate::settings;
 use crate::syntax::parse_expression;
+use candle_core::{DType, Device};
 use std::path::Path;
 
-/// The executor that was asked for.
-pub(super) fn executor(which: &Which) -> Box<dyn Executor> {
-    named(which.executor)
-}
-
-/// The executor of this name.
-pub(super) fn named(name: ExecutorName) -> Box<dyn Executor> {
-    match name {
-        ExecutorName::Native => Box::new(NativeExecutor::new()),
-        ExecutorName::Candle => Box::new(CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32)),
+/// What carries the experiment out: the executor that was asked for, or the fastest there is on the experiment's device.
+pub(super) fn executor(checked: &Checked, which: &Which) -> Result<Executors> {
+    match (&checked.settings.device, which.executor) {
+        (settings::Device::Cpu, None | Some(ExecutorName::Native)) => Ok(Executors::new(Box::new(NativeExecutor::new()), None)),
+        (settings::Device::Cpu, Some(ExecutorName::Candle)) => {
+            Ok(Executors::new(Box::new(CandleExecutor::new(Device::Cpu, DType::F32)), None))
+        }
+        (settings::Device::Cuda { .. }, Some(ExecutorName::Native)) => {
+            Diagnostic::error(Code::DEVICE, "the native executor computes on the CPU alone").help("leave `--executor` out").into()
+        }
+        (settings::Device::Cuda { index }, _) => {
+            let single = CandleExecutor::new(gpu(*index)?, DType::F32);
+            let bf16 = single.in_bf16();
+            Ok(Executors::new(Box::new(single), Some(Box::new(bf16))))
+        }
     }
 }
 
 /// Loads and checks a file and gives its experiment; the exit code where that fails.
-pub(super) fn load(file: &Path, which: &Which) -> Result<Checked, u8> {
+pub(super) fn load(file: &Path, which: &Which) -> std::result::Result<Checked, u8> {
     with_architecture(file, which, None).map(|(checked, _)| checked)
 }
 
 /// Likewise, with an architecture by name.
-pub(super) fn with_architecture(file: &Path, which: &Which, name: Option<&str>) -> Result<(Checked, Option<NamedArchitecture>), u8> {
+pub(super) fn with_architecture(
+    file: &Path,
+    which: &Which,
+    name: Option<&str>,
+) -> std::result::Result<(Checked, Option<NamedArchitecture>), u8> {
     let key = file.display().to_string();
     let mut world = World::load(&Disk, std::slice::from_ref(&key));
     let mut changes = Vec::new();
-    for text in &which.set {
+    // A device is a change like any other: what it rules is checked with it.
+    for text in which.set.iter().chain(&which.device) {
         let parts = text.split_once('=').map(|(path, value)| (path.trim(), value.trim()));
         let Some((path, value)) = parts.filter(|(path, value)| !path.is_empty() && !value.is_empty()) else {
             let message = format!("`--set {text}` is not `path=value`");

@@ -24,14 +24,17 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
     if let Err(error) = run::has_data(&checked) {
         return show_one(&error);
     }
-    let executor = executor(which);
-    match run::plan(&checked, &*executor, true) {
+    let executors = match executor(&checked, which) {
+        Ok(executors) => executors,
+        Err(error) => return show_one(&error),
+    };
+    match run::plan(&checked, Some(&executors)) {
         Ok(plan) => out(&plan.show()),
         Err(error) => return show_one(&error),
     }
     let progress = Shown::new();
     let stop = interrupts();
-    let result = run::run(&checked, &*executor, &options, &progress, &stop);
+    let result = run::run(&checked, &executors, &options, &progress, &stop);
     progress.finish();
     let outcome = match result {
         Ok(outcome) => outcome,
@@ -71,7 +74,9 @@ pub(super) fn plan(file: &Path, which: &Which, measure: bool, json: bool) -> u8 
         Ok(checked) => checked,
         Err(code) => return code,
     };
-    match run::plan(&checked, &*executor(which), measure) {
+    // Only what is timed needs the device to be here.
+    let executors = measure.then(|| executor(&checked, which)).transpose();
+    match executors.and_then(|executors| run::plan(&checked, executors.as_ref())) {
         Ok(plan) if json => out(&format!("{}\n", serde_json::to_string(&plan).unwrap_or_default())),
         Ok(plan) => out(&plan.show()),
         Err(error) => return show_one(&error),

@@ -4,7 +4,7 @@ use super::commands::Which;
 use super::experiment::{executor, with_architecture};
 use super::progress::Shown;
 use super::run::{failed, interrupts};
-use super::source::out;
+use super::source::{out, show_one};
 use crate::run::{TrainOptions, train_one};
 use std::path::Path;
 
@@ -15,9 +15,13 @@ pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOption
         Ok((_, None)) => return 1,
         Err(code) => return code,
     };
+    let executors = match executor(&checked, which) {
+        Ok(executors) => executors,
+        Err(error) => return show_one(&error),
+    };
     let progress = Shown::new();
     let stop = interrupts();
-    let result = train_one(&checked, &architecture, &*executor(which), &options, &progress, &stop);
+    let result = train_one(&checked, &architecture, &executors, &options, &progress, &stop);
     progress.finish();
     match result {
         Ok((folder, models)) => {

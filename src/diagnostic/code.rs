@@ -48,5 +48,6 @@ codes! {
     EXECUTOR = "E0904": "The executor failed.";
     INTERRUPTED = "E0905": "The run was interrupted.";
     USAGE = "E0906": "The command line is not understood.";
+    DEVICE = "E0907": "The device cannot be used.";
     INTERNAL = "E0999": "A defect of Phyla itself.";
 }

@@ -1,6 +1,7 @@
-//! Parameters as safetensors, in memory: the same parameters always give the same bytes.
+//! Parameters as safetensors, in memory: the same parameters always give the same bytes. What is read is checked against what a
+//! program asks for.
 
-use super::{Array, Parameters};
+use super::{Array, ParameterSpec, Parameters};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
@@ -51,6 +52,22 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<Parameters> {
     Ok(parameters)
 }
 
+/// Which tensors do not serve a program of these specifications, and why, one entry each: those of another shape, those with values
+/// that are not finite, those it does not know, and, where it must have them all, those that are missing.
+pub fn misfits(specs: &[ParameterSpec], parameters: &Parameters, all: bool) -> Vec<String> {
+    let wanted: BTreeMap<&str, &ParameterSpec> = specs.iter().map(|spec| (spec.name.as_str(), spec)).collect();
+    let missing = wanted.keys().filter(|name| all && !parameters.0.contains_key(**name)).map(|name| format!("`{name}` is missing"));
+    let wrong = parameters.0.iter().filter_map(|(name, array)| {
+        let Some(spec) = wanted.get(name.as_str()) else { return Some(format!("`{name}` belongs to no part of the model")) };
+        if array.shape != spec.shape {
+            return Some(format!("`{name}` has shape {:?}, and {:?} is wanted", array.shape, spec.shape));
+        }
+        let strange = array.data.iter().filter(|value| !value.is_finite()).count();
+        (strange > 0).then(|| format!("`{name}` is not finite in {strange} of its {} values", array.data.len()))
+    });
+    missing.chain(wrong).collect()
+}
+
 /// The metadata of a safetensors file.
 ///
 /// # Errors
@@ -66,8 +83,9 @@ fn unreadable(why: &str) -> Box<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use super::{from_safetensors, metadata, to_safetensors};
-    use crate::exec::{Array, Parameters};
+    use super::{from_safetensors, metadata, misfits, to_safetensors};
+    use crate::exec::{Array, ParameterSpec, Parameters};
+    use crate::graph::weights::Init;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -91,6 +109,38 @@ mod tests {
         fn no_bytes_crash_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = from_safetensors(&bytes);
         }
+    }
+
+    #[test]
+    fn every_tensor_that_does_not_fit_is_named() {
+        let spec = |name: &str, shape: &[usize]| ParameterSpec {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            init: Init::Zeros,
+            decays: false,
+            centre: None,
+        };
+        let specs = [spec("a/bias", &[2]), spec("b/bias", &[2]), spec("c/bias", &[2]), spec("d/bias", &[1])];
+        let array = |data: &[f32]| Array { shape: vec![data.len()], data: data.to_vec() };
+        let good = Parameters(specs.iter().map(|spec| (spec.name.clone(), array(&vec![0.5; spec.shape[0]]))).collect());
+        assert_eq!(misfits(&specs, &good, true), Vec::<String>::new());
+        let mut poisoned = good.clone();
+        poisoned.0.remove("a/bias");
+        poisoned.0.insert("b/bias".to_owned(), array(&[1.0, f32::NAN]));
+        poisoned.0.insert("c/bias".to_owned(), array(&[1.0; 3]));
+        poisoned.0.insert("d/bias".to_owned(), array(&[f32::NEG_INFINITY]));
+        poisoned.0.insert("e/bias".to_owned(), array(&[1.0]));
+        // Through the bytes, as a checkpoint comes.
+        let poisoned = from_safetensors(&to_safetensors(&poisoned, &BTreeMap::new())).unwrap();
+        let wanted = [
+            "`a/bias` is missing",
+            "`b/bias` is not finite in 1 of its 2 values",
+            "`c/bias` has shape [3], and [2] is wanted",
+            "`d/bias` is not finite in 1 of its 1 values",
+            "`e/bias` belongs to no part of the model",
+        ];
+        assert_eq!(misfits(&specs, &poisoned, true), wanted);
+        assert_eq!(misfits(&specs, &poisoned, false), wanted[1..]);
     }
 
     #[test]

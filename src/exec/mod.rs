@@ -7,6 +7,7 @@ pub mod adamw;
 pub mod candle;
 pub mod checkpoint;
 pub mod draws;
+pub mod geometry;
 pub mod kernel;
 pub mod native;
 pub mod parameters;

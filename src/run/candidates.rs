@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::journal::{Candidate, Entry, Journal, Scores};
 use super::prepare::{Prepared, scores};
 use super::session::Work;
-use super::warmup::file;
+use super::warmup::{file, supernet_specs};
 use super::weights::{load_weights, save_weights};
 use super::workers::{go_on, in_order};
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -34,7 +34,7 @@ pub(super) fn search(
     let mut generation = committed(journal);
     let shares = matches!(settings.evaluate.method, Method::Biws { .. });
     if shares && generation > 0 {
-        supernet = load_weights(folder, &file(generation))?;
+        supernet = load_weights(folder, &file(generation), &supernet_specs(work)?)?;
     }
     if shares && supernet.is_none() && !finished(journal) {
         let message = "the supernet's weights are missing from the run folder";
@@ -185,7 +185,7 @@ fn evaluate(
         };
         let length = settings.model.length;
         pretrain(
-            work.executor,
+            work.executors.of(train)?,
             &mut |_| Ok(program.clone()),
             &prepared.corpus,
             &masking,
@@ -202,7 +202,8 @@ fn evaluate(
         let classifier = |classes: usize| work.models.classifier(space, &proposal.architecture, classes);
         let seed = derived(settings.seed, "fitness", 0);
         let suite = &settings.evaluate.suite;
-        let found = score_suite(work.executor, &classifier, &training.parameters, suite, &prepared.search, seed, &mut |_, _, _| {
+        let executor = work.executors.of(&suite.train)?;
+        let found = score_suite(executor, &classifier, &training.parameters, suite, &prepared.search, seed, &mut |_, _, _| {
             tick(work, steps, done)
         })?;
         if gives_back(work) {
@@ -274,11 +275,11 @@ fn give_back(work: &Work<'_>, folder: &Folder, supernet: Option<&mut Parameters>
     };
     let mut given = Vec::new();
     for child in children {
-        let Some(weights) = load_weights(folder, &weights_file(child.id))? else {
+        let program = work.models.masked_lm(&work.checked.space, &child.architecture)?;
+        let Some(weights) = load_weights(folder, &weights_file(child.id), program.parameters())? else {
             let message = format!("the weights of candidate {} are missing from the run folder", child.id);
             return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
         };
-        let program = work.models.masked_lm(&work.checked.space, &child.architecture)?;
         given.push((program.parameters().to_vec(), weights));
     }
     commit(supernet, &given, beta)?;

@@ -93,7 +93,7 @@ fn train(
     let cost = work.models.cost(space, architecture)?;
     let seed = derived(settings.seed, "final", number);
     let file = checkpoint(name, number);
-    let mut training = match load_training(folder, &file)? {
+    let mut training = match load_training(folder, &file, program.parameters())? {
         Some(training) => training,
         None => Training { parameters: initialise(program.parameters(), seed), ..Training::default() },
     };
@@ -112,22 +112,12 @@ fn train(
         go_on(work.stop)
     };
     let (train, total) = (&last.pretrain, last.pretrain.steps);
-    pretrain(
-        work.executor,
-        &mut |_| Ok(program.clone()),
-        &prepared.corpus,
-        &masking,
-        train,
-        length,
-        seed,
-        total,
-        &mut training,
-        &mut watch,
-    )?;
+    let executor = work.executors.of(train)?;
+    pretrain(executor, &mut |_| Ok(program.clone()), &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch)?;
     // Interrupted while it is scored, a model is not pre-trained again.
     save_training(folder, &file, &training)?;
     let mut quiet = |_: u64, _: u64, _: f32| go_on(work.stop);
-    let held_out_loss = held_out_loss(work.executor, &program, &training.parameters, &prepared.corpus, &masking, length, &mut quiet)?;
+    let held_out_loss = held_out_loss(executor, &program, &training.parameters, &prepared.corpus, &masking, length, &mut quiet)?;
     if !held_out_loss.is_finite() {
         return Diagnostic::error(Code::DIVERGED, format!("the held-out loss of `{name}` is not finite"))
             .help("lower the learning rate of `final.pretrain`")
@@ -135,7 +125,7 @@ fn train(
     }
     let classifier = |classes: usize| work.models.classifier(space, architecture, classes);
     let found = score_suite(
-        work.executor,
+        work.executors.of(&last.suite.train)?,
         &classifier,
         &training.parameters,
         &last.suite,

@@ -1,9 +1,9 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
-//! In reading order: `files` (the disk), `folder` (layout, lock, whole writes), `journal`, `weights` (checkpoints), `vocabulary`
-//! (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` (what will be done, before it is), `workers` (jobs in
-//! parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table), `outputs` (what is left behind), and
-//! [`run()`] itself; `bench` (how fast an executor is) stands by itself.
+//! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
+//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` (what will be done,
+//! before it is), `workers` (jobs in parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table),
+//! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
 //! file, seed and binary give the same bytes, with one worker or many, interrupted or not. Nothing here prints: a [`Progress`]
@@ -11,6 +11,7 @@
 
 pub mod bench;
 mod candidates;
+mod executors;
 pub mod files;
 mod finals;
 pub mod folder;
@@ -25,6 +26,7 @@ mod warmup;
 mod weights;
 mod workers;
 
+pub use executors::Executors;
 pub use plan::{Plan, plan};
 pub use session::{Options, Outcome, has_data, run};
 pub use train::{TrainOptions, train_one};

@@ -1,10 +1,10 @@
 //! What a run will do and cost, told before anything is spent.
 
+use super::Executors;
 use super::session::models;
 use crate::check::Checked;
 use crate::data::{Corpus, Vocabulary};
 use crate::diagnostic::Result;
-use crate::exec::Executor;
 use crate::exec::parameters::initialise;
 use crate::settings::{Method, Train};
 use crate::space::{Architecture, Draw};
@@ -42,11 +42,11 @@ pub struct Plan {
     pub seconds: Option<f64>,
 }
 
-/// Makes the plan; with `measure` it also times some steps of a middling candidate on this machine.
+/// Makes the plan; given `executors`, it also times some steps of a middling candidate on them.
 ///
 /// # Errors
 /// Where a candidate cannot be lowered.
-pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result<Plan> {
+pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let settings = &checked.settings;
     let models = models(checked);
     let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
@@ -68,8 +68,8 @@ pub fn plan(checked: &Checked, executor: &dyn Executor, measure: bool) -> Result
         final_steps: settings.r#final.pretrain.steps,
         seconds: None,
     };
-    if measure {
-        plan.seconds = Some(estimate(checked, executor, &plan)?);
+    if let Some(executors) = executors {
+        plan.seconds = Some(estimate(checked, executors, &plan)?);
     }
     Ok(plan)
 }
@@ -80,7 +80,7 @@ const LARGE: usize = 512;
 
 /// Times some masked-LM steps of a candidate on words of its own making, and scales up: fine-tuning is taken to cost as much a
 /// row and token, and half as much again for what surrounds it.
-fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f64> {
+fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64> {
     let settings = &checked.settings;
     let models = models(checked);
     let Some(architecture) = checked.space.sample(Draw::BySize, &mut stream(settings.seed, "plan", 0)) else { return Ok(0.0) };
@@ -94,6 +94,7 @@ fn estimate(checked: &Checked, executor: &dyn Executor, plan: &Plan) -> Result<f
     let batch = settings.r#final.pretrain.batch.min((MEASURED / length).max(1));
     let train = &Train { batch, phases: Vec::new(), ..settings.r#final.pretrain.clone() };
     let masking = masking(train, &vocabulary);
+    let executor = executors.of(train)?;
     let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
     // The first steps fetch memory and are slow; the fastest is what the rest will be like.
     let (mut last, mut fastest) = (Instant::now(), f64::INFINITY);

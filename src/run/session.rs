@@ -4,10 +4,9 @@ use super::candidates::{restore, search};
 use super::finals::{contenders, finals};
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
-use super::{Progress, outputs, prepare, warmup};
+use super::{Executors, Progress, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::exec::Executor;
 use crate::search::History;
 use crate::supernet::Models;
 use std::path::{Path, PathBuf};
@@ -42,7 +41,7 @@ pub struct Outcome {
 pub(super) struct Work<'a> {
     pub checked: &'a Checked,
     pub models: Models,
-    pub executor: &'a dyn Executor,
+    pub executors: &'a Executors,
     pub progress: &'a dyn Progress,
     pub stop: &'a AtomicBool,
     pub workers: usize,
@@ -67,14 +66,14 @@ pub(super) fn default_folder(checked: &Checked) -> PathBuf {
 ///
 /// # Errors
 /// Where the folder cannot be used, the data cannot be read, training fails, or it was interrupted.
-pub fn run(checked: &Checked, executor: &dyn Executor, options: &Options, progress: &dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
+pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress: &dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
     let begun = Instant::now();
     has_data(checked)?;
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, progress)?;
     let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
-    let work = Work { checked, models: models(checked), executor, progress, stop, workers };
+    let work = Work { checked, models: models(checked), executors, progress, stop, workers };
     if journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
         let history = restore(&work, &journal)?;
         return outcome(&work, &folder, &journal, &history, true);

@@ -3,10 +3,9 @@
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
 use super::session::{Work, another, has_data, models};
-use super::{Progress, finals, outputs, prepare};
+use super::{Executors, Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
-use crate::exec::Executor;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -26,7 +25,7 @@ pub struct TrainOptions {
 pub fn train_one(
     checked: &Checked,
     architecture: &NamedArchitecture,
-    executor: &dyn Executor,
+    executors: &Executors,
     options: &TrainOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
@@ -53,7 +52,7 @@ pub fn train_one(
             if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
         Some(_) => return Err(another(&folder)),
     }
-    let work = Work { checked, models: models(checked), executor, progress, stop, workers: checked.settings.workers };
+    let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
     let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;

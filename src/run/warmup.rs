@@ -7,11 +7,11 @@ use super::session::Work;
 use super::weights::{load_training, load_weights, save_training, save_weights};
 use super::workers::{go_on, pool};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::exec::Parameters;
+use crate::exec::{ParameterSpec, Parameters};
 use crate::settings::{Method, PathSampling};
 use crate::space::Draw;
 use crate::stream::{derived, stream};
-use crate::supernet::fresh;
+use crate::supernet::{fresh, specifications};
 use crate::train::{Training, masking, pretrain};
 use std::time::{Duration, Instant};
 
@@ -26,18 +26,28 @@ pub(super) fn file(commits: usize) -> String {
     format!("work/supernet-{commits}.safetensors")
 }
 
+/// The seed that the supernet begins with.
+fn supernet_seed(work: &Work<'_>) -> u64 {
+    derived(work.checked.settings.seed, "supernet", 0)
+}
+
+/// The specifications of the supernet's weights.
+pub(super) fn supernet_specs(work: &Work<'_>) -> Result<Vec<ParameterSpec>> {
+    specifications(&work.models, &work.checked.space, supernet_seed(work))
+}
+
 /// The warm supernet; `None` where candidates are trained from scratch.
 pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut Journal) -> Result<Option<Parameters>> {
     let settings = &work.checked.settings;
     let Method::Biws { paths, .. } = &settings.evaluate.method else { return Ok(None) };
     if journal.entries().iter().any(|entry| matches!(entry, Entry::Warmup { .. })) {
         // Later commits are read where the search goes on; here the warm one is wanted only before the first.
-        return load_weights(folder, &file(0));
+        return load_weights(folder, &file(0), &supernet_specs(work)?);
     }
     let train = &settings.evaluate.pretrain;
     let total = settings.evaluate.warmup;
-    let seed = derived(settings.seed, "supernet", 0);
-    let mut training = match load_training(folder, "work/warmup.safetensors")? {
+    let seed = supernet_seed(work);
+    let mut training = match load_training(folder, "work/warmup.safetensors", &supernet_specs(work)?)? {
         Some(training) => {
             work.progress.line(&format!("warm-up goes on at step {} of {total}", training.step));
             training
@@ -76,7 +86,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
         }
         go_on(work.stop)
     };
-    let (executor, length) = (work.executor, settings.model.length);
+    let (executor, length) = (work.executors.of(train)?, settings.model.length);
     pool(1)?
         .install(|| pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch))?;
     save_weights(folder, &file(0), &training.parameters)?;

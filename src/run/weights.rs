@@ -1,10 +1,10 @@
 //! Checkpoints: weights, moments and steps in one safetensors file.
 
 use super::folder::Folder;
-use crate::diagnostic::Result;
+use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::adamw::AdamW;
-use crate::exec::checkpoint::{from_safetensors, metadata, to_safetensors};
-use crate::exec::{Array, Parameters};
+use crate::exec::checkpoint::{from_safetensors, metadata, misfits, to_safetensors};
+use crate::exec::{Array, ParameterSpec, Parameters};
 use crate::train::Training;
 use std::collections::BTreeMap;
 
@@ -23,8 +23,9 @@ pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) ->
     folder.write(name, &to_safetensors(&Parameters(all), &notes))
 }
 
-/// Reads a training back; `None` where there is none, or where it was damaged: it is then done again.
-pub(super) fn load_training(folder: &Folder, name: &str) -> Result<Option<Training>> {
+/// Reads a training of these specifications back; `None` where there is none, or where it was damaged: it is then done again.
+/// A file that is whole and does not fit is refused, with the names of its tensors.
+pub(super) fn load_training(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Training>> {
     let Some(bytes) = folder.read(name)? else { return Ok(None) };
     let (Ok(all), Ok(notes)) = (from_safetensors(&bytes), metadata(&bytes)) else { return Ok(None) };
     let mut parts = [const { BTreeMap::new() }; 3];
@@ -40,7 +41,24 @@ pub(super) fn load_training(folder: &Folder, name: &str) -> Result<Option<Traini
     let steps = notes.get("steps").and_then(|steps| serde_json::from_str(steps).ok());
     let (Some(step), Some(steps)) = (step, steps) else { return Ok(None) };
     let optimizer = AdamW { first: Parameters(first), second: Parameters(second), steps };
-    Ok(Some(Training { parameters: Parameters(weights), optimizer, step }))
+    let training = Training { parameters: Parameters(weights), optimizer, step };
+    let parts = [(&training.parameters, true), (&training.optimizer.first, false), (&training.optimizer.second, false)];
+    // Moments begin with a parameter's first gradient: they need not be there.
+    let wrong = parts
+        .into_iter()
+        .zip(["", "first moment of ", "second moment of "])
+        .flat_map(|((part, all), what)| misfits(specs, part, all).into_iter().map(move |wrong| format!("{what}{wrong}")));
+    refuse(folder, name, wrong.collect())?;
+    Ok(Some(training))
+}
+
+/// An error that names what does not fit, if anything.
+fn refuse(folder: &Folder, name: &str, wrong: Vec<String>) -> Result<()> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the weights in `{}` do not fit the model: {}", folder.join(name).display(), wrong.join("; "));
+    Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into()
 }
 
 /// Writes weights alone.
@@ -48,7 +66,58 @@ pub(super) fn save_weights(folder: &Folder, name: &str, parameters: &Parameters)
     folder.write(name, &to_safetensors(parameters, &BTreeMap::new()))
 }
 
-/// Reads weights back; `None` where there are none or they are damaged.
-pub(super) fn load_weights(folder: &Folder, name: &str) -> Result<Option<Parameters>> {
-    Ok(folder.read(name)?.and_then(|bytes| from_safetensors(&bytes).ok()))
+/// Reads weights of these specifications back; `None` where there are none or the file is damaged. What is whole and does not fit is
+/// refused, with the names of its tensors.
+pub(super) fn load_weights(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Parameters>> {
+    let Some(weights) = folder.read(name)?.and_then(|bytes| from_safetensors(&bytes).ok()) else { return Ok(None) };
+    refuse(folder, name, misfits(specs, &weights, true))?;
+    Ok(Some(weights))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{load_training, load_weights, save_training, save_weights};
+    use crate::exec::adamw::AdamW;
+    use crate::exec::{Array, ParameterSpec, Parameters};
+    use crate::graph::weights::Init;
+    use crate::run::folder::Folder;
+    use crate::train::Training;
+
+    fn spec(name: &str) -> ParameterSpec {
+        ParameterSpec { name: name.to_owned(), shape: vec![2], init: Init::Zeros, decays: false, centre: None }
+    }
+
+    fn arrays(names: &[&str], value: f32) -> Parameters {
+        Parameters(names.iter().map(|name| ((*name).to_owned(), Array { shape: vec![2], data: vec![value; 2] })).collect())
+    }
+
+    #[test]
+    fn what_is_saved_comes_back_and_what_is_poisoned_is_named() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&out.path().join("run"), false).unwrap();
+        let specs = [spec("a/bias"), spec("b/bias")];
+        // A parameter that no sampled path has used yet has no moments.
+        let (first, second) = (arrays(&["a/bias"], 0.1), arrays(&["a/bias"], 0.2));
+        let optimizer = AdamW { first, second, steps: [("a/bias".to_owned(), 3)].into() };
+        let good = Training { parameters: arrays(&["a/bias", "b/bias"], 1.0), optimizer, step: 3 };
+        save_training(&folder, "good", &good).unwrap();
+        assert_eq!(load_training(&folder, "good", &specs).unwrap(), Some(good.clone()));
+        assert_eq!(load_training(&folder, "none", &specs).unwrap(), None);
+        folder.write("torn", b"half of a fi").unwrap();
+        assert_eq!(load_training(&folder, "torn", &specs).unwrap(), None);
+        assert_eq!(load_weights(&folder, "torn", &specs).unwrap(), None);
+
+        let mut poisoned = good;
+        poisoned.optimizer.second = arrays(&["a/bias"], f32::NAN);
+        poisoned.parameters = arrays(&["a/bias", "c/bias"], f32::INFINITY);
+        save_training(&folder, "bad", &poisoned).unwrap();
+        save_weights(&folder, "bad weights", &poisoned.parameters).unwrap();
+        let messages = [load_training(&folder, "bad", &specs).unwrap_err(), load_weights(&folder, "bad weights", &specs).unwrap_err()];
+        for error in &messages {
+            for wanted in ["`b/bias` is missing", "`a/bias` is not finite in 2 of its 2 values", "`c/bias` belongs to no part"] {
+                assert!(error.message.contains(wanted), "{}", error.message);
+            }
+        }
+        assert!(messages[0].message.contains("second moment of `a/bias` is not finite"), "{}", messages[0].message);
+    }
 }

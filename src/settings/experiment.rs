@@ -33,6 +33,21 @@ record! {
         objective: Objective = OneOf(Objective::variants), r#"{"maximize":{"of":"score"}}"#;
         /// Candidates evaluated at the same time, one thread each; changes no result.
         workers: usize = Int(Plain, 1), "2";
+        /// What training is computed on; its results differ by rounding alone, so a run may go on on another.
+        device: Device = OneOf(Device::variants), r#""cpu""#;
+    }
+}
+
+choice! {
+    /// What training is computed on.
+    pub enum Device {
+        /// The processor.
+        Cpu = "cpu";
+        /// An NVIDIA GPU, in a build with the feature `cuda`.
+        Cuda = "cuda" {
+            /// Its number.
+            index: usize = Int(Plain, 0), "0";
+        };
     }
 }
 

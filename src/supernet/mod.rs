@@ -10,4 +10,4 @@ mod weights;
 
 pub use commit::commit;
 pub use models::Models;
-pub use weights::{covering, fresh};
+pub use weights::{covering, fresh, specifications};

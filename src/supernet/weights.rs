@@ -73,6 +73,16 @@ fn cover_dag(dag: &DagDomain, draws: &mut Stream) -> Vec<Filling> {
 /// # Errors
 /// Where a covering architecture cannot be lowered, which would be a defect of the space.
 pub fn fresh(models: &Models, space: &Space, seed: u64) -> Result<(Parameters, Vec<ParameterSpec>)> {
+    let specs = specifications(models, space, seed)?;
+    let parameters = specs.iter().map(|spec| (spec.name.clone(), initial(spec, seed))).collect();
+    Ok((Parameters(parameters), specs))
+}
+
+/// The specifications of a supernet's weights; `seed` is the one it began with.
+///
+/// # Errors
+/// Where a covering architecture cannot be lowered, which would be a defect of the space.
+pub fn specifications(models: &Models, space: &Space, seed: u64) -> Result<Vec<ParameterSpec>> {
     let mut specs: BTreeMap<String, ParameterSpec> = BTreeMap::new();
     for architecture in covering(space, seed) {
         for spec in models.masked_lm(space, &architecture)?.parameters() {
@@ -82,9 +92,7 @@ pub fn fresh(models: &Models, space: &Space, seed: u64) -> Result<(Parameters, V
             }
         }
     }
-    let specs: Vec<ParameterSpec> = specs.into_values().collect();
-    let parameters = specs.iter().map(|spec| (spec.name.clone(), initial(spec, seed))).collect();
-    Ok((Parameters(parameters), specs))
+    Ok(specs.into_values().collect())
 }
 
 fn size(spec: &ParameterSpec) -> usize {

@@ -1,6 +1,8 @@
 //! What several test files share.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
+pub mod executors;
+
 use phyla::check::{Checked, Checker, Files, World};
 use phyla::diagnostic::{Diagnostic, render_all};
 use phyla::run::files::Disk;

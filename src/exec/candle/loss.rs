@@ -1,30 +1,18 @@
 //! What an output is judged by: cross-entropy over the rows that have a target, or the mean squared error.
 
-use super::geometry::failed;
+use super::broken;
+use super::plain::widened;
 use crate::diagnostic::Result;
 use crate::exec::Targets;
+use crate::exec::geometry::{failed, judged_rows};
 use candle_core::{D, Result as Tried, Tensor};
 
-/// The rows of the output with a class to be told, and the classes.
-///
-/// # Errors
-/// Where there is not one target for each row, or a class lies outside the output.
-pub fn judged_rows(targets: &[Option<u32>], rows: usize, classes: usize) -> Result<(Vec<u32>, Vec<u32>)> {
-    if targets.len() != rows {
-        return Err(failed(format!("the output has {rows} rows, and the batch {} targets", targets.len())));
-    }
-    if let Some(class) = targets.iter().flatten().find(|class| **class as usize >= classes) {
-        return Err(failed(format!("the target {class} lies outside the output's {classes} classes")));
-    }
-    Ok((0u32..).zip(targets).filter_map(|(row, class)| class.map(|class| (row, class))).unzip())
-}
-
-/// The loss of an output of `classes` columns, differentiable; `None` where nothing is to be judged.
+/// The loss of an output of `classes` columns, differentiable, in single precision at least; `None` where nothing is to be judged.
 ///
 /// # Errors
 /// Where the targets do not fit the output, or there are none.
 pub fn loss(output: &Tensor, targets: &Targets) -> Result<Option<Tensor>> {
-    let broken = super::geometry::broken;
+    let output = &widened(output).map_err(broken)?;
     let classes = output.dim(D::Minus1).map_err(broken)?.max(1);
     let rows = output.elem_count() / classes;
     match targets {

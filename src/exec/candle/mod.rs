@@ -1,14 +1,13 @@
-//! The executor over candle: any device it has, single or double precision.
+//! The executor over candle: any device it has, in single or double precision, or in bf16 from single-precision masters.
 //!
-//! In reading order: `geometry` (a checked batch), `padding` (the law of padding, kept lazily), `schedule` (the
-//! order of work), `plain` (kernels of candle's own differentiable operations: the reference, and the way of every
-//! device but the CPU), `loss`, `fast` (single precision on the CPU), `transfer` (parameters up, gradients down).
+//! In reading order: `device` (the GPUs there are), `padding` (the law of padding, kept lazily), `schedule` (the order of work), `plain`
+//! (kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down). It is the reference that
+//! the executor of the CPU is tested against, and the way of every other device.
 //!
-//! Invariants: nothing is shared between runs, so several threads may run steps at once; indices were checked
-//! before a kernel sees them. This module knows nothing of optimisers and schedules.
+//! Invariants: nothing is shared between runs, so several threads may run steps at once, one after the other where they share
+//! a GPU; indices were checked before a kernel sees them. This module knows nothing of optimisers and schedules.
 
-pub mod fast;
-pub mod geometry;
+pub mod device;
 pub mod loss;
 pub mod padding;
 pub mod plain;
@@ -18,29 +17,41 @@ pub mod transfer;
 #[cfg(test)]
 pub(in crate::exec) mod tests;
 
+use super::geometry::{Geometry, failed};
 use super::{Array, Batch, Executor, Parameters, Program, StepKey};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use candle_core::{DType, Device, Tensor, Var};
-use geometry::{Geometry, broken};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Carries programs out with candle.
 #[derive(Clone, Debug)]
 pub struct CandleExecutor {
     device: Device,
     dtype: DType,
-    fast: bool,
+    turns: Arc<Mutex<()>>,
 }
 
 impl CandleExecutor {
-    /// An executor on this device; `dtype` is `F32` or `F64`. Single precision on the CPU takes the fast way.
+    /// An executor on this device; `dtype` is `F32`, `F64`, or `BF16`: products in bf16, parameters and whatever sums or
+    /// exponentiates in single precision.
     pub fn new(device: Device, dtype: DType) -> Self {
-        let fast = device.is_cpu() && dtype == DType::F32;
-        Self { device, dtype, fast }
+        Self { device, dtype, turns: Arc::default() }
     }
 
-    /// The same by candle's own differentiable operations alone: the reference.
-    pub fn plain(device: Device, dtype: DType) -> Self {
-        Self { device, dtype, fast: false }
+    /// The same in bf16; both take turns on a GPU.
+    #[must_use]
+    pub fn in_bf16(&self) -> Self {
+        Self { dtype: DType::BF16, ..self.clone() }
+    }
+
+    /// On a GPU one step at a time, so that its memory need hold the activations of one; the CPU lets all in.
+    fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        (!self.device.is_cpu()).then(|| self.turns.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The type that parameters are kept in on the device.
+    fn masters(&self) -> DType {
+        if self.dtype == DType::BF16 { DType::F32 } else { self.dtype }
     }
 }
 
@@ -51,28 +62,22 @@ impl Executor for CandleExecutor {
 
     fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
         let geometry = Geometry::new(program, batch, None)?;
-        let parameters = transfer::upload(program.parameters(), parameters, &self.device, self.dtype)?;
-        if self.fast {
-            return transfer::download(&fast::forward(program, &parameters, batch, &geometry)?);
-        }
-        transfer::download(&plain::run(program, &parameters, batch, &geometry, &self.device)?)
+        let _turn = self.turn();
+        let parameters = transfer::upload(program.parameters(), parameters, &self.device, self.masters())?;
+        transfer::download(&plain::run(program, &parameters, batch, &geometry, &self.device, self.dtype)?)
     }
 
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
         let geometry = Geometry::new(program, batch, dropout)?;
         let specs = program.parameters();
-        let uploaded = transfer::upload(specs, parameters, &self.device, self.dtype)?;
-        if self.fast {
-            let (loss, found) = fast::gradients(program, &uploaded, batch, &geometry)?.unwrap_or((0.0, vec![None; specs.len()]));
-            let gradients = transfer::gradients(specs, parameters, found.iter().map(Option::as_ref))?;
-            return finite(loss).map(|loss| (loss, gradients));
-        }
+        let _turn = self.turn();
+        let uploaded = transfer::upload(specs, parameters, &self.device, self.masters())?;
         let variables = uploaded
             .iter()
             .map(|tensor| Var::from_tensor(tensor).map(|variable| variable.as_tensor().clone()))
             .collect::<candle_core::Result<Vec<Tensor>>>()
             .map_err(broken)?;
-        let output = plain::run(program, &variables, batch, &geometry, &self.device)?;
+        let output = plain::run(program, &variables, batch, &geometry, &self.device, self.dtype)?;
         let Some(loss) = loss::loss(&output, &batch.targets)? else {
             return Ok((0.0, transfer::gradients(specs, parameters, specs.iter().map(|_| None))?));
         };
@@ -87,4 +92,9 @@ fn finite(loss: f32) -> Result<f32> {
         true => Ok(loss),
         false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
     }
+}
+
+/// An error of candle.
+pub fn broken(error: candle_core::Error) -> Box<Diagnostic> {
+    failed(format!("the device failed: {error}"))
 }

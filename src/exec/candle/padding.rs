@@ -3,8 +3,9 @@
 //! A value is *clean* where every padded coordinate is 0. Operations that treat tokens one by one may leave
 //! other finite values there, since nothing reads them: whatever mixes coordinates cleans first, by selection.
 
-use super::geometry::{Geometry, broken};
+use super::broken;
 use crate::diagnostic::Result;
+use crate::exec::geometry::Geometry;
 use crate::exec::kernel::{Kernel, Unary};
 use crate::exec::program::{Axis, Step};
 use candle_core::{Device, Tensor};

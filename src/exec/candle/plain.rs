@@ -1,31 +1,47 @@
 //! Every kernel from candle's own differentiable operations: any device, any type, and the reference for the
 //! hand-written kernels.
+//!
+//! In bf16, values between kernels and the factors of products are bf16. Parameters are single precision, and so is what happens
+//! within a kernel wherever it sums, exponentiates, divides or takes a root; for the other types none of this does anything.
 
-use super::geometry::Geometry;
 use super::padding::Masks;
 use super::schedule::walk;
 use crate::diagnostic::Result;
 use crate::exec::draws::{Extent, dropout_factors};
+use crate::exec::geometry::Geometry;
 use crate::exec::kernel::{Binary, EPSILON, Kernel, LAYER_NORM_EPSILON, Unary};
 use crate::exec::program::{Axis, Step};
 use crate::exec::{Batch, Program};
-use candle_core::{D, Device, Result as Tried, Tensor};
+use candle_core::{D, DType, Device, Result as Tried, Tensor};
 
-/// Carries a program out; the result is clean and differentiable in `parameters`.
+/// Carries a program out in this type; the result is clean and differentiable in `parameters`.
 ///
 /// # Errors
 /// Where the device fails.
-pub fn run(program: &Program, parameters: &[Tensor], batch: &Batch, geometry: &Geometry, device: &Device) -> Result<Tensor> {
+pub fn run(program: &Program, parameters: &[Tensor], batch: &Batch, geometry: &Geometry, device: &Device, dtype: DType) -> Result<Tensor> {
     let masks = Masks::new(geometry, device)?;
     let select = |value: &Tensor, axes: &[Axis]| masks.as_ref().map_or_else(|| Ok(value.clone()), |masks| masks.select(value, axes));
     let output = walk(program, batch, geometry, device, &select, &mut |call| {
         let owned: Vec<&Tensor> = call.step.parameters.iter().filter_map(|number| parameters.get(*number)).collect();
-        apply(call.step, &call.operands, &owned, geometry, masks.as_ref())
+        let value = apply(call.step, &call.operands, &owned, geometry, masks.as_ref())?;
+        // Every value comes from an embedding, and takes on the type that it gives.
+        if call.step.kernel == Kernel::Embedding { value.to_dtype(dtype) } else { Ok(value) }
     })?;
     Ok(output.value)
 }
 
+/// A value in single precision at least.
+///
+/// # Errors
+/// Where the device fails.
+pub fn widened(x: &Tensor) -> Tried<Tensor> {
+    if x.dtype() == DType::BF16 { x.to_dtype(DType::F32) } else { Ok(x.clone()) }
+}
+
 /// One step on its operands and parameters.
+///
+/// # Errors
+/// Where the device fails.
 pub fn apply(step: &Step, operands: &[Tensor], parameters: &[&Tensor], geometry: &Geometry, masks: Option<&Masks>) -> Tried<Tensor> {
     match (&step.kernel, operands, parameters) {
         (Kernel::Unary(op), [x], _) => unary(*op, x),
@@ -36,19 +52,20 @@ pub fn apply(step: &Step, operands: &[Tensor], parameters: &[&Tensor], geometry:
             Binary::Max => x.maximum(y),
             Binary::Min => x.minimum(y),
         },
-        (Kernel::Softmax, [x], _) => softmax(x, &step.axes, masks),
+        (Kernel::Softmax, [x], _) => softmax(&widened(x)?, &step.axes, masks)?.to_dtype(x.dtype()),
         (Kernel::Transpose, [x], _) => x.t(),
         (Kernel::MatMul, [x, y], _) => product(x, y),
         (Kernel::Cosine, [x, y], _) => product(&unit_rows(x)?, &unit_rows(y)?.t()?),
         (Kernel::Euclidean, [x, y], _) => {
-            let (x, y) = (x.unsqueeze(D::Minus2)?, y.unsqueeze(y.rank() - 2)?);
-            (x.broadcast_sub(&y)?.sqr()?.sum(D::Minus1)? + EPSILON)?.sqrt()
+            let (left, right) = (widened(x)?.unsqueeze(D::Minus2)?, widened(y)?.unsqueeze(y.rank() - 2)?);
+            (left.broadcast_sub(&right)?.sqr()?.sum(D::Minus1)? + EPSILON)?.sqrt()?.to_dtype(x.dtype())
         }
         (Kernel::Linear | Kernel::Unembed, [x], [weight, bias]) => linear(x, weight, bias),
         (Kernel::LayerNorm, [x], [gain, bias]) => {
-            let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+            let wide = widened(x)?;
+            let centred = wide.broadcast_sub(&wide.mean_keepdim(D::Minus1)?)?;
             let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + LAYER_NORM_EPSILON)?.sqrt()?;
-            centred.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(bias)
+            centred.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(bias)?.to_dtype(x.dtype())
         }
         (Kernel::Dropout(rate), [x], _) => match geometry.key {
             Some(key) if *rate > 0.0 => {
@@ -58,7 +75,7 @@ pub fn apply(step: &Step, operands: &[Tensor], parameters: &[&Tensor], geometry:
             _ => Ok(x.clone()),
         },
         (Kernel::Embedding, [ids], [table]) => table.index_select(&ids.flatten_all()?, 0)?.reshape(geometry.shape(step)),
-        (Kernel::Positions, [x], [table]) => x.broadcast_add(&table.narrow(0, 0, geometry.width)?),
+        (Kernel::Positions, [x], [table]) => widened(x)?.broadcast_add(&table.narrow(0, 0, geometry.width)?)?.to_dtype(x.dtype()),
         (Kernel::LightConv { normalize }, [x], [taps]) => light_conv(x, taps, *normalize, geometry),
         (Kernel::Gather, [x, at], _) => {
             let (rows, tokens, width) = x.dims3()?;
@@ -84,7 +101,10 @@ pub fn extent(step: &Step, geometry: &Geometry) -> Extent {
 }
 
 fn unary(op: Unary, x: &Tensor) -> Tried<Tensor> {
-    match op {
+    let narrow = x.dtype();
+    // These round once anyway.
+    let x = &if matches!(op, Unary::Neg | Unary::Relu | Unary::Abs | Unary::Scale(_)) { x.clone() } else { widened(x)? };
+    let y = match op {
         Unary::Neg => x.neg(),
         Unary::LogSigmoid => softplus(&x.neg()?)?.neg(),
         Unary::Softsign => x / (x.abs()? + 1.0)?,
@@ -100,7 +120,8 @@ fn unary(op: Unary, x: &Tensor) -> Tried<Tensor> {
             x.ge(0.0)?.where_cond(&root, &root.neg()?)
         }
         Unary::Scale(factor) => x * factor,
-    }
+    };
+    y?.to_dtype(narrow)
 }
 
 /// max(x, 0) + ln(1 + e^−|x|): no large number is ever exponentiated.
@@ -113,7 +134,8 @@ fn product(x: &Tensor, y: &Tensor) -> Tried<Tensor> {
 }
 
 fn unit_rows(x: &Tensor) -> Tried<Tensor> {
-    x.broadcast_div(&(x.sqr()?.sum_keepdim(D::Minus1)? + EPSILON)?.sqrt()?)
+    let wide = widened(x)?;
+    wide.broadcast_div(&(wide.sqr()?.sum_keepdim(D::Minus1)? + EPSILON)?.sqrt()?)?.to_dtype(x.dtype())
 }
 
 fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tried<Tensor> {
@@ -123,7 +145,9 @@ fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tried<Tensor> {
     if let Some(last) = result.last_mut() {
         *last = weight.dim(0)?;
     }
-    x.reshape(((), width))?.matmul(&weight.t()?)?.broadcast_add(bias)?.reshape(result)
+    let product = x.reshape(((), width))?.matmul(&weight.to_dtype(x.dtype())?.t()?)?;
+    // The gradient of the bias is a sum over all rows.
+    widened(&product)?.broadcast_add(bias)?.to_dtype(x.dtype())?.reshape(result)
 }
 
 fn softmax(x: &Tensor, axes: &[Axis], masks: Option<&Masks>) -> Tried<Tensor> {
@@ -158,7 +182,7 @@ fn light_conv(x: &Tensor, taps: &Tensor, normalize: bool, geometry: &Geometry) -
     let tap = |(to, from): (usize, usize)| (from + left).checked_sub(to).filter(|tap| *tap < kernel).unwrap_or(kernel) as u32;
     let pattern: Vec<u32> = (0..tokens).flat_map(|to| (0..tokens).map(move |from| (to, from))).map(tap).collect();
     let pattern = Tensor::from_vec(pattern, tokens * tokens, x.device())?;
-    let matrix = taps.contiguous()?.index_select(&pattern, 1)?.reshape((heads, tokens, tokens))?;
+    let matrix = taps.contiguous()?.index_select(&pattern, 1)?.reshape((heads, tokens, tokens))?.to_dtype(x.dtype())?;
     let channels = width / geometry.heads;
     let x = x.reshape((rows, tokens, heads, channels))?.permute((2, 1, 0, 3))?.contiguous()?.reshape((heads, tokens, rows * channels))?;
     let y = matrix.matmul(&x)?.reshape((heads, tokens, rows, channels))?;

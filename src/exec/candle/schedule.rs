@@ -1,9 +1,10 @@
 //! The order of work that both ways of carrying a program out share: steps in turn, operands cleaned where
 //! the law of padding asks for it.
 
-use super::geometry::{Geometry, broken, failed};
+use super::broken;
 use super::padding::{leaves_dirty, needs_clean};
 use crate::diagnostic::Result;
+use crate::exec::geometry::{Geometry, failed};
 use crate::exec::kernel::Kernel;
 use crate::exec::program::{Axis, Step};
 use crate::exec::{Batch, Program};

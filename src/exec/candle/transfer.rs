@@ -1,7 +1,8 @@
 //! Parameters to the device and gradients back, centre slices included.
 
-use super::geometry::{broken, failed};
+use super::broken;
 use crate::diagnostic::Result;
+use crate::exec::geometry::failed;
 use crate::exec::parameters::{centre, place_centre};
 use crate::exec::{Array, ParameterSpec, Parameters};
 use candle_core::{DType, Device, Tensor};

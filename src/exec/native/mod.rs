@@ -34,8 +34,7 @@ mod weights;
 mod tests;
 
 use super::adamw::{AdamW, AdamWSettings};
-use super::candle::geometry::{Geometry, failed};
-use super::candle::loss::judged_rows;
+use super::geometry::{Geometry, failed, judged_rows};
 use super::kernel::Kernel;
 use super::parameters::{centre, place_centre};
 use super::program::Axis;

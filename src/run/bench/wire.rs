@@ -111,6 +111,7 @@ impl Spec {
             steps: 0,
             epochs: 1,
             batch,
+            accumulate: 1,
             lr: Vec::new(),
             phases: Vec::new(),
             optimizer: Optimizer::Adamw { lr, betas: betas.to_vec(), eps, weight_decay, clip },

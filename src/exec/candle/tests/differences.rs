@@ -2,8 +2,9 @@
 
 use super::fixture::{Sketch, batch, parameters};
 use super::{BINARY, KEY, PAIRS, UNARY, masked_lm};
-use crate::exec::candle::geometry::Geometry;
-use crate::exec::candle::{fast, loss, plain, transfer};
+use crate::exec::candle::device::devices;
+use crate::exec::candle::{loss, plain, transfer};
+use crate::exec::geometry::Geometry;
 use crate::exec::program::Program;
 use crate::exec::{Batch, Targets};
 use crate::graph::{Attr, NodeIndex, Symbol};
@@ -11,9 +12,9 @@ use crate::stream::{Rng, stream};
 use candle_core::{DType, Device, Tensor, Var};
 
 /// The loss in double precision by plain operations.
-fn loss_of(program: &Program, variables: &[Tensor], batch: &Batch) -> Tensor {
+fn loss_of(program: &Program, variables: &[Tensor], batch: &Batch, device: &Device) -> Tensor {
     let geometry = Geometry::new(program, batch, KEY).unwrap();
-    let output = plain::run(program, variables, batch, &geometry, &Device::Cpu).unwrap();
+    let output = plain::run(program, variables, batch, &geometry, device, DType::F64).unwrap();
     loss::loss(&output, &batch.targets).unwrap().unwrap()
 }
 
@@ -25,41 +26,33 @@ fn dot(x: &Tensor, y: &Tensor) -> f64 {
     number(&(x * y).unwrap().sum_all().unwrap())
 }
 
-/// Compares plain gradients with central differences along a random direction of each parameter, and the fast
-/// ones with the plain.
+/// Compares plain gradients with central differences along a random direction of each parameter, on every device.
 fn check(what: &str, program: &Program, batch: &Batch) {
+    for device in devices() {
+        check_on(what, program, batch, &device);
+    }
+}
+
+fn check_on(what: &str, program: &Program, batch: &Batch, device: &Device) {
     let specs = program.parameters();
     let values = parameters(specs, 7);
-    let tensors = transfer::upload(specs, &values, &Device::Cpu, DType::F64).unwrap();
+    let tensors = transfer::upload(specs, &values, device, DType::F64).unwrap();
     let variables: Vec<Tensor> = tensors.iter().map(|tensor| Var::from_tensor(tensor).unwrap().as_tensor().clone()).collect();
-    let found = loss_of(program, &variables, batch).backward().unwrap();
+    let found = loss_of(program, &variables, batch, device).backward().unwrap();
     for (number_of, (spec, variable)) in specs.iter().zip(&variables).enumerate() {
         let gradient = found.get(variable).unwrap_or_else(|| panic!("{what}: no gradient for {}", spec.name));
         let mut draws = stream(3, &spec.name, 0);
         let direction: Vec<f64> = (0..variable.elem_count()).map(|_| f64::from(draws.next_u32()) / f64::from(u32::MAX) - 0.5).collect();
-        let direction = Tensor::from_vec(direction, variable.dims(), &Device::Cpu).unwrap();
+        let direction = Tensor::from_vec(direction, variable.dims(), device).unwrap();
         let moved = |step: f64| {
             let mut moved = tensors.clone();
             moved[number_of] = (&tensors[number_of] + (&direction * step).unwrap()).unwrap();
-            number(&loss_of(program, &moved, batch))
+            number(&loss_of(program, &moved, batch, device))
         };
         let wanted = (moved(1e-6) - moved(-1e-6)) / 2e-6;
         let slope = dot(gradient, &direction);
         assert!((slope - wanted).abs() < 2e-5 * wanted.abs().max(1.0), "{what}, {}: {slope} instead of {wanted}", spec.name);
     }
-    let geometry = Geometry::new(program, batch, KEY).unwrap();
-    let single = transfer::upload(specs, &values, &Device::Cpu, DType::F32).unwrap();
-    let (_, quick) = fast::gradients(program, &single, batch, &geometry).unwrap().unwrap();
-    for ((spec, variable), quick) in specs.iter().zip(&variables).zip(quick) {
-        let quick = quick.unwrap_or_else(|| panic!("{what}: no fast gradient for {}", spec.name));
-        let wanted = found.get(variable).unwrap();
-        let apart = largest(&(quick.to_dtype(DType::F64).unwrap() - wanted).unwrap());
-        assert!(apart < 1e-4 * largest(wanted).max(1.0), "{what}, {}: fast is {apart} apart", spec.name);
-    }
-}
-
-fn largest(tensor: &Tensor) -> f64 {
-    number(&tensor.abs().unwrap().max_all().unwrap())
 }
 
 /// Full, padded, and with an empty sentence.

@@ -1,13 +1,15 @@
-//! The executor's tests: `fixture` (graphs and batches), `differences` (every kernel against finite differences),
-//! `laws` (padding, and the fast way against the plain), and here the executor's contract.
+//! The executor's tests, on every device here: `fixture` (graphs and batches), `differences` (every kernel against finite differences),
+//! `laws` (padding), `brief` (bf16 against single precision), and here the executor's contract.
 
+mod brief;
 mod differences;
 pub(in crate::exec) mod fixture;
 pub(in crate::exec) mod laws;
 
 use super::CandleExecutor;
+use super::device::devices;
 use crate::exec::program::Program;
-use crate::exec::{Batch, Executor, Parameters, StepKey, Targets};
+use crate::exec::{Batch, Executor, NativeExecutor, Parameters, StepKey, Targets};
 use crate::graph::{Attr, Symbol};
 use candle_core::{DType, Device};
 use fixture::{Sketch, batch, parameters};
@@ -17,6 +19,12 @@ pub(in crate::exec) const UNARY: [&str; 13] =
     ["neg", "logsigmoid", "softsign", "relu", "gelu", "sigmoid", "tanh", "softplus", "square", "abs", "sqrt", "scale", "softmax"];
 pub(in crate::exec) const BINARY: [&str; 5] = ["add", "sub", "mul", "max", "min"];
 pub(in crate::exec) const PAIRS: [&str; 2] = ["cosine", "euclidean"];
+
+/// Single precision on every device here, and on the CPU natively.
+fn singles() -> Vec<Box<dyn Executor>> {
+    let candle = devices().into_iter().map(|device| Box::new(CandleExecutor::new(device, DType::F32)) as Box<dyn Executor>);
+    candle.chain([Box::new(NativeExecutor::new()) as Box<dyn Executor>]).collect()
+}
 
 /// A masked-LM head tied to the embedding.
 pub(in crate::exec) fn masked_lm() -> Program {
@@ -35,7 +43,7 @@ fn nothing_to_judge_gives_zeros_and_bad_batches_say_why() {
     let program = masked_lm();
     let values = parameters(program.parameters(), 1);
     let good = Batch { targets: Targets::Classes(vec![None; 4]), ..batch(&[4, 4], 4, 0) };
-    for executor in [CandleExecutor::new(Device::Cpu, DType::F32), CandleExecutor::plain(Device::Cpu, DType::F32)] {
+    for executor in singles() {
         let (loss, gradients) = executor.gradients(&program, &values, &good, None).unwrap();
         assert!(loss == 0.0 && gradients.0.values().all(|gradient| gradient.data.iter().all(|value| *value == 0.0)));
         assert_eq!(gradients.0.len(), values.0.len());
@@ -68,17 +76,18 @@ fn a_larger_kernel_is_used_by_its_centre() {
     let (large, small) = (with_kernel(7), with_kernel(3));
     let supernet = parameters(large.parameters(), 1);
     let inherited = crate::exec::parameters::inherit(&supernet, small.parameters()).unwrap();
-    let executor = CandleExecutor::new(Device::Cpu, DType::F32);
     let batch = batch(&[3, 4], 4, 0);
-    let (loss, gradients) = executor.gradients(&small, &supernet, &batch, None).unwrap();
-    let (wanted, sliced) = executor.gradients(&small, &inherited, &batch, None).unwrap();
-    assert_eq!(loss, wanted);
-    let taps = |parameters: &Parameters| {
-        parameters.0.iter().find(|(name, _)| name.contains("light_conv")).map(|(_, array)| array.clone()).unwrap()
-    };
-    assert_eq!(taps(&gradients).shape, [2, 7]);
-    assert_eq!(taps(&gradients).data[2..5], taps(&sliced).data[..3]);
-    assert!(taps(&gradients).data[..2].iter().all(|value| *value == 0.0));
+    for executor in singles() {
+        let (loss, gradients) = executor.gradients(&small, &supernet, &batch, None).unwrap();
+        let (wanted, sliced) = executor.gradients(&small, &inherited, &batch, None).unwrap();
+        assert_eq!(loss, wanted);
+        let taps = |parameters: &Parameters| {
+            parameters.0.iter().find(|(name, _)| name.contains("light_conv")).map(|(_, array)| array.clone()).unwrap()
+        };
+        assert_eq!(taps(&gradients).shape, [2, 7]);
+        assert_eq!(taps(&gradients).data[2..5], taps(&sliced).data[..3]);
+        assert!(taps(&gradients).data[..2].iter().all(|value| *value == 0.0));
+    }
 }
 
 #[test]
@@ -86,14 +95,15 @@ fn steps_on_several_threads_give_the_same_bytes() {
     let program = masked_lm();
     let values = parameters(program.parameters(), 1);
     let batch = Batch { targets: Targets::Classes(vec![Some(3); 4]), ..batch(&[3, 4], 4, 0) };
-    let executor = CandleExecutor::new(Device::Cpu, DType::F32);
-    let step = || executor.gradients(&program, &values, &batch, KEY).unwrap();
-    let alone = step();
-    let alone_in_pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(step);
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..2).map(|_| scope.spawn(alone_in_pool)).collect();
-        for thread in threads {
-            assert_eq!(thread.join().unwrap(), alone);
-        }
-    });
+    for executor in singles() {
+        let step = || executor.gradients(&program, &values, &batch, KEY).unwrap();
+        let alone = step();
+        let alone_in_pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(step);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(alone_in_pool)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), alone);
+            }
+        });
+    }
 }

@@ -30,12 +30,12 @@ fn compare(program: &Program, batch: &Batch, seed: u64) -> Verdict {
         let output = executor.forward(program, &values, batch).map_err(|error| error.message)?;
         Ok::<_, String>([vec![loss], output.data, flat(&gradients)])
     };
-    let judge = run(&CandleExecutor::plain(Device::Cpu, DType::F64));
+    let judge = run(&CandleExecutor::new(Device::Cpu, DType::F64));
     let Ok(judge) = judge.as_ref() else { return Verdict::LeftOut };
     if judge.iter().flatten().any(|value| !value.is_finite() || value.abs() > 1e6) {
         return Verdict::LeftOut;
     }
-    let plain = run(&CandleExecutor::plain(Device::Cpu, DType::F32)).unwrap_or_default();
+    let plain = run(&CandleExecutor::new(Device::Cpu, DType::F32)).unwrap_or_default();
     let native = match run(&NativeExecutor::new()) {
         Ok(native) => native,
         Err(why) => return Verdict::Differs(why),
@@ -247,7 +247,7 @@ fn outputs_of_any_shape() {
         ("transposed", scores(&|s, x, _| s.op("transpose", &[], &[x]))),
     ] {
         for batch in batches() {
-            let size: usize = CandleExecutor::plain(Device::Cpu, DType::F32)
+            let size: usize = CandleExecutor::new(Device::Cpu, DType::F32)
                 .forward(&program, &parameters(program.parameters(), 7), &batch)
                 .unwrap()
                 .data

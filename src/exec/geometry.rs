@@ -104,7 +104,16 @@ pub fn failed(message: String) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(Code::EXECUTOR, message))
 }
 
-/// An error of candle.
-pub fn broken(error: candle_core::Error) -> Box<Diagnostic> {
-    failed(format!("the device failed: {error}"))
+/// The rows of the output with a class to be told, and the classes.
+///
+/// # Errors
+/// Where there is not one target for each row, or a class lies outside the output.
+pub fn judged_rows(targets: &[Option<u32>], rows: usize, classes: usize) -> Result<(Vec<u32>, Vec<u32>)> {
+    if targets.len() != rows {
+        return Err(failed(format!("the output has {rows} rows, and the batch {} targets", targets.len())));
+    }
+    if let Some(class) = targets.iter().flatten().find(|class| **class as usize >= classes) {
+        return Err(failed(format!("the target {class} lies outside the output's {classes} classes")));
+    }
+    Ok((0u32..).zip(targets).filter_map(|(row, class)| class.map(|class| (row, class))).unzip())
 }
