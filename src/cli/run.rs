@@ -7,6 +7,7 @@ use super::source::{err, out, show_one};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::graph::draw::svg;
 use crate::report;
+use crate::run::files::free_memory;
 use crate::run::folder::write_whole;
 use crate::run::{self, Options, Outcome};
 use crate::space::{fillings, instantiate};
@@ -29,7 +30,12 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Err(error) => return show_one(&error),
     };
     match run::plan(&checked, Some(&executors)) {
-        Ok(plan) => out(&plan.show()),
+        Ok(plan) => {
+            out(&plan.show());
+            if let Some(Err(error)) = plan.memory.map(|memory| memory.fits(free_memory())) {
+                return show_one(&error);
+            }
+        }
         Err(error) => return show_one(&error),
     }
     let progress = Shown::new();

@@ -55,7 +55,7 @@ impl Masking {
     /// The largest number of places predicted in a row of `length` tokens that `[CLS]` begins and `[SEP]` ends:
     /// the width `p` of a batch's `at`.
     pub fn places(&self, length: usize) -> usize {
-        share_of(self.share, length.saturating_sub(2))
+        predicted(self.share, length)
     }
 
     /// Hides ⌈share × maskable⌉ tokens of `row`, or with whole words as many words as fit into that number.
@@ -116,6 +116,11 @@ impl Masking {
         let inputs = BTreeMap::from([("tokens".to_owned(), tokens), ("segments".to_owned(), segments), ("at".to_owned(), at)]);
         Batch { rows: rows.len(), width, lengths: vec![width; rows.len()], inputs, targets: Targets::Classes(targets) }
     }
+}
+
+/// The places predicted in a row of `length` tokens, two of them special, at most.
+pub fn predicted(share: f64, length: usize) -> usize {
+    share_of(share, length.saturating_sub(2))
 }
 
 /// ⌈share × n⌉, where rounding of the product does not make one more of a whole number.

@@ -19,7 +19,7 @@ mod vocabulary;
 pub use averages::{TaskScore, average};
 pub use corpus::Corpus;
 pub use labelled::{Labelled, restored};
-pub use masking::{Masked, Masking};
+pub use masking::{Masked, Masking, predicted};
 pub use metrics::{Answers, measure};
 pub use task::{Example, Examples, Gold, read_labelled, read_test};
 pub use vocabulary::{Specials, Vocabulary};

@@ -49,5 +49,6 @@ codes! {
     INTERRUPTED = "E0905": "The run was interrupted.";
     USAGE = "E0906": "The command line is not understood.";
     DEVICE = "E0907": "The device cannot be used.";
+    MEMORY = "E0908": "There is too little memory.";
     INTERNAL = "E0999": "A defect of Phyla itself.";
 }

@@ -39,6 +39,19 @@ pub fn read_data(path: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| format!("{NOT_TEXT} (byte {})", error.utf8_error().valid_up_to()))
 }
 
+/// The bytes of a data file; 0 where it cannot be told.
+pub(super) fn size(path: &str) -> u64 {
+    let shipped = SHIPPED.iter().find(|(name, _)| *name == path).map(|(_, text)| text.len() as u64);
+    shipped.or_else(|| fs::metadata(path).ok().map(|metadata| metadata.len())).unwrap_or(0)
+}
+
+/// The memory that is free on this machine, in bytes; `None` where the system does not tell.
+pub fn free_memory() -> Option<u64> {
+    let facts = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = facts.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+}
+
 /// The text files that a corpus path stands for: itself, or the `.txt` files below a folder, in the order of their names.
 ///
 /// # Errors

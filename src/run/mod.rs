@@ -1,8 +1,8 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
-//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` (what will be done,
-//! before it is), `workers` (jobs in parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table),
+//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` and `memory` (what will be
+//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
@@ -16,6 +16,7 @@ pub mod files;
 mod finals;
 pub mod folder;
 pub mod journal;
+mod memory;
 mod outputs;
 mod plan;
 mod prepare;
@@ -27,6 +28,7 @@ mod weights;
 mod workers;
 
 pub use executors::Executors;
+pub use memory::Memory;
 pub use plan::{Plan, plan};
 pub use session::{Options, Outcome, has_data, run};
 pub use train::{TrainOptions, train_one};

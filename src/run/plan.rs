@@ -1,6 +1,8 @@
 //! What a run will do and cost, told before anything is spent.
 
 use super::Executors;
+use super::files::free_memory;
+use super::memory::{Memory, memory};
 use super::session::models;
 use crate::check::Checked;
 use crate::data::{Corpus, Vocabulary};
@@ -38,6 +40,8 @@ pub struct Plan {
     pub finals: u64,
     /// Masked-LM steps of each.
     pub final_steps: u64,
+    /// What training the largest candidate holds in memory; `None` on a GPU.
+    pub memory: Option<Memory>,
     /// Estimated seconds in all; `None` where it was not asked for.
     pub seconds: Option<f64>,
 }
@@ -53,6 +57,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let extremes = crate::space::extremes(&checked.space, settings.seed, &cost);
     let without = |architecture: &Architecture| models.cost(&checked.space, architecture).map_or(0, |cost| cost.params_without_embeddings);
     let without_embeddings = extremes.as_ref().map_or((0, 0), |[(small, _), (large, _)]| (without(small), without(large)));
+    let memory = extremes.as_ref().map(|[_, (large, _)]| memory(checked, &models, large)).transpose()?.flatten();
     let [smallest, largest] = extremes.map_or([(0, 0); 2], |[(_, smallest), (_, largest)]| [smallest, largest]);
     let finals = (1 + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
     let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
@@ -66,9 +71,12 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         adapt: settings.evaluate.adapt,
         finals,
         final_steps: settings.r#final.pretrain.steps,
+        memory,
         seconds: None,
     };
-    if let Some(executors) = executors {
+    // What does not fit is not tried either.
+    let fits = plan.memory.is_none_or(|memory| memory.fits(free_memory()).is_ok());
+    if let Some(executors) = executors.filter(|_| fits) {
         plan.seconds = Some(estimate(checked, executors, &plan)?);
     }
     Ok(plan)
@@ -146,6 +154,10 @@ impl Plan {
                 grouped(steps)
             ),
         ];
+        if let Some(Memory { arena, training, peak }) = self.memory {
+            let [arena, training, peak] = [arena, training, peak].map(|bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+            lines.push(format!("memory      about {peak} in all; of each worker {arena} for a step and {training} for its weights"));
+        }
         if let Some(seconds) = self.seconds {
             lines.push(format!("time        about {}", duration(seconds)));
         }

@@ -43,6 +43,12 @@ pub fn masking(train: &Train, vocabulary: &Vocabulary) -> Masking {
     }
 }
 
+/// The places predicted in a sentence of `length` tokens, at most.
+pub fn masking_places(train: &Train, length: usize) -> usize {
+    let share = if let Objective::Mlm { mask, .. } = train.objective { mask } else { 0.15 };
+    crate::data::predicted(share, length)
+}
+
 /// Trains by masked-LM from `training.step` on to `total` steps, on batches keyed by (`seed`, step).
 ///
 /// `program` gives the program of a step: the same each time, or a sampled path of a supernet. `total` rules the schedule, so a

@@ -158,6 +158,29 @@ impl Executor for NativeExecutor {
     }
 }
 
+/// The bytes that training a program takes, beside the parameters' own: all of it is taken once, and used by every step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Values, their gradients, packed weights and the threads' scratch.
+    pub arena: u64,
+    /// The gradients of the parameters; the parameters take as much, and so does each of the optimiser's two moments.
+    pub gradients: u64,
+}
+
+/// What a step on `rows` sentences of `length` tokens, of which `predictions` are predicted, takes on so many threads.
+///
+/// # Errors
+/// Where the program cannot be planned.
+pub fn needs(program: &Program, rows: usize, length: usize, predictions: usize, threads: usize) -> Result<Needs> {
+    let plan = Plan::new(program)?;
+    let packed = Packed::new(&vec![length; rows], predictions, |_| true);
+    let layout = Layout::new(&plan, true);
+    let (_, used) = layout.offsets(&packed);
+    let values: usize = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+    let bytes = |values: usize| (values * size_of::<f32>()) as u64;
+    Ok(Needs { arena: bytes(used + threads * scratch(&plan, &layout, &packed)), gradients: bytes(values) })
+}
+
 /// The loss; the gradients of the parameters stand in the workspace, one after the other.
 fn slopes(
     program: &Program,
@@ -240,7 +263,7 @@ fn prepare<R>(
     let values = values.collect::<Result<Vec<Cow<'_, [f32]>>>>()?;
     let (offsets, used) = layout.offsets(packed);
     let threads = threads::threads();
-    let each = scratch(plan, layout, packed).next_multiple_of(16);
+    let each = scratch(plan, layout, packed);
     let sizes: Vec<usize> = specs.iter().map(|spec| spec.shape.iter().product()).collect();
     let (arena, gradients) = workspace.take(used + threads * each, sizes.iter().sum());
     let (arena, gradients) = (Shared::new(arena), Shared::new(gradients));
@@ -273,7 +296,7 @@ fn scratch(plan: &Plan<'_>, layout: &Layout, packed: &Packed) -> usize {
         Phase::Tiles(tiling) => interpret::scratch(tiling, packed, true),
         Phase::Move(_) => 0,
     };
-    plan.phases.iter().zip(&layout.scratch).map(phase).max().unwrap_or(0)
+    plan.phases.iter().zip(&layout.scratch).map(phase).max().unwrap_or(0).next_multiple_of(16)
 }
 
 /// The indices of each input, without padding.

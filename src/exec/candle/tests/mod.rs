@@ -11,7 +11,7 @@ use super::device::devices;
 use crate::exec::program::Program;
 use crate::exec::{Batch, Executor, NativeExecutor, Parameters, StepKey, Targets};
 use crate::graph::{Attr, Symbol};
-use candle_core::{DType, Device};
+use candle_core::DType;
 use fixture::{Sketch, batch, parameters};
 
 pub(in crate::exec) const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2, first: 0 });

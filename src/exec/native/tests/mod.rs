@@ -83,6 +83,25 @@ fn places_without_a_target_are_left_out() {
 }
 
 #[test]
+fn what_a_step_takes_is_known_to_the_byte() {
+    for (program, batch, predictions) in [(layered(), batch(&[9; 40], 9, 0), 0), (masked_lm(), judged(&[5; 8]), 2)] {
+        let batch = match batch.targets {
+            Targets::Classes(classes) => Batch { targets: Targets::Classes(vec![Some(1); classes.len()]), ..batch },
+            _ => batch,
+        };
+        for threads in [1, 2] {
+            let executor = NativeExecutor::new();
+            let values = parameters(program.parameters(), 3);
+            on_threads(threads, || executor.gradients(&program, &values, &batch, KEY)).unwrap();
+            let taken = executor.workspaces.lock().unwrap();
+            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads).unwrap();
+            assert_eq!((taken[0].arena.len() * 4) as u64, needs.arena);
+            assert_eq!((taken[0].gradients.len() * 4) as u64, needs.gradients);
+        }
+    }
+}
+
+#[test]
 fn a_batch_in_parts_is_the_batch() {
     for (program, whole) in [(layered(), many(30, 9)), (masked_lm(), judged(&[4, 3, 5, 1, 2]))] {
         let values = parameters(program.parameters(), 3);

@@ -1,0 +1,69 @@
+//! What a run holds in memory, told before anything is spent.
+
+use super::files::{size, text_files};
+use crate::check::Checked;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::exec::native::needs;
+use crate::settings::{CorpusSource, Device, Train};
+use crate::space::Architecture;
+use crate::supernet::Models;
+use crate::train::masking_places;
+
+/// The program itself, its threads and what the allocator keeps: measured on small runs.
+const PROGRAM: u64 = 24 << 20;
+/// Bytes held for each byte of text while it is read: the text itself, and its tokens.
+const TEXT: u64 = 3;
+
+/// A run's memory in bytes, as the native executor takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Memory {
+    /// A step's values, their gradients, packed weights and scratch, of one worker.
+    pub arena: u64,
+    /// Parameters, gradients and both moments of one worker.
+    pub training: u64,
+    /// The whole process at its largest, about.
+    pub peak: u64,
+}
+
+/// The memory of training this architecture, by as many workers as train at once; `None` for a GPU.
+///
+/// # Errors
+/// Where the architecture cannot be lowered.
+pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architecture) -> Result<Option<Memory>> {
+    let settings = &checked.settings;
+    if settings.device != Device::Cpu {
+        return Ok(None);
+    }
+    let program = models.masked_lm(&checked.space, architecture)?;
+    let of = |train: &Train| {
+        let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
+        let rows = train.batch.div_ceil(train.accumulate.max(1));
+        needs(&program, rows, length, masking_places(train, length), 1)
+    };
+    let (search, last) = (of(&settings.evaluate.pretrain)?, of(&settings.r#final.pretrain)?);
+    let arena = search.arena.max(last.arena);
+    let training = 4 * last.gradients;
+    let CorpusSource::Text { files } = &settings.corpus.source;
+    let text: u64 = files.iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
+    // Beside its own weights each worker holds those it started from.
+    let peak = PROGRAM + TEXT * text + settings.workers as u64 * (arena + training + last.gradients) + last.gradients;
+    Ok(Some(Memory { arena, training, peak }))
+}
+
+impl Memory {
+    /// Refuses what does not fit into the memory that is free.
+    ///
+    /// # Errors
+    /// Where more is wanted than there is; the message gives both.
+    pub fn fits(&self, free: Option<u64>) -> Result<()> {
+        match free {
+            Some(free) if self.peak > free => {
+                let message = format!("this run takes about {} bytes of memory, and {free} are free", self.peak);
+                Diagnostic::error(Code::MEMORY, message)
+                    .help("lower `batch` or the model's sizes, raise `accumulate`, or run with fewer `workers`")
+                    .into()
+            }
+            _ => Ok(()),
+        }
+    }
+}
