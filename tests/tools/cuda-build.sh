@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles candle's kernels with NVIDIA's own compiler, taken from the wheels on PyPI, and checks the feature `cuda` against them:
-# about a quarter of an hour of processor time and 400 MB. It needs neither a GPU nor a driver, and links nothing; on a machine that has
+# about a quarter of an hour of processor time and 300 MB. It needs neither a GPU nor a driver, and links nothing; on a machine that has
 # CUDA's libraries, `tests/tools/cuda-build.sh build --release` makes the program.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

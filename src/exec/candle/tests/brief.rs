@@ -12,7 +12,7 @@ use candle_core::DType;
 use std::collections::BTreeSet;
 
 /// Eight bits of mantissa round by 2⁻⁹, and a small graph rounds some ten times over.
-const TOLERANCE: f32 = 0.04;
+const TOLERANCE: f32 = 0.025;
 
 /// Whether loss and gradients in bf16 are those of single precision but for rounding.
 fn near(what: &str, program: &Program, batch: &Batch) {
