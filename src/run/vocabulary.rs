@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(read(&path).unwrap().to_json().unwrap(), json);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         let whole = std::fs::read_to_string(&path).unwrap();
-        for damaged in ["", &whole[..whole.len() / 2], &whole.replace("##at", "##ut"), "{}"] {
+        for damaged in ["", whole.trim_end_matches("}"), &whole.replace("##at", "##ut"), "{}"] {
             assert_ne!(damaged, whole);
             std::fs::write(&path, damaged).unwrap();
             assert!(read(&path).is_none(), "{damaged}");
