@@ -9,8 +9,9 @@ mod common;
 
 use common::Memory;
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::checkpoint::{from_safetensors, to_safetensors};
-use phyla::exec::{Array, Batch, CandleExecutor, Executor, Parameters, Program, Targets};
+use phyla::exec::{Array, Batch, CandleExecutor, Executor, NativeExecutor, Parameters, Program, Targets};
 use phyla::graph::cost::{Cost, cost};
 use phyla::graph::{Graph, Symbol, assemble};
 use phyla::run::bench::{BASE, LAYERS, SMALL, Size, TINY};
@@ -191,15 +192,18 @@ fn agrees(python: &PathBuf, architecture: &str, masked: bool) {
     assert!(answers.lines().count() == questions.len() && last["error"].is_null(), "{answers}");
     let theirs = from_safetensors(&std::fs::read(&gradients).expect("gradients")).expect("safetensors");
 
-    let executor = CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32);
-    let (loss, found) = executor.gradients(&program, &parameters, &batch, None).expect("a step");
-    let wanted = last["loss"].as_f64().expect("a loss");
-    assert!((f64::from(loss) - wanted).abs() < 1e-4, "{architecture}: a loss of {loss} instead of {wanted}");
-    let found = renamed(&found, &names);
-    assert_eq!(found.0.keys().collect::<BTreeSet<_>>(), theirs.0.keys().collect(), "{architecture}");
-    for (name, wanted) in &theirs.0 {
-        let apart = apart(&found.0[name], wanted);
-        assert!(apart < 1e-4, "{architecture}: the gradient of {name} is {apart} apart");
+    let candle = CandleExecutor::new(candle_core::Device::Cpu, candle_core::DType::F32);
+    let executors: [&dyn Executor; 2] = [&candle, &NativeExecutor::new()];
+    for executor in executors {
+        let (loss, found) = executor.gradients(&program, &parameters, &batch, None).expect("a step");
+        let (wanted, place) = (last["loss"].as_f64().expect("a loss"), format!("{architecture}, {}", executor.name()));
+        assert!((f64::from(loss) - wanted).abs() < 1e-4, "{place}: a loss of {loss} instead of {wanted}");
+        let found = renamed(&found, &names);
+        assert_eq!(found.0.keys().collect::<BTreeSet<_>>(), theirs.0.keys().collect(), "{place}");
+        for (name, wanted) in &theirs.0 {
+            let apart = apart(&found.0[name], wanted);
+            assert!(apart < 1e-4, "{place}: the gradient of {name} is {apart} apart");
+        }
     }
     eprintln!("{architecture}, {}: loss and {} gradients as PyTorch's", peered.spec["head"], theirs.0.len());
 }
@@ -317,7 +321,7 @@ fn a_benchmark_without_a_peer_tells_of_our_side_alone() {
     assert!(progress.contains("tiny autobert_zero"), "{progress}");
     let outcome: Value = serde_json::from_str(&json).expect("one JSON object");
     assert!(outcome.get("peer").is_none() && !json.contains("ratio") && !json.contains("peer_"), "{json}");
-    assert_eq!((&outcome["executor"], &outcome["machine"]["threads"]), (&json!("candle"), &json!(2)));
+    assert_eq!((&outcome["executor"], &outcome["machine"]["threads"]), (&json!("native"), &json!(2)));
     assert!(outcome["machine"]["peak_gflops"].as_f64().is_some_and(|peak| peak > 0.0));
     let models = outcome["models"].as_array().expect("models");
     assert_eq!(models.iter().map(|model| &model["layers"]).collect::<Vec<_>>(), LAYERS);

@@ -8,6 +8,7 @@ use common::Memory;
 use common::executors::{Tested, executors};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
+use phyla::diagnostic::FileId;
 use phyla::exec::parameters::initialise;
 use phyla::exec::{Array, ParameterSpec, Parameters, Program};
 use phyla::graph::{Graph, assemble};
@@ -25,7 +26,7 @@ fn graph(shape: &str, expression: &str) -> Graph {
     let files = Memory::new(&[("trap.phyla", &source)]);
     let world = World::load(&files, &["trap.phyla".to_owned()]);
     let checker = Checker::new(&world, &files);
-    let graph = checker.named_graph("trap.phyla", "trap");
+    let graph = checker.named_graph("trap.phyla", "trap", FileId::default());
     assert_eq!(checker.diagnostics(), [], "{source}");
     graph.expect("a graph")
 }
@@ -169,7 +170,7 @@ fn every_parameter_of_every_known_architecture_learns() {
     let names = architectures();
     assert!(names.len() > 1, "{names:?}");
     for architecture in names {
-        let encoder = checker.named_graph("all.phyla", &architecture).expect("an architecture");
+        let encoder = checker.named_graph("all.phyla", &architecture, FileId::default()).expect("an architecture");
         assert_eq!(checker.diagnostics(), []);
         let words = Targets::Classes(vec![Some(7), Some(9), Some(0), Some(63), None, None]);
         let labels = Targets::Classes(vec![Some(0), Some(2), Some(1)]);

@@ -38,7 +38,7 @@ use super::geometry::{Geometry, failed, judged_rows};
 use super::kernel::Kernel;
 use super::parameters::{centre, place_centre};
 use super::program::Axis;
-use super::{Array, Batch, Executor, Parameters, Program, StepKey, Targets, accumulate};
+use super::{Array, Batch, Executor, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::Layout;
 use memory::{Shared, Workspace};
@@ -91,14 +91,15 @@ impl Executor for NativeExecutor {
     fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
         let geometry = Geometry::new(program, batch, None)?;
         let shape = shape(program, &geometry)?;
+        let values = wanted(program, parameters)?;
         let plan = Plan::new(program)?;
         let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
         let layout = Layout::new(&plan, false);
         self.with(|workspace| {
-            let data = prepare(&plan, &layout, &packed, parameters, batch, None, workspace, &self.meter, |run| {
+            let data = prepare(&plan, &layout, &packed, values, batch, None, workspace, &self.meter, |run| {
                 run.forward();
                 run.output(&shape)
-            })?;
+            });
             Ok(Array { shape: shape.clone(), data })
         })
     }
@@ -193,6 +194,7 @@ fn slopes(
     let geometry = Geometry::new(program, batch, dropout)?;
     let shape = shape(program, &geometry)?;
     let judged = check_targets(&batch.targets, &shape)?;
+    let values = wanted(program, parameters)?;
     let plan = Plan::new(program)?;
     // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out.
     let apart = plan.phases.iter().all(|phase| match phase {
@@ -212,12 +214,12 @@ fn slopes(
         workspace.take(0, total).1.fill(0.0);
         return Ok(0.0);
     }
-    let loss = prepare(&plan, &layout, &packed, parameters, batch, dropout, workspace, meter, |run| {
+    let loss = prepare(&plan, &layout, &packed, values, batch, dropout, workspace, meter, |run| {
         run.forward();
         let loss = meter.time(Kind::Loss, || run.judge(batch, &shape));
         run.backward();
         loss
-    })?;
+    });
     match loss.is_finite() {
         true => Ok(loss),
         false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
@@ -248,19 +250,14 @@ fn prepare<R>(
     plan: &Plan<'_>,
     layout: &Layout,
     packed: &Packed,
-    parameters: &Parameters,
+    parameters: Vec<Cow<'_, [f32]>>,
     batch: &Batch,
     key: Option<StepKey>,
     workspace: &mut Workspace,
     meter: &Meter,
     work: impl FnOnce(&Run<'_>) -> R,
-) -> Result<R> {
+) -> R {
     let specs = plan.program.parameters();
-    let values = specs.iter().map(|spec| {
-        let array = parameters.0.get(&spec.name).ok_or_else(|| failed(format!("the parameter `{}` is missing", spec.name)))?;
-        Ok(centre(array, spec)?.map_or(Cow::Borrowed(array.data.as_slice()), |slice| Cow::Owned(slice.data)))
-    });
-    let values = values.collect::<Result<Vec<Cow<'_, [f32]>>>>()?;
     let (offsets, used) = layout.offsets(packed);
     let threads = threads::threads();
     let each = scratch(plan, layout, packed);
@@ -279,13 +276,22 @@ fn prepare<R>(
         offsets,
         arena: arena.part(0, used),
         scratch: (0..threads).map(|thread| arena.part(used + thread * each, each)).collect(),
-        parameters: values,
+        parameters,
         gradients: if layout.gradients.is_empty() { Vec::new() } else { gradients.collect() },
         indices: indices(plan, packed, batch),
         key,
         meter,
     };
-    Ok(work(&run))
+    work(&run)
+}
+
+/// A program's parameters as it wants them: the centre of a larger one is copied.
+fn wanted<'a>(program: &Program, parameters: &'a Parameters) -> Result<Vec<Cow<'a, [f32]>>> {
+    let value = |spec: &ParameterSpec| {
+        let array = parameters.0.get(&spec.name).ok_or_else(|| failed(format!("the parameter `{}` is missing", spec.name)))?;
+        Ok(centre(array, spec)?.map_or(Cow::Borrowed(array.data.as_slice()), |slice| Cow::Owned(slice.data)))
+    };
+    program.parameters().iter().map(value).collect()
 }
 
 /// The scratch that each thread needs.

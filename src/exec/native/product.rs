@@ -223,6 +223,7 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
 }
 
 /// One tile without vector instructions of its own.
+#[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 fn plain(rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
     for row in 0..rows {
         let d = &mut d[row * stride..][..columns];
@@ -256,7 +257,7 @@ mod x86 {
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
     pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
-        assert!(rows >= 1 && rows <= TILE && columns >= 1 && columns <= PANEL && b.len() >= k * PANEL);
+        assert!((1..=TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
         assert!(k == 0 || (rows - 1) * a.row + (k - 1) * a.column < a.data.len());
         assert!((rows - 1) * stride + columns <= d.len());
         let (start, step) = match start {

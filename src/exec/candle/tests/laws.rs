@@ -1,13 +1,13 @@
 //! The law of padding on random expressions over the primitives.
 
 use super::fixture::{Sketch, batch, parameters, sizes};
-use super::{BINARY, KEY, PAIRS, UNARY};
+use super::{BINARY, PAIRS, UNARY};
 use crate::exec::candle::CandleExecutor;
 use crate::exec::candle::device::devices;
 use crate::exec::program::Program;
 use crate::exec::{Executor, Parameters};
 use crate::graph::{Dim, NodeIndex, Symbol};
-use candle_core::{DType, Device};
+use candle_core::DType;
 use proptest::prelude::*;
 
 /// A random expression over q, k and v: each choice is an operation and two operands among those that fit.

@@ -26,7 +26,7 @@ fn check(m: usize, n: usize, k: usize, turned: (bool, bool), strips: bool) {
     }
     let operand = if strips { Left::Strips(&packed) } else { Left::Strided(a) };
     let (bias, before) = (numbers(n, 3), numbers(m * n, 4));
-    let mut twice = vec![vec![f32::NAN; m * n], vec![f32::NAN; m * n], before.clone()];
+    let mut twice = [vec![f32::NAN; m * n], vec![f32::NAN; m * n], before.clone()];
     multiply(m, n, k, operand, &panels, Start::Zero, &mut twice[0], n);
     multiply(m, n, k, operand, &panels, Start::Bias(&bias), &mut twice[1], n);
     multiply(m, n, k, operand, &panels, Start::Result, &mut twice[2], n);
