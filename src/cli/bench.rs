@@ -4,7 +4,7 @@ use super::commands::ExecutorName;
 use super::progress::Shown;
 use super::source::{err, out, show_one};
 use crate::exec::{CandleExecutor, Executor, NativeExecutor};
-use crate::run::bench::{BASE, Options, SMALL, Size, TINY, bench as measure, peer, serve};
+use crate::run::bench::{BASE, MICRO, Options, SMALL, Size, TINY, bench as measure, peer, serve};
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use std::sync::LazyLock;
@@ -47,6 +47,8 @@ pub(super) struct BenchArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SizeName {
+    /// 4 layers of width 64, length 32, batch 8: the quickstart's
+    Micro,
     /// 4 layers of width 128, length 64, batch 32
     Tiny,
     /// 6 layers of width 256, length 128, batch 16
@@ -94,6 +96,7 @@ pub(super) fn bench(given: &BenchArgs) -> u8 {
     };
     let size = |name: &SizeName| -> &'static Size {
         match name {
+            SizeName::Micro => &MICRO,
             SizeName::Tiny => &TINY,
             SizeName::Small => &SMALL,
             SizeName::Base => &BASE,

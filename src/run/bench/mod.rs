@@ -17,7 +17,7 @@ mod work;
 pub use outcome::{Machine, Measured, Outcome, Range, Timing};
 pub use serve::serve;
 pub use side::{Peer, peer};
-pub use work::{BASE, LAYERS, SMALL, Size, TINY};
+pub use work::{BASE, LAYERS, MICRO, SMALL, Size, TINY};
 
 use super::Progress;
 use super::files::Disk;

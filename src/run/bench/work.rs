@@ -30,6 +30,9 @@ pub struct Size {
 /// Four layers of width 128.
 pub const TINY: Size = Size { name: "tiny", layers: 4, hidden: 128, heads: 2, feed_forward: 512, length: 64, batch: 32, vocabulary: 4096 };
 
+/// The quickstart's models, a step of theirs.
+pub const MICRO: Size = Size { name: "micro", layers: 4, hidden: 64, heads: 2, feed_forward: 256, length: 32, batch: 8, vocabulary: 4096 };
+
 /// Six layers of width 256.
 pub const SMALL: Size =
     Size { name: "small", layers: 6, hidden: 256, heads: 4, feed_forward: 1024, length: 128, batch: 16, vocabulary: 8192 };
