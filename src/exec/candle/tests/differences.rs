@@ -56,12 +56,12 @@ fn check_on(what: &str, program: &Program, batch: &Batch, device: &Device) {
 }
 
 /// Full, padded, and with an empty sentence.
-fn batches() -> [Batch; 3] {
+pub(in crate::exec) fn batches() -> [Batch; 3] {
     [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 0], 4, 2)]
 }
 
 /// A program with an expression over q, k and v inside the heads.
-fn mixing(build: impl Fn(&mut Sketch, [NodeIndex; 3]) -> NodeIndex) -> Program {
+pub(in crate::exec) fn mixing(build: impl Fn(&mut Sketch, [NodeIndex; 3]) -> NodeIndex) -> Program {
     let mut sketch = Sketch::new();
     let (x, _) = sketch.embedded();
     let qkv = sketch.projections(x);

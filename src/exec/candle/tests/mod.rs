@@ -2,7 +2,7 @@
 //! `laws` (padding), `brief` (bf16 against single precision), and here the executor's contract.
 
 mod brief;
-mod differences;
+pub(in crate::exec) mod differences;
 pub(in crate::exec) mod fixture;
 pub(in crate::exec) mod laws;
 

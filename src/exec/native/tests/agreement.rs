@@ -4,6 +4,7 @@
 use super::super::NativeExecutor;
 use super::{KEY, layered, many, on_threads};
 use crate::exec::candle::CandleExecutor;
+use crate::exec::candle::tests::differences::{batches, mixing};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{BINARY, PAIRS, UNARY, masked_lm};
@@ -52,22 +53,6 @@ fn compare(program: &Program, batch: &Batch, seed: u64) -> Verdict {
 
 fn agrees(what: &str, program: &Program, batch: &Batch) {
     assert_eq!(compare(program, batch, 7), Verdict::Agrees, "{what}");
-}
-
-/// Full, padded, and with an empty sentence.
-fn batches() -> [Batch; 3] {
-    [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 0], 4, 2)]
-}
-
-/// A program with an expression over q, k and v inside the heads.
-fn mixing(build: impl Fn(&mut Sketch, [NodeIndex; 3]) -> NodeIndex) -> Program {
-    let mut sketch = Sketch::new();
-    let (x, _) = sketch.embedded();
-    let qkv = sketch.projections(x);
-    let mixed = build(&mut sketch, qkv);
-    let merged = sketch.merged(mixed, qkv[2]);
-    let scored = sketch.scored(merged);
-    sketch.lower(scored)
 }
 
 #[test]
