@@ -2,7 +2,7 @@
 //!
 //! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `layout` (where everything
 //! stands, and when), `memory`, `threads` and `meter` (the arena, who works on it, and how long), `run` (a plan carried out), its kernels (`rows`,
-//! `weights`, `interpret`, `moves`, `judge`) and what they are made of (`product`, `elementwise`, `rowwise`, `vector`).
+//! `weights`, `interpret`, `convolution`, `moves`, `judge`) and what they are made of (`product`, `elementwise`, `rowwise`, `vector`).
 //!
 //! Invariants: padding is never computed, so no result depends on it. What is summed over rows is summed in blocks and chunks whose
 //! sizes do not depend on the threads, in their order: the same bytes on one thread or many.
@@ -12,6 +12,7 @@
     reason = "the kernels' lengths were checked where they are called; an index that is wrong all the same ends the program, as it should"
 )]
 
+mod convolution;
 pub mod elementwise;
 mod interpret;
 mod judge;
@@ -300,7 +301,7 @@ fn scratch(plan: &Plan<'_>, layout: &Layout, packed: &Packed) -> usize {
     let phase = |(phase, scratch): (&Phase, &[usize; 2])| match phase {
         Phase::Rows(..) => (scratch[0].max(scratch[1]) * layout::BLOCK + 2 * widest).max(weights::SCRATCH),
         Phase::Tiles(tiling) => interpret::scratch(tiling, packed, true),
-        Phase::Move(_) => 0,
+        Phase::Move(slot) => convolution::scratch(plan, *slot, packed),
     };
     plan.phases.iter().zip(&layout.scratch).map(phase).max().unwrap_or(0).next_multiple_of(16)
 }
