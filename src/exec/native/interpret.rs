@@ -152,7 +152,11 @@ impl Tile<'_> {
                 let (x, y) = (Strided::rows(unit_x, inner), Strided::rows(unit_y, inner).turned());
                 product([rows, columns, inner], x, y, Start::Zero, to, rest);
             }
-            Mix::Euclidean => euclidean(left, right, inner, to),
+            Mix::Euclidean => {
+                let panels = cut(&mut self.rest(), packed_len(inner, columns));
+                pack(Strided::rows(right, inner).turned(), inner, columns, 0, panels);
+                euclidean(left, panels, inner, columns, to);
+            }
             Mix::Dropout(slot) => {
                 to.copy_from_slice(left);
                 self.dropout(*slot, key, columns, &mut |row, factors| {

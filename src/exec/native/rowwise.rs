@@ -1,6 +1,7 @@
 //! Kernels over whole rows: layer norm, softmax, cosine and distance between rows, and what they give back.
 
-use super::vector::{add_scaled, dot, exp, sum, vectorised};
+use super::product::PANEL;
+use super::vector::{LANES, add_scaled, dot, exp, folded, sum, vectorised};
 use crate::exec::kernel::{EPSILON, LAYER_NORM_EPSILON};
 
 /// Layer norm of rows as wide as the gain.
@@ -110,14 +111,15 @@ pub fn softmax_back(y: &[f32], width: usize, g: &[f32], to: &mut [f32], first: b
 /// The largest value in sixteen lanes.
 #[inline(always)]
 pub fn largest(x: &[f32]) -> f32 {
-    let (blocks, rest) = x.as_chunks::<16>();
-    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
     for block in blocks {
         for (lane, x) in lanes.iter_mut().zip(block) {
             *lane = if *x > *lane { *x } else { *lane };
         }
     }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    let larger = |x, y| if x > y { x } else { y };
+    rest.iter().copied().fold(folded(lanes, larger), larger)
 }
 
 /// Rows divided by √(‖x‖² + ε), and those roots' inverses.
@@ -152,32 +154,27 @@ pub fn unit_rows_back(unit: &[f32], inverses: &[f32], width: usize, g: &[f32], t
     });
 }
 
-/// The distances between rows of x and rows of y, by the squares of differences.
-pub fn euclidean(x: &[f32], y: &[f32], width: usize, z: &mut [f32]) {
+/// The distances between rows of x and rows of y, by the squares of differences; `panels` holds y's transpose, packed.
+pub fn euclidean(x: &[f32], panels: &[f32], width: usize, columns: usize, z: &mut [f32]) {
     let width = width.max(1);
-    let columns = y.len() / width;
     if columns == 0 {
         return;
     }
     vectorised!({
         for (x, z) in x.chunks_exact(width).zip(z.chunks_exact_mut(columns)) {
-            for (y, z) in y.chunks_exact(width).zip(z) {
-                *z = (square_of_difference(x, y) + EPSILON as f32).sqrt();
+            for (panel, z) in panels.chunks_exact(width * PANEL).zip(z.chunks_mut(PANEL)) {
+                let mut squares = [EPSILON as f32; PANEL];
+                for (x, line) in x.iter().zip(panel.as_chunks::<PANEL>().0) {
+                    for (square, y) in squares.iter_mut().zip(line) {
+                        *square += (x - y) * (x - y);
+                    }
+                }
+                for (z, square) in z.iter_mut().zip(squares.map(f32::sqrt)) {
+                    *z = square;
+                }
             }
         }
     });
-}
-
-#[inline(always)]
-fn square_of_difference(x: &[f32], y: &[f32]) -> f32 {
-    let ((xs, x), (ys, y)) = (x.as_chunks::<16>(), y.as_chunks::<16>());
-    let mut lanes = [0.0f32; 16];
-    for (x, y) in xs.iter().zip(ys) {
-        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += (x - y) * (x - y);
-        }
-    }
-    lanes.iter().sum::<f32>() + x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f32>()
 }
 
 /// Adds to the gradients of both operands, from the distances and their gradient.
