@@ -34,6 +34,9 @@ pub(super) struct BenchArgs {
     /// What carries our side out
     #[arg(long, value_enum, default_value = "native")]
     executor: ExecutorName,
+    /// Compute activations anew on the way back, instead of keeping them
+    #[arg(long)]
+    recompute: bool,
     /// Our side alone
     #[arg(long)]
     no_peer: bool,
@@ -80,7 +83,7 @@ fn seconds() -> f64 {
 /// Measures and shows.
 pub(super) fn bench(given: &BenchArgs) -> u8 {
     let executor: Box<dyn Executor> = match given.executor {
-        ExecutorName::Native => Box::new(NativeExecutor::metered(seconds)),
+        ExecutorName::Native => Box::new(NativeExecutor::metered(seconds).recomputing(given.recompute)),
         ExecutorName::Candle => Box::new(CandleExecutor::new(Device::Cpu, DType::F32)),
     };
     if given.side {
@@ -114,6 +117,7 @@ pub(super) fn bench(given: &BenchArgs) -> u8 {
         rows: given.rows,
         dropout: given.dropout,
         executor: executor.name().to_owned(),
+        recompute: given.recompute && matches!(given.executor, ExecutorName::Native),
         peer,
     };
     let progress = Shown::new();

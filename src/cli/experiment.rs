@@ -16,17 +16,18 @@ use std::path::Path;
 /// What carries the experiment out: the executor that was asked for, or the fastest there is on the experiment's device.
 pub(super) fn executor(checked: &Checked, which: &Which) -> Result<Executors> {
     match (&checked.settings.device, which.executor) {
-        (settings::Device::Cpu, None | Some(ExecutorName::Native)) => Ok(Executors::new(Box::new(NativeExecutor::new()), None)),
-        (settings::Device::Cpu, Some(ExecutorName::Candle)) => {
-            Ok(Executors::new(Box::new(CandleExecutor::new(Device::Cpu, DType::F32)), None))
+        (settings::Device::Cpu, None | Some(ExecutorName::Native)) => {
+            let native = |recompute| Box::new(NativeExecutor::new().recomputing(recompute));
+            Ok(Executors::new(native(false)).recomputing(native(true)))
         }
+        (settings::Device::Cpu, Some(ExecutorName::Candle)) => Ok(Executors::new(Box::new(CandleExecutor::new(Device::Cpu, DType::F32)))),
         (settings::Device::Cuda { .. }, Some(ExecutorName::Native)) => {
             Diagnostic::error(Code::DEVICE, "the native executor computes on the CPU alone").help("leave `--executor` out").into()
         }
         (settings::Device::Cuda { index }, _) => {
             let single = CandleExecutor::new(gpu(*index)?, DType::F32);
             let bf16 = single.in_bf16();
-            Ok(Executors::new(Box::new(single), Some(Box::new(bf16))))
+            Ok(Executors::new(Box::new(single)).in_bf16(Box::new(bf16)))
         }
     }
 }

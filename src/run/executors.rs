@@ -8,22 +8,41 @@ use crate::settings::{Precision, Train};
 pub struct Executors {
     single: Box<dyn Executor>,
     bf16: Option<Box<dyn Executor>>,
+    recomputing: Option<Box<dyn Executor>>,
 }
 
 impl Executors {
-    /// In single precision, and in bf16 where the device has it.
-    pub fn new(single: Box<dyn Executor>, bf16: Option<Box<dyn Executor>>) -> Self {
-        Self { single, bf16 }
+    /// One in single precision.
+    pub fn new(single: Box<dyn Executor>) -> Self {
+        Self { single, bf16: None, recomputing: None }
     }
 
-    /// The one in the precision of a training; what it trains is measured with it too.
+    /// With one in bf16.
+    #[must_use]
+    pub fn in_bf16(self, executor: Box<dyn Executor>) -> Self {
+        Self { bf16: Some(executor), ..self }
+    }
+
+    /// With one that computes activations anew on the way back.
+    #[must_use]
+    pub fn recomputing(self, executor: Box<dyn Executor>) -> Self {
+        Self { recomputing: Some(executor), ..self }
+    }
+
+    /// The one that trains as a training asks; what it trains is measured with it too.
     ///
     /// # Errors
-    /// Where the device has no such precision.
+    /// Where the device has no such precision, or what carries programs out keeps all activations.
     pub fn of(&self, train: &Train) -> Result<&dyn Executor> {
-        match train.precision {
-            Precision::F32 => Ok(&*self.single),
-            Precision::Bf16 => self.bf16.as_deref().ok_or_else(|| {
+        match (&train.precision, train.recompute) {
+            (Precision::F32, false) => Ok(&*self.single),
+            (Precision::F32, true) => self.recomputing.as_deref().ok_or_else(|| {
+                let message = format!("the executor `{}` keeps all activations", self.single.name());
+                Box::new(
+                    Diagnostic::error(Code::DEVICE, message).help("leave `recompute` out, and raise `accumulate` where memory is short"),
+                )
+            }),
+            (Precision::Bf16, _) => self.bf16.as_deref().ok_or_else(|| {
                 Box::new(
                     Diagnostic::error(Code::DEVICE, "this device does not compute in bf16").help("`precision = f32`, or `device = cuda`"),
                 )

@@ -38,7 +38,7 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
         let rows = train.batch.div_ceil(train.accumulate.max(1));
-        needs(&program, rows, length, masking_places(train, length), 1)
+        needs(&program, rows, length, masking_places(train, length), 1, train.recompute)
     };
     let (search, last) = (of(&settings.evaluate.pretrain)?, of(&settings.r#final.pretrain)?);
     let arena = search.arena.max(last.arena);
@@ -60,7 +60,7 @@ impl Memory {
             Some(free) if self.peak > free => {
                 let message = format!("this run takes about {} bytes of memory, and {free} are free", self.peak);
                 Diagnostic::error(Code::MEMORY, message)
-                    .help("lower `batch` or the model's sizes, raise `accumulate`, or run with fewer `workers`")
+                    .help("lower `batch` or the model's sizes, raise `accumulate`, set `recompute = true`, or run with fewer `workers`")
                     .into()
             }
             _ => Ok(()),

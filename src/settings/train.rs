@@ -15,6 +15,8 @@ record! {
         batch: usize = Int(Plain, 1), "32";
         /// Parts that a batch is carried out in, one after the other: less memory, the same step but for rounding.
         accumulate: usize = Int(Plain, 1), "1";
+        /// Whether activations are computed anew on the way back, not kept: a third more time, far less memory, the same bytes.
+        recompute: bool = Bool, "false";
         /// Learning rates to choose from, by the score on the data that selects; empty: the optimizer's own.
         lr: Vec<f64> = List(&Real(Plain, 0.0, 10.0)), "[]";
         /// Lengths over the course of pre-training, as shares of the steps; empty: the model's length throughout.

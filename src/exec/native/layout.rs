@@ -1,11 +1,12 @@
 //! Where every value stands: buffers in one arena, laid out by when they are in use.
 //!
-//! Time runs through the phases forward, the loss, and the phases backward. What only one phase knows, and its way back does not
-//! need, has no place in the arena but in the scratch of whoever carries a block of rows through that phase.
+//! Time runs as the [`Course`] says. What only one phase knows, and its way back does not need, has no place in the arena but in
+//! the scratch of whoever carries a block of rows through that phase.
 
+use super::course::{Course, Keep, Use};
 use super::packed::Packed;
 use super::plan::{Form, Phase, Plan, Rows};
-use crate::exec::kernel::{Binary, Kernel, Unary};
+use crate::exec::kernel::Kernel;
 use crate::exec::program::Axis;
 
 /// Buffers begin at multiples of this many values: a cache line.
@@ -51,50 +52,44 @@ struct Buffer {
 /// The places of all that a plan computes.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
-    /// Each value's.
+    /// When everything happens.
+    pub course: Course,
+    /// Each value's, on the way forward.
     pub values: Vec<Place>,
+    /// Each value's from the loss on: another where it is forgotten and made again.
+    pub again: Vec<Place>,
     /// Each value's gradient's.
     pub gradients: Vec<Place>,
-    /// Each step's packed weights: of a `linear` its transpose on the way forward, itself on the way back.
-    pub packed: Vec<[Place; 2]>,
+    /// Each step's packed weights: of a `linear` its transpose on the way forward, itself on the way back; its transpose again.
+    pub packed: Vec<[Place; 3]>,
     /// Sums a block (or sentence) of each step's bias, gain or taps.
     pub partial: Vec<[Place; 2]>,
     /// For each step and argument whether the argument's gradient is written here first.
     pub first: Vec<Vec<bool>>,
     /// For each step and parameter whether the parameter's gradient is written here first.
     pub first_parameter: Vec<Vec<bool>>,
-    /// Scratch a row, forward and backward, of each phase.
-    pub scratch: Vec<[usize; 2]>,
+    /// Scratch a row, forward, backward and again, of each phase.
+    pub scratch: Vec<[usize; 3]>,
     buffers: Vec<Buffer>,
 }
 
-/// Which of a step's arguments, and whether its result, the way back needs.
-fn needs(kernel: &Kernel) -> (bool, bool) {
-    match kernel {
-        Kernel::Unary(Unary::Neg | Unary::Scale(_)) | Kernel::Binary(Binary::Add | Binary::Sub) | Kernel::Dropout(_) => (false, false),
-        Kernel::Unary(_) | Kernel::Binary(_) | Kernel::LayerNorm | Kernel::Linear | Kernel::Unembed | Kernel::LightConv { .. } => {
-            (true, false)
-        }
-        Kernel::Softmax => (false, true),
-        _ => (false, false),
-    }
-}
-
 impl Layout {
-    /// The places for a plan; `back` says whether gradients are wanted.
-    pub fn new(plan: &Plan<'_>, back: bool) -> Self {
-        let steps = plan.program.steps();
+    /// The places for a plan.
+    pub fn new(plan: &Plan<'_>, keep: Keep) -> Self {
+        let (steps, back) = (plan.program.steps(), keep != Keep::Output);
         let mut layout = Self {
+            course: Course::new(plan, keep),
             values: vec![Place::Nowhere; steps.len()],
+            again: vec![Place::Nowhere; steps.len()],
             gradients: vec![Place::Nowhere; steps.len()],
-            packed: vec![[Place::Nowhere; 2]; steps.len()],
+            packed: vec![[Place::Nowhere; 3]; steps.len()],
             partial: vec![[Place::Nowhere; 2]; steps.len()],
             first: steps.iter().map(|step| vec![false; step.arguments.len()]).collect(),
             first_parameter: steps.iter().map(|step| vec![false; step.parameters.len()]).collect(),
-            scratch: vec![[0; 2]; plan.phases.len()],
+            scratch: vec![[0; 3]; plan.phases.len()],
             buffers: Vec::new(),
         };
-        layout.values(plan, back);
+        layout.values(plan);
         layout.weights(plan, back);
         if back {
             layout.gradients(plan);
@@ -113,50 +108,57 @@ impl Layout {
         Place::Arena(self.buffers.len() - 1)
     }
 
-    fn values(&mut self, plan: &Plan<'_>, back: bool) {
+    fn values(&mut self, plan: &Plan<'_>) {
         let (phases, end) = (plan.phases.len(), plan.root(plan.program.output()));
-        let mut local: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); phases];
+        let mut local: [Vec<Vec<(usize, usize, usize)>>; 2] = [vec![Vec::new(); phases], vec![Vec::new(); phases]];
         for slot in 0..plan.roots.len() {
-            let Some(made) = plan.phase_of.get(slot).copied().flatten().filter(|_| plan.root(slot) == slot) else { continue };
-            let (mut last, mut wanted_back) = (made, None::<usize>);
-            let mut within = Vec::new();
-            for user in plan.users(slot) {
-                let (Some(step), Some(phase)) = (plan.step(*user), plan.phase_of.get(*user).copied().flatten()) else { continue };
-                last = last.max(phase);
-                // A tile is carried out again on the way back.
-                if back && (needs(&step.kernel).0 || matches!(plan.phases.get(phase), Some(Phase::Tiles(_))) && phase != made) {
-                    wanted_back = Some(wanted_back.unwrap_or(phase).min(phase));
-                }
-                within.push(*user);
-            }
-            if back && plan.step(slot).is_some_and(|step| needs(&step.kernel).1) {
-                wanted_back = Some(wanted_back.unwrap_or(made).min(made));
-            }
-            let tile = matches!(plan.phases.get(made), Some(Phase::Tiles(_)));
+            let Some(Use { made, last, back }) = self.course.uses.get(slot).copied().flatten() else { continue };
+            let (tile, rows) = match plan.phases.get(made) {
+                Some(Phase::Tiles(_)) => (true, false),
+                Some(Phase::Rows(..)) => (false, true),
+                _ => (false, false),
+            };
             if tile && last == made && slot != end {
                 continue;
             }
-            let rows = matches!(plan.phases.get(made), Some(Phase::Rows(..)));
-            if rows && last == made && wanted_back.is_none() && slot != end {
-                let order = |slot: usize| plan.phases.get(made).and_then(|phase| phase.steps().iter().position(|step| *step == slot));
-                let (from, to) = (order(slot).unwrap_or(0), within.iter().filter_map(|user| order(*user)).max().unwrap_or(0));
-                if let Some(local) = local.get_mut(made) {
-                    local.push((from, to.max(from), slot));
-                }
+            let order = |slot: usize| plan.phases.get(made).and_then(|phase| phase.steps().iter().position(|step| *step == slot));
+            let users = || plan.users(slot).iter().copied();
+            let span = || {
+                let from = order(slot).unwrap_or(0);
+                (from, users().filter_map(order).max().unwrap_or(0).max(from), slot)
+            };
+            let kept = self.course.kept(plan, slot);
+            let repeats = |user: &usize| self.course.repeats(plan, *user);
+            let again = users().filter(repeats).filter_map(|user| plan.phase_of.get(user).copied().flatten()).max();
+            // The last time that what stands in the arena is wanted, from the loss on.
+            let until = again.map(|phase| self.course.again[phase]).max(back.map(|phase| self.course.back[phase]));
+            if rows && last == made && (back.is_none() || !kept) && slot != end {
+                local[0][made].push(span());
+            } else {
+                let to = if slot == end { phases } else { last };
+                let place = self.buffer(extent(plan.form(slot)), made, until.filter(|_| kept).unwrap_or(0).max(to));
+                set(&mut self.values, slot, place);
+            }
+            if kept || !self.course.repeats(plan, slot) {
                 continue;
             }
-            let mut to = if slot == end { phases } else { last };
-            if let Some(phase) = wanted_back {
-                to = to.max(backward(phases, phase));
+            if rows && back.is_none() && again.is_none_or(|phase| phase == made) {
+                local[1][made].push(span());
+            } else {
+                let from = self.course.again[made];
+                let place = self.buffer(extent(plan.form(slot)), from, until.unwrap_or(from));
+                set(&mut self.again, slot, place);
             }
-            let place = self.buffer(extent(plan.form(slot)), made, to);
-            set(&mut self.values, slot, place);
         }
-        for (phase, local) in local.into_iter().enumerate() {
-            let scratch = self.scratch(plan, local, |layout, slot, place| set(&mut layout.values, slot, place));
-            if let Some([forward, _]) = self.scratch.get_mut(phase) {
-                *forward = scratch;
-            }
+        let [forward, again] = local;
+        for (phase, (forward, again)) in forward.into_iter().zip(again).enumerate() {
+            let forward = self.scratch(plan, forward, |layout, slot, place| set(&mut layout.values, slot, place));
+            let again = self.scratch(plan, again, |layout, slot, place| set(&mut layout.again, slot, place));
+            set(&mut self.scratch, phase, [forward, 0, again]);
+        }
+        for slot in (0..plan.roots.len()).filter(|slot| self.course.kept(plan, *slot)) {
+            let place = self.values.get(slot).copied().unwrap_or_default();
+            set(&mut self.again, slot, place);
         }
     }
 
@@ -173,18 +175,20 @@ impl Layout {
 
     /// Packed weights live through their phase alone, and so do sums a block.
     fn weights(&mut self, plan: &Plan<'_>, back: bool) {
-        let phases = plan.phases.len();
         for (phase, steps) in plan.phases.iter().enumerate() {
-            let later = backward(phases, phase);
+            let (later, again) = (self.course.back[phase], self.course.again[phase]);
             for slot in steps.steps() {
                 let (Some(step), Form::Matrix { rows, heads, width }) = (plan.step(*slot), plan.form(*slot)) else { continue };
                 let input = plan.arguments(*slot).next().map_or(0, |argument| plan.form(argument).per_row() / heads.max(1));
-                let (mut packed, mut partial) = ([Place::Nowhere; 2], [Place::Nowhere; 2]);
+                let (mut packed, mut partial) = ([Place::Nowhere; 3], [Place::Nowhere; 2]);
                 if matches!(step.kernel, Kernel::Linear | Kernel::Unembed) {
                     packed[0] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), phase, phase);
                     if back {
                         packed[1] = self.buffer(Extent::Fixed(super::product::packed_len(width, input)), later, later);
                         partial[1] = self.buffer(Extent::Blocks(rows, width), later, later);
+                    }
+                    if self.course.repeats(plan, *slot) {
+                        packed[2] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), again, again);
                     }
                 }
                 if back && matches!(step.kernel, Kernel::LayerNorm) {
@@ -256,27 +260,22 @@ impl Layout {
                 (slot == end && plan.users(slot).is_empty(), whole, self.values.get(slot).copied().unwrap_or_default())
             {
                 if let Some(buffer) = self.buffers.get_mut(number) {
-                    buffer.to = backward(phases, made);
+                    buffer.to = self.course.back[made];
                 }
                 set(&mut self.gradients, slot, Place::Arena(number));
                 continue;
             }
-            let from = if slot == end { phases } else { backward(phases, last) };
-            let place = self.buffer(extent(plan.form(slot)), from, backward(phases, made));
+            let from = if slot == end { phases } else { self.course.back[last] };
+            let place = self.buffer(extent(plan.form(slot)), from, self.course.back[made]);
             set(&mut self.gradients, slot, place);
         }
         for (phase, local) in local.into_iter().enumerate() {
             let scratch = self.scratch(plan, local, |layout, slot, place| set(&mut layout.gradients, slot, place));
-            if let Some([_, back]) = self.scratch.get_mut(phase) {
+            if let Some([_, back, _]) = self.scratch.get_mut(phase) {
                 *back = scratch;
             }
         }
     }
-}
-
-/// The time of a phase on the way back: the loss comes between.
-fn backward(phases: usize, phase: usize) -> usize {
-    2 * phases - phase
 }
 
 fn extent(form: Form) -> Extent {

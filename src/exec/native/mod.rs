@@ -1,7 +1,7 @@
 //! The executor of the CPU: a program is planned once, and every step carries the plan out in one arena.
 //!
-//! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `layout` (where everything
-//! stands, and when), `memory`, `threads` and `meter` (the arena, who works on it, and how long), `run` (a plan carried out), its kernels (`rows`,
+//! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `course` and `layout` (when everything
+//! happens, and where it stands), `memory`, `threads` and `meter` (the arena, who works on it, and how long), `run` (a plan carried out), its kernels (`rows`,
 //! `weights`, `interpret`, `convolution`, `moves`, `judge`) and what they are made of (`product`, `elementwise`, `rowwise`, `vector`).
 //!
 //! Invariants: padding is never computed, so no result depends on it. What is summed over rows is summed in blocks and chunks whose
@@ -13,6 +13,7 @@
 )]
 
 mod convolution;
+pub mod course;
 pub mod elementwise;
 mod interpret;
 mod judge;
@@ -41,12 +42,13 @@ use super::parameters::{centre, place_centre};
 use super::program::Axis;
 use super::{Array, Batch, Executor, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
 use crate::diagnostic::{Code, Diagnostic, Result};
+use course::Keep;
 use layout::Layout;
 use memory::{Shared, Workspace};
 use meter::{Kind, Meter};
 use packed::Packed;
 use plan::{Phase, Plan};
-use run::Run;
+use run::{Run, Way};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
@@ -56,6 +58,7 @@ pub struct NativeExecutor {
     /// Memory of steps that are over; each step takes one, so that several may run at once.
     workspaces: Mutex<Vec<Workspace>>,
     meter: Meter,
+    recompute: bool,
 }
 
 impl NativeExecutor {
@@ -67,6 +70,12 @@ impl NativeExecutor {
     /// An executor that counts where its time goes, by this clock, in seconds.
     pub fn metered(clock: fn() -> f64) -> Self {
         Self { meter: Meter::new(clock), ..Self::default() }
+    }
+
+    /// The same, computing activations anew on the way back or keeping them: what comes out is the same to the byte.
+    #[must_use]
+    pub fn recomputing(self, recompute: bool) -> Self {
+        Self { recompute, ..self }
     }
 
     /// Runs `work` with memory of its own, inside a pool of threads.
@@ -82,6 +91,55 @@ impl NativeExecutor {
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
         result
     }
+
+    /// The loss; the gradients of the parameters stand in the workspace, one after the other.
+    fn slopes(
+        &self,
+        program: &Program,
+        parameters: &Parameters,
+        batch: &Batch,
+        dropout: Option<StepKey>,
+        workspace: &mut Workspace,
+    ) -> Result<f32> {
+        let geometry = Geometry::new(program, batch, dropout)?;
+        let shape = shape(program, &geometry)?;
+        let judged = check_targets(&batch.targets, &shape)?;
+        let values = wanted(program, parameters)?;
+        let plan = Plan::new(program)?;
+        // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out.
+        let apart = plan.phases.iter().all(|phase| match phase {
+            Phase::Tiles(tiling) => !tiling.matrices.iter().flatten().any(|axis| *axis == Axis::Predictions),
+            _ => true,
+        });
+        let wanted = |place: usize| match &batch.targets {
+            Targets::Classes(targets) if apart && targets.len() == batch.rows * geometry.predictions => {
+                targets.get(place).copied().flatten().is_some()
+            }
+            _ => true,
+        };
+        let packed = Packed::new(&batch.lengths, geometry.predictions, wanted);
+        let layout = Layout::new(&plan, keep(self.recompute));
+        if !judged {
+            let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+            workspace.take(0, total).1.fill(0.0);
+            return Ok(0.0);
+        }
+        let loss = prepare(&plan, &layout, &packed, values, batch, dropout, workspace, &self.meter, |run| {
+            run.forward();
+            let loss = self.meter.time(Kind::Loss, || run.judge(batch, &shape));
+            run.backward();
+            loss
+        });
+        match loss.is_finite() {
+            true => Ok(loss),
+            false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
+        }
+    }
+}
+
+/// What a step keeps.
+fn keep(recompute: bool) -> Keep {
+    if recompute { Keep::Segments } else { Keep::All }
 }
 
 impl Executor for NativeExecutor {
@@ -95,7 +153,7 @@ impl Executor for NativeExecutor {
         let values = wanted(program, parameters)?;
         let plan = Plan::new(program)?;
         let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
-        let layout = Layout::new(&plan, false);
+        let layout = Layout::new(&plan, Keep::Output);
         self.with(|workspace| {
             let data = prepare(&plan, &layout, &packed, values, batch, None, workspace, &self.meter, |run| {
                 run.forward();
@@ -107,7 +165,7 @@ impl Executor for NativeExecutor {
 
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {
         self.with(|workspace| {
-            let loss = slopes(program, parameters, batch, dropout, workspace, &self.meter)?;
+            let loss = self.slopes(program, parameters, batch, dropout, workspace)?;
             let mut gradients = Parameters::default();
             let mut at = 0;
             for spec in program.parameters() {
@@ -136,7 +194,7 @@ impl Executor for NativeExecutor {
             return optimizer.update(settings, lr, parameters, &gradients).map(|_| loss);
         };
         self.with(|workspace| {
-            let loss = slopes(program, parameters, batch, dropout, workspace, &self.meter)?;
+            let loss = self.slopes(program, parameters, batch, dropout, workspace)?;
             let mut rest = workspace.gradients.as_slice();
             let mut placed = Vec::new();
             for spec in program.parameters() {
@@ -173,58 +231,14 @@ pub struct Needs {
 ///
 /// # Errors
 /// Where the program cannot be planned.
-pub fn needs(program: &Program, rows: usize, length: usize, predictions: usize, threads: usize) -> Result<Needs> {
+pub fn needs(program: &Program, rows: usize, length: usize, predictions: usize, threads: usize, recompute: bool) -> Result<Needs> {
     let plan = Plan::new(program)?;
     let packed = Packed::new(&vec![length; rows], predictions, |_| true);
-    let layout = Layout::new(&plan, true);
+    let layout = Layout::new(&plan, keep(recompute));
     let (_, used) = layout.offsets(&packed);
     let values: usize = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
     let bytes = |values: usize| (values * size_of::<f32>()) as u64;
     Ok(Needs { arena: bytes(used + threads * scratch(&plan, &layout, &packed)), gradients: bytes(values) })
-}
-
-/// The loss; the gradients of the parameters stand in the workspace, one after the other.
-fn slopes(
-    program: &Program,
-    parameters: &Parameters,
-    batch: &Batch,
-    dropout: Option<StepKey>,
-    workspace: &mut Workspace,
-    meter: &Meter,
-) -> Result<f32> {
-    let geometry = Geometry::new(program, batch, dropout)?;
-    let shape = shape(program, &geometry)?;
-    let judged = check_targets(&batch.targets, &shape)?;
-    let values = wanted(program, parameters)?;
-    let plan = Plan::new(program)?;
-    // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out.
-    let apart = plan.phases.iter().all(|phase| match phase {
-        Phase::Tiles(tiling) => !tiling.matrices.iter().flatten().any(|axis| *axis == Axis::Predictions),
-        _ => true,
-    });
-    let wanted = |place: usize| match &batch.targets {
-        Targets::Classes(targets) if apart && targets.len() == batch.rows * geometry.predictions => {
-            targets.get(place).copied().flatten().is_some()
-        }
-        _ => true,
-    };
-    let packed = Packed::new(&batch.lengths, geometry.predictions, wanted);
-    let layout = Layout::new(&plan, true);
-    if !judged {
-        let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
-        workspace.take(0, total).1.fill(0.0);
-        return Ok(0.0);
-    }
-    let loss = prepare(&plan, &layout, &packed, values, batch, dropout, workspace, meter, |run| {
-        run.forward();
-        let loss = meter.time(Kind::Loss, || run.judge(batch, &shape));
-        run.backward();
-        loss
-    });
-    match loss.is_finite() {
-        true => Ok(loss),
-        false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
-    }
 }
 
 /// The full shape of a program's output: batch, heads where it has them, its axes.
@@ -256,7 +270,7 @@ fn prepare<R>(
     key: Option<StepKey>,
     workspace: &mut Workspace,
     meter: &Meter,
-    work: impl FnOnce(&Run<'_>) -> R,
+    work: impl FnOnce(&mut Run<'_>) -> R,
 ) -> R {
     let specs = plan.program.parameters();
     let (offsets, used) = layout.offsets(packed);
@@ -270,9 +284,11 @@ fn prepare<R>(
         at += size;
         gradients.part(at - size, *size)
     });
-    let run = Run {
+    let mut run = Run {
         plan,
         layout,
+        way: Way::Forward,
+        values: &layout.values,
         packed,
         offsets,
         arena: arena.part(0, used),
@@ -283,7 +299,7 @@ fn prepare<R>(
         key,
         meter,
     };
-    work(&run)
+    work(&mut run)
 }
 
 /// A program's parameters as it wants them: the centre of a larger one is copied.
@@ -298,8 +314,8 @@ fn wanted<'a>(program: &Program, parameters: &'a Parameters) -> Result<Vec<Cow<'
 /// The scratch that each thread needs.
 fn scratch(plan: &Plan<'_>, layout: &Layout, packed: &Packed) -> usize {
     let widest = (0..plan.roots.len()).map(|slot| plan.form(slot).per_row()).max().unwrap_or(0);
-    let phase = |(phase, scratch): (&Phase, &[usize; 2])| match phase {
-        Phase::Rows(..) => (scratch[0].max(scratch[1]) * layout::BLOCK + 2 * widest).max(weights::SCRATCH),
+    let phase = |(phase, scratch): (&Phase, &[usize; 3])| match phase {
+        Phase::Rows(..) => (scratch.iter().max().copied().unwrap_or(0) * layout::BLOCK + 2 * widest).max(weights::SCRATCH),
         Phase::Tiles(tiling) => interpret::scratch(tiling, packed, true),
         Phase::Move(slot) => convolution::scratch(plan, *slot, packed),
     };

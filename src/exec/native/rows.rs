@@ -42,7 +42,7 @@ impl Run<'_> {
             Kernel::Linear | Kernel::Unembed => {
                 let (x, rows) = (read(0), block.count * heads);
                 let input = x.len() / rows.max(1);
-                let packed = self.packed_weights(slot, 0, packed_len(input, width));
+                let packed = self.packed_weights(slot, packed_len(input, width));
                 let bias = Start::Bias(self.parameter(slot, 1));
                 multiply(rows, width, input, Left::Strided(Strided::rows(x, input)), packed, bias, to, width);
             }
@@ -124,7 +124,7 @@ impl Run<'_> {
             Kernel::Linear | Kernel::Unembed => {
                 let (to, rows) = (give_to(0), block.count * heads);
                 let input = to.len() / rows.max(1);
-                let packed = self.packed_weights(slot, 1, packed_len(width, input));
+                let packed = self.packed_weights(slot, packed_len(width, input));
                 let start = if first(0) { Start::Zero } else { Start::Result };
                 multiply(rows, input, width, Left::Strided(Strided::rows(g, width)), packed, start, to, input);
                 column_sums(g, width, self.sums(slot, 1, width, block));
@@ -134,9 +134,9 @@ impl Run<'_> {
         }
     }
 
-    /// A step's packed weights.
-    fn packed_weights(&self, slot: usize, direction: usize, len: usize) -> &[f32] {
-        let place = self.layout.packed.get(slot).map(|packed| packed[direction]).unwrap_or_default();
+    /// A step's packed weights, for the way that the run goes.
+    fn packed_weights(&self, slot: usize, len: usize) -> &[f32] {
+        let place = self.layout.packed.get(slot).map(|packed| packed[self.way as usize]).unwrap_or_default();
         // SAFETY: see above.
         unsafe { self.buffer(place, 0, len).read() }
     }

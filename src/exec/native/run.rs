@@ -9,12 +9,27 @@ use super::threads::share;
 use crate::exec::StepKey;
 use std::borrow::Cow;
 
+/// What a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The phases in order.
+    Forward,
+    /// The phases backward.
+    Back,
+    /// What was forgotten, once more.
+    Again,
+}
+
 /// What a run works on.
 pub struct Run<'a> {
     /// The plan.
     pub plan: &'a Plan<'a>,
-    /// Where its values stand.
+    /// The places of all that is computed.
     pub layout: &'a Layout,
+    /// What it is doing.
+    pub way: Way,
+    /// Where its values stand meanwhile.
+    pub values: &'a [Place],
     /// The batch's rows.
     pub packed: &'a Packed,
     /// The offset of each buffer.
@@ -37,39 +52,62 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Carries the phases out, in order.
-    pub fn forward(&self) {
+    pub fn forward(&mut self) {
+        (self.way, self.values) = (Way::Forward, &self.layout.values);
         for (number, phase) in self.plan.phases.iter().enumerate() {
-            match phase {
-                Phase::Rows(rows, steps) => {
-                    self.pack(steps, 0);
-                    let blocks = self.packed.count(*rows).div_ceil(BLOCK);
-                    share(self.scratch.len(), blocks, &|thread, block| {
-                        let block = self.block(number, 0, *rows, thread, block);
-                        steps.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
-                    });
+            self.onward(number, phase, phase.steps());
+        }
+    }
+
+    /// Carries the phases out on the way back, from the gradient of the output; what was forgotten of a segment is made again before.
+    pub fn backward(&mut self) {
+        let course = &self.layout.course;
+        self.values = &self.layout.again;
+        for segment in course.segments.iter().rev() {
+            self.way = Way::Again;
+            for (number, phase) in self.plan.phases.iter().enumerate().take(segment.end).skip(segment.start) {
+                match course.repeated.get(number).map(Vec::as_slice).unwrap_or_default() {
+                    [] => {}
+                    steps => self.onward(number, phase, steps),
                 }
-                Phase::Tiles(tiling) => self.tiles(tiling),
-                Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry(*slot)),
+            }
+            self.way = Way::Back;
+            for (number, phase) in self.plan.phases.iter().enumerate().take(segment.end).skip(segment.start).rev() {
+                self.back(number, phase);
             }
         }
     }
 
-    /// Carries the phases out on the way back, from the gradient of the output.
-    pub fn backward(&self) {
-        for (number, phase) in self.plan.phases.iter().enumerate().rev() {
-            match phase {
-                Phase::Rows(rows, steps) => {
-                    self.pack(steps, 1);
-                    let blocks = self.packed.count(*rows).div_ceil(BLOCK);
-                    share(self.scratch.len(), blocks, &|thread, block| {
-                        let block = self.block(number, 1, *rows, thread, block);
-                        steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
-                    });
-                    self.parameters_back(*rows, steps);
-                }
-                Phase::Tiles(tiling) => self.tiles_back(tiling),
-                Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
+    /// Some steps of a phase.
+    fn onward(&self, number: usize, phase: &Phase, steps: &[usize]) {
+        match phase {
+            Phase::Rows(rows, _) => {
+                self.pack(steps);
+                let blocks = self.packed.count(*rows).div_ceil(BLOCK);
+                share(self.scratch.len(), blocks, &|thread, block| {
+                    let block = self.block(number, *rows, thread, block);
+                    steps.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
+                });
             }
+            Phase::Tiles(tiling) => self.tiles(tiling),
+            Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry(*slot)),
+        }
+    }
+
+    /// A phase on the way back.
+    fn back(&self, number: usize, phase: &Phase) {
+        match phase {
+            Phase::Rows(rows, steps) => {
+                self.pack(steps);
+                let blocks = self.packed.count(*rows).div_ceil(BLOCK);
+                share(self.scratch.len(), blocks, &|thread, block| {
+                    let block = self.block(number, *rows, thread, block);
+                    steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
+                });
+                self.parameters_back(*rows, steps);
+            }
+            Phase::Tiles(tiling) => self.tiles_back(tiling),
+            Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
         }
     }
 
@@ -77,10 +115,10 @@ impl<'a> Run<'a> {
         self.plan.step(slot).map_or(Kind::Elementwise, |step| Kind::of(&step.kernel))
     }
 
-    fn block(&self, phase: usize, direction: usize, rows: Rows, thread: usize, number: usize) -> Block {
+    fn block(&self, phase: usize, rows: Rows, thread: usize, number: usize) -> Block {
         let from = number * BLOCK;
         let count = (self.packed.count(rows) - from).min(BLOCK);
-        let used = self.layout.scratch.get(phase).map_or(0, |scratch| scratch[direction]) * BLOCK;
+        let used = self.layout.scratch.get(phase).map_or(0, |scratch| scratch[self.way as usize]) * BLOCK;
         Block { rows, number, from, count, thread, used }
     }
 
@@ -106,9 +144,9 @@ impl<'a> Run<'a> {
         self.scratch.get(thread).copied().unwrap_or_else(|| self.arena.part(0, 0))
     }
 
-    /// The place of a value.
+    /// The place of a value, as things stand.
     pub fn place(&self, slot: usize) -> Place {
-        self.layout.values.get(slot).copied().unwrap_or_default()
+        self.values.get(slot).copied().unwrap_or_default()
     }
 
     /// The place of a value's gradient.

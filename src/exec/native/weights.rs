@@ -6,7 +6,7 @@ use super::layout::{BLOCK, Place};
 use super::meter::Kind;
 use super::plan::{Form, Rows};
 use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
-use super::run::Run;
+use super::run::{Run, Way};
 use super::threads::share;
 use super::vector::add_scaled;
 use crate::exec::kernel::Kernel;
@@ -36,22 +36,23 @@ enum Job {
 // SAFETY of this file: jobs of one phase write to parts that do not meet (panels, parts of a weight's gradient, rows of a table),
 // and read what no one writes meanwhile; the scratch is the thread's own.
 impl Run<'_> {
-    /// Packs the weights of linear maps: their transposes for the way forward (0), themselves for the way back (1).
-    pub(super) fn pack(&self, steps: &[usize], direction: usize) {
+    /// Packs the weights of linear maps: themselves for the way back, else their transposes.
+    pub(super) fn pack(&self, steps: &[usize]) {
+        let back = self.way == Way::Back;
         let mut jobs = Vec::new();
         for slot in steps {
             let Some((out, input)) = self.map(*slot) else { continue };
-            let (k, n) = if direction == 0 { (input, out) } else { (out, input) };
+            let (k, n) = if back { (out, input) } else { (input, out) };
             jobs.extend((0..n.div_ceil(PANEL)).step_by(PANELS).map(|panel| (*slot, k, n, panel)));
         }
         share(self.scratch.len(), jobs.len(), &|_, number| {
             let Some((slot, k, n, panel)) = jobs.get(number).copied() else { return };
-            let weight = Strided::rows(self.parameter(slot, 0), if direction == 0 { k } else { n });
-            let place = self.layout.packed.get(slot).map(|packed| packed[direction]).unwrap_or_default();
+            let weight = Strided::rows(self.parameter(slot, 0), if back { n } else { k });
+            let place = self.layout.packed.get(slot).map(|packed| packed[self.way as usize]).unwrap_or_default();
             let panels = (n.div_ceil(PANEL) - panel).min(PANELS);
             // SAFETY: see above.
             let to = unsafe { self.buffer(place, panel * PANEL * k, panels * PANEL * k).write() };
-            self.meter.time(Kind::Packing, || pack(if direction == 0 { weight.turned() } else { weight }, k, n, panel, to));
+            self.meter.time(Kind::Packing, || pack(if back { weight } else { weight.turned() }, k, n, panel, to));
         });
     }
 

@@ -45,6 +45,8 @@ pub struct Options {
     pub dropout: f64,
     /// The executor, by name.
     pub executor: String,
+    /// Whether it computes activations anew on the way back.
+    pub recompute: bool,
     /// PyTorch, where it is there.
     pub peer: Option<Peer>,
 }
@@ -58,7 +60,9 @@ const BURST: f64 = 0.4;
 /// Where a side cannot be started or fails; the message says which and why.
 pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
     let machine = machine(options)?;
-    let mut outcome = Outcome { machine, executor: options.executor.clone(), dropout: options.dropout, peer: None, models: Vec::new() };
+    let Options { executor, recompute, dropout, .. } = options;
+    let mut outcome =
+        Outcome { machine, executor: executor.clone(), recompute: *recompute, dropout: *dropout, peer: None, models: Vec::new() };
     for size in &options.sizes {
         for layers in &options.layers {
             progress.stage(&format!("{} {layers}", size.name), options.bursts * 4, "burst");

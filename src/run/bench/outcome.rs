@@ -116,6 +116,8 @@ pub struct Outcome {
     pub machine: Machine,
     /// Our executor.
     pub executor: String,
+    /// Whether it computed activations anew on the way back.
+    pub recompute: bool,
     /// The rate of dropout.
     pub dropout: f64,
     /// What PyTorch says of itself.
@@ -159,11 +161,12 @@ impl Outcome {
             ),
             None => format!("The executor `{}` alone: median of the bursts (least to largest).", self.executor),
         };
+        let anew = if self.recompute { " Activations computed anew on the way back." } else { "" };
         let real = self.models.iter().flat_map(|model| &model.fine_tuning).any(|(_, real, _)| *real);
         let lengths = if real { "the real data's" } else { "synthetic, of the same median and percentiles" };
         format!(
             "{name}, {cores} cores, {threads} threads a side, {priority}{load}; measured peak {peak_gflops_of_one:.0} GFLOP/s for one \
-             thread, {peak_gflops:.0} for {threads}.\n{against} Dropout {}; lengths of the tasks {lengths}.\n\n",
+             thread, {peak_gflops:.0} for {threads}.\n{against}{anew} Dropout {}; lengths of the tasks {lengths}.\n\n",
             self.dropout
         )
     }

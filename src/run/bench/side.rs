@@ -59,6 +59,9 @@ impl Side {
         let program = std::env::current_exe().map_err(|error| failed("our side", &reason(&error)))?;
         let mut command = command(&program);
         command.args(["bench", "--side", "--executor", &options.executor]);
+        if options.recompute {
+            command.arg("--recompute");
+        }
         // Candle's products read it each time they run.
         command.env("RAYON_NUM_THREADS", options.threads.to_string());
         Self::start("our side", command)

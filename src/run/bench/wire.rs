@@ -112,6 +112,7 @@ impl Spec {
             epochs: 1,
             batch,
             accumulate: 1,
+            recompute: false,
             lr: Vec::new(),
             phases: Vec::new(),
             optimizer: Optimizer::Adamw { lr, betas: betas.to_vec(), eps, weight_decay, clip },

@@ -18,27 +18,34 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
-/// A model of convolution and attention with everything a layer has, `width` wide.
+/// A layer of attention and one of convolution with everything a layer has.
 fn layered() -> Program {
+    stack(1)
+}
+
+/// As many of both, one after the other.
+fn stack(layers: usize) -> Program {
     let mut sketch = Sketch::new();
     let (x, _) = sketch.embedded();
-    let x = sketch.op("positions", &[], &[x]);
-    let qkv = sketch.projections(x);
-    let scores = sketch.op("cosine", &[], &[qkv[0], qkv[1]]);
-    let weights = sketch.op("softmax", &[], &[scores]);
-    let weights = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[weights]);
-    let mixed = sketch.op("matmul", &[], &[weights, qkv[2]]);
-    let mixed = sketch.merged(mixed, qkv[2]);
-    let mixed = sketch.linear(mixed, Symbol::Hidden);
-    let mixed = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[mixed]);
-    let x = sketch.op("add", &[], &[x, mixed]);
-    let x = sketch.op("layer_norm", &[], &[x]);
-    let conv = sketch.op("light_conv", &[("kernel", Attr::Size(5.into()))], &[x]);
-    let wide = sketch.linear(conv, 20);
-    let wide = sketch.op("gelu", &[], &[wide]);
-    let narrow = sketch.linear(wide, Symbol::Hidden);
-    let x = sketch.op("add", &[], &[x, narrow]);
-    let x = sketch.op("layer_norm", &[], &[x]);
+    let mut x = sketch.op("positions", &[], &[x]);
+    for _ in 0..layers {
+        let qkv = sketch.projections(x);
+        let scores = sketch.op("cosine", &[], &[qkv[0], qkv[1]]);
+        let weights = sketch.op("softmax", &[], &[scores]);
+        let weights = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[weights]);
+        let mixed = sketch.op("matmul", &[], &[weights, qkv[2]]);
+        let mixed = sketch.merged(mixed, qkv[2]);
+        let mixed = sketch.linear(mixed, Symbol::Hidden);
+        let mixed = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[mixed]);
+        x = sketch.op("add", &[], &[x, mixed]);
+        x = sketch.op("layer_norm", &[], &[x]);
+        let conv = sketch.op("light_conv", &[("kernel", Attr::Size(5.into()))], &[x]);
+        let wide = sketch.linear(conv, 20);
+        let wide = sketch.op("gelu", &[], &[wide]);
+        let narrow = sketch.linear(wide, Symbol::Hidden);
+        x = sketch.op("add", &[], &[x, narrow]);
+        x = sketch.op("layer_norm", &[], &[x]);
+    }
     let scored = sketch.scored(x);
     sketch.lower(scored)
 }
@@ -89,16 +96,26 @@ fn what_a_step_takes_is_known_to_the_byte() {
             Targets::Classes(classes) => Batch { targets: Targets::Classes(vec![Some(1); classes.len()]), ..batch },
             _ => batch,
         };
-        for threads in [1, 2] {
-            let executor = NativeExecutor::new();
+        for (threads, recompute) in [(1, false), (2, false), (1, true), (2, true)] {
+            let executor = NativeExecutor::new().recomputing(recompute);
             let values = parameters(program.parameters(), 3);
             on_threads(threads, || executor.gradients(&program, &values, &batch, KEY)).unwrap();
             let taken = executor.workspaces.lock().unwrap();
-            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads).unwrap();
+            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads, recompute).unwrap();
             assert_eq!((taken[0].arena.len() * 4) as u64, needs.arena);
             assert_eq!((taken[0].gradients.len() * 4) as u64, needs.gradients);
         }
     }
+}
+
+#[test]
+fn what_is_computed_anew_is_not_kept() {
+    let program = stack(12);
+    let bytes = |recompute| super::needs(&program, 32, 24, 0, 1, recompute).unwrap().arena;
+    assert!(bytes(true) * 3 < bytes(false), "{} bytes, and {} where all is kept", bytes(true), bytes(false));
+    let (values, batch) = (parameters(program.parameters(), 3), many(40, 9));
+    let step = |recompute| NativeExecutor::new().recomputing(recompute).gradients(&program, &values, &batch, KEY).unwrap();
+    assert_eq!(step(true), step(false));
 }
 
 #[test]

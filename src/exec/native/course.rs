@@ -1,0 +1,164 @@
+//! The course of a step: the phases forward, the loss, and the phases backward; and what is kept from the one way to the other.
+//!
+//! Where activations are computed anew, the phases fall into segments, cut where the least is carried from one phase to the next.
+//! What a segment makes and no later one reads is forgotten on the way forward; before its way back, the segment's steps that make
+//! what is wanted there are carried out again, from what was carried into it (Chen et al. 2016).
+
+use super::plan::{Form, Phase, Plan, Rows};
+use crate::exec::kernel::{Binary, Kernel, Unary};
+use std::ops::Range;
+
+/// What a run keeps of the way forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The output alone: there is no way back.
+    Output,
+    /// All that the way back needs.
+    All,
+    /// What is carried from one segment to the next.
+    Segments,
+}
+
+/// The phases in which a value is made, last read on the way forward, and first made (so last wanted) on the way back.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// It is made here.
+    pub made: usize,
+    /// It is last read here, on the way forward.
+    pub last: usize,
+    /// The earliest phase whose way back reads it.
+    pub back: Option<usize>,
+}
+
+/// The course of a run; times count its phases, the loss, and what is carried out again.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// How each value is used; `None` for inputs, and for what shares another's memory.
+    pub uses: Vec<Option<Use>>,
+    /// The segments, as ranges of phases.
+    pub segments: Vec<Range<usize>>,
+    /// The steps of each phase that are carried out again.
+    pub repeated: Vec<Vec<usize>>,
+    /// When a phase is carried out again.
+    pub again: Vec<usize>,
+    /// When a phase is carried out backward.
+    pub back: Vec<usize>,
+}
+
+/// Which of a step's arguments, and whether its result, the way back needs.
+fn needs(kernel: &Kernel) -> (bool, bool) {
+    match kernel {
+        Kernel::Unary(Unary::Neg | Unary::Scale(_)) | Kernel::Binary(Binary::Add | Binary::Sub) | Kernel::Dropout(_) => (false, false),
+        Kernel::Unary(_) | Kernel::Binary(_) | Kernel::LayerNorm | Kernel::Linear | Kernel::Unembed | Kernel::LightConv { .. } => {
+            (true, false)
+        }
+        Kernel::Softmax => (false, true),
+        _ => (false, false),
+    }
+}
+
+impl Use {
+    fn of(plan: &Plan<'_>, slot: usize, back: bool) -> Option<Self> {
+        let made = plan.phase_of.get(slot).copied().flatten().filter(|_| plan.root(slot) == slot)?;
+        let mut found = Self { made, last: made, back: None };
+        let mut want = |phase: usize| found.back = Some(found.back.unwrap_or(phase).min(phase));
+        for user in plan.users(slot) {
+            let (Some(step), Some(phase)) = (plan.step(*user), plan.phase_of.get(*user).copied().flatten()) else { continue };
+            found.last = found.last.max(phase);
+            // A tile is carried out again on the way back.
+            if back && (needs(&step.kernel).0 || matches!(plan.phases.get(phase), Some(Phase::Tiles(_))) && phase != made) {
+                want(phase);
+            }
+        }
+        if back && plan.step(slot).is_some_and(|step| needs(&step.kernel).1) {
+            want(made);
+        }
+        Some(found)
+    }
+}
+
+impl Course {
+    /// The course of a plan's run.
+    pub fn new(plan: &Plan<'_>, keep: Keep) -> Self {
+        let phases = plan.phases.len();
+        let uses: Vec<Option<Use>> = (0..plan.roots.len()).map(|slot| Use::of(plan, slot, keep != Keep::Output)).collect();
+        let cuts = if keep == Keep::Segments { cuts(plan, &uses) } else { Vec::new() };
+        let ends: Vec<usize> = cuts.into_iter().chain([phases]).collect();
+        let segments = std::iter::once(0).chain(ends.iter().copied()).zip(&ends).map(|(from, to)| from..*to).collect();
+        let mut course = Self { uses, segments, repeated: vec![Vec::new(); phases], again: vec![0; phases], back: vec![0; phases] };
+        course.repeat(plan);
+        let mut time = phases;
+        let mut next = || {
+            time += 1;
+            time
+        };
+        for (number, segment) in course.segments.iter().enumerate().rev() {
+            let repeated = segment.clone().filter(|_| number + 1 < course.segments.len());
+            repeated.filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.again[phase] = next());
+            segment.clone().rev().for_each(|phase| course.back[phase] = next());
+        }
+        course
+    }
+
+    /// The segment of a phase.
+    fn segment(&self, phase: usize) -> usize {
+        self.segments.partition_point(|segment| segment.end <= phase)
+    }
+
+    /// Whether a value is kept from its making on, however late it is wanted.
+    pub fn kept(&self, plan: &Plan<'_>, slot: usize) -> bool {
+        self.uses.get(slot).copied().flatten().is_none_or(|known| {
+            let segment = self.segment(known.made);
+            slot == plan.root(plan.program.output()) || segment + 1 == self.segments.len() || self.segment(known.last) > segment
+        })
+    }
+
+    /// Whether a step is carried out again.
+    pub fn repeats(&self, plan: &Plan<'_>, slot: usize) -> bool {
+        plan.phase_of.get(slot).copied().flatten().is_some_and(|phase| self.repeated[phase].contains(&slot))
+    }
+
+    /// Finds the steps that are carried out again: what the way back wants, and what they are made from.
+    fn repeat(&mut self, plan: &Plan<'_>) {
+        let last = self.segments.last().map_or(0, |segment| segment.start);
+        for (number, phase) in plan.phases.iter().enumerate().take(last).rev() {
+            let mut again = Vec::new();
+            for slot in phase.steps().iter().rev() {
+                let wanted = self.uses.get(*slot).copied().flatten().is_some_and(|known| known.back.is_some());
+                let read = plan.users(*slot).iter().any(|user| again.contains(user) || self.repeats(plan, *user));
+                if !self.kept(plan, *slot) && (wanted || read) {
+                    again.push(*slot);
+                }
+            }
+            again.reverse();
+            self.repeated[number] = match phase {
+                // A tile is carried out whole.
+                Phase::Tiles(tiling) if !again.is_empty() => tiling.steps.clone(),
+                _ => again,
+            };
+        }
+    }
+}
+
+/// Tokens of a sentence, as far as the width of a matrix over them is compared with that of others.
+const TOKENS: usize = 64;
+
+/// The phases before which the least is carried over from earlier ones.
+fn cuts(plan: &Plan<'_>, uses: &[Option<Use>]) -> Vec<usize> {
+    let width = |slot: usize| match plan.form(slot) {
+        Form::Matrix { rows: Rows::Tokens, .. } => TOKENS * plan.form(slot).per_row(),
+        Form::Matrix { rows: Rows::Predictions, .. } => TOKENS / 4 * plan.form(slot).per_row(),
+        Form::Matrix { .. } | Form::Index => plan.form(slot).per_row(),
+        Form::Blocks { heads, .. } => TOKENS * TOKENS * heads,
+    };
+    let mut carried = vec![0usize; plan.phases.len() + 1];
+    for (slot, known) in uses.iter().enumerate() {
+        if let Some(Use { made, last, .. }) = known {
+            carried[made + 1..=*last].iter_mut().for_each(|carried| *carried += width(slot));
+        }
+    }
+    // Nothing is cut off at either end.
+    let before = |phase: usize| if phase > 1 { carried[phase - 1] } else { usize::MAX };
+    let after = |phase: usize| if phase + 1 < plan.phases.len() { carried[phase + 1] } else { usize::MAX };
+    (1..plan.phases.len()).filter(|phase| carried[*phase] < before(*phase) && carried[*phase] <= after(*phase)).collect()
+}
