@@ -3,14 +3,14 @@
 use super::files::{size, text_files};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::exec::native::needs;
+use crate::exec::native::{Keep, needs};
 use crate::settings::{CorpusSource, Device, Train};
 use crate::space::Architecture;
 use crate::supernet::Models;
-use crate::train::masking_places;
+use crate::train::{EVALUATED, masking_places};
 
-/// The program itself, its threads, and what training a vocabulary on some megabytes takes: measured on small runs.
-const PROGRAM: u64 = 120 << 20;
+/// The program itself, what training a vocabulary takes, and what the allocator keeps for later: measured on runs of several sizes.
+const PROGRAM: u64 = 85 << 20;
 /// Bytes held for each byte of text while it is read: the text itself, and its tokens.
 const TEXT: u64 = 3;
 
@@ -38,10 +38,21 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
         let rows = train.batch.div_ceil(train.accumulate.max(1));
-        needs(&program, rows, length, masking_places(train, length), 1, train.recompute)
+        needs(&program, rows, length, masking_places(train, length), 1, Keep::of(train.recompute))
     };
     let (search, last) = (of(&settings.evaluate.pretrain)?, of(&settings.r#final.pretrain)?);
-    let arena = search.arena.max(last.arena);
+    let mut arena = search.arena.max(last.arena);
+    let length = settings.model.length;
+    arena = arena.max(needs(&program, EVALUATED, length, masking_places(&settings.r#final.pretrain, length), 1, Keep::Output)?.arena);
+    for suite in [&settings.evaluate.suite, &settings.r#final.suite] {
+        for task in &suite.tasks {
+            let program = models.classifier(&checked.space, architecture, task.classes())?;
+            let rows = suite.train.batch.div_ceil(suite.train.accumulate.max(1));
+            for (rows, keep) in [(rows, Keep::of(suite.train.recompute)), (EVALUATED, Keep::Output)] {
+                arena = arena.max(needs(&program, rows, length, 0, 1, keep)?.arena);
+            }
+        }
+    }
     let training = 4 * last.gradients;
     let CorpusSource::Text { files } = &settings.corpus.source;
     let text: u64 = files.iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();

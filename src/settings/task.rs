@@ -124,3 +124,13 @@ choice! {
         Eight = "eight";
     }
 }
+
+impl Task {
+    /// The classes of the task's head: 1 for a score.
+    pub fn classes(&self) -> usize {
+        match &self.label {
+            Label::Classes { names, .. } => names.len(),
+            Label::Score { .. } => 1,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Fine-tuning: a pre-trained encoder with a fresh head learns a task's labels.
 
-use super::{Training, Watch, optimizer, rate};
+use super::{EVALUATED, Training, Watch, optimizer, rate};
 use crate::batch::{Batch, Targets};
 use crate::data::Answers;
 use crate::data::{Labelled, restored};
@@ -65,7 +65,7 @@ pub fn finetune(
 /// # Errors
 /// Where the executor fails.
 pub fn predict(executor: &dyn Executor, program: &Program, parameters: &Parameters, task: &Task, data: &Labelled) -> Result<Answers> {
-    let batches = data.by_length(64);
+    let batches = data.by_length(EVALUATED);
     let mut rows: Vec<Vec<f32>> = Vec::with_capacity(data.len());
     for places in &batches {
         let mut batch = data.batch(places);

@@ -18,5 +18,8 @@ pub use suite::{SuiteScore, TaskData, score_suite};
 
 use crate::diagnostic::Result;
 
+/// Sentences whose results are computed together where nothing is trained.
+pub const EVALUATED: usize = 64;
+
 /// Called after each step with its number (from 1), the number of all and the loss; an error from it ends the training.
 pub type Watch<'a> = dyn FnMut(u64, u64, f32) -> Result<()> + 'a;

@@ -1,6 +1,6 @@
 //! Masked-LM pre-training, resumable at any step.
 
-use super::{Watch, rate};
+use super::{EVALUATED, Watch, rate};
 use crate::data::Corpus;
 use crate::data::Masking;
 use crate::data::Vocabulary;
@@ -113,7 +113,7 @@ pub fn held_out_loss(
     length: usize,
     watch: &mut Watch<'_>,
 ) -> Result<f64> {
-    let batches = corpus.held_out(masking, 64, length)?;
+    let batches = corpus.held_out(masking, EVALUATED, length)?;
     let total = batches.len() as u64;
     let (mut sum, mut count) = (0.0, 0.0);
     for (batch, number) in batches.iter().zip(1..) {

@@ -6,7 +6,7 @@ use crate::data::{Answers, measure};
 use crate::data::{TaskScore, average};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::{Executor, Parameters, Program};
-use crate::settings::{Label, Metric, Report, Suite, Task};
+use crate::settings::{Metric, Report, Suite, Task};
 use std::sync::Arc;
 
 /// A task's data: what is trained on, and what is judged by (a hold-out of train, or dev).
@@ -18,16 +18,6 @@ pub struct TaskData {
     pub train: Labelled,
     /// What is judged by.
     pub judge: Labelled,
-}
-
-impl TaskData {
-    /// The classes of the task's head: 1 for a score.
-    pub fn classes(&self) -> usize {
-        match &self.task.label {
-            Label::Classes { names, .. } => names.len(),
-            Label::Score { .. } => 1,
-        }
-    }
 }
 
 /// The scores of a suite's tasks and their average.
@@ -61,7 +51,7 @@ pub fn score_suite(
     let mut done = 0;
     let mut tasks = Vec::new();
     for task in data {
-        let program = classifier(task.classes())?;
+        let program = classifier(task.task.classes())?;
         let unlabelled =
             || Box::new(Diagnostic::error(Code::DATA, format!("`{}` has examples without labels to be judged by", task.task.name)));
         let gold = Answers::of(&task.judge.gold()).ok_or_else(unlabelled)?;

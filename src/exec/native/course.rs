@@ -19,6 +19,13 @@ pub enum Keep {
     Segments,
 }
 
+impl Keep {
+    /// What a step of training keeps.
+    pub fn of(recompute: bool) -> Self {
+        if recompute { Self::Segments } else { Self::All }
+    }
+}
+
 /// The phases in which a value is made, last read on the way forward, and first made (so last wanted) on the way back.
 #[derive(Clone, Copy, Debug)]
 pub struct Use {

@@ -42,7 +42,7 @@ use super::parameters::{centre, place_centre};
 use super::program::Axis;
 use super::{Array, Batch, Executor, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use course::Keep;
+pub use course::Keep;
 use layout::Layout;
 use memory::{Shared, Workspace};
 use meter::{Kind, Meter};
@@ -118,7 +118,7 @@ impl NativeExecutor {
             _ => true,
         };
         let packed = Packed::new(&batch.lengths, geometry.predictions, wanted);
-        let layout = Layout::new(&plan, keep(self.recompute));
+        let layout = Layout::new(&plan, Keep::of(self.recompute));
         if !judged {
             let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
             workspace.take(0, total).1.fill(0.0);
@@ -135,11 +135,6 @@ impl NativeExecutor {
             false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
         }
     }
-}
-
-/// What a step keeps.
-fn keep(recompute: bool) -> Keep {
-    if recompute { Keep::Segments } else { Keep::All }
 }
 
 impl Executor for NativeExecutor {
@@ -227,14 +222,14 @@ pub struct Needs {
     pub gradients: u64,
 }
 
-/// What a step on `rows` sentences of `length` tokens, of which `predictions` are predicted, takes on so many threads.
+/// What a run on `rows` sentences of `length` tokens, of which `predictions` are predicted, takes on so many threads.
 ///
 /// # Errors
 /// Where the program cannot be planned.
-pub fn needs(program: &Program, rows: usize, length: usize, predictions: usize, threads: usize, recompute: bool) -> Result<Needs> {
+pub fn needs(program: &Program, rows: usize, length: usize, predictions: usize, threads: usize, keep: Keep) -> Result<Needs> {
     let plan = Plan::new(program)?;
     let packed = Packed::new(&vec![length; rows], predictions, |_| true);
-    let layout = Layout::new(&plan, keep(recompute));
+    let layout = Layout::new(&plan, keep);
     let (_, used) = layout.offsets(&packed);
     let values: usize = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
     let bytes = |values: usize| (values * size_of::<f32>()) as u64;

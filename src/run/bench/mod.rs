@@ -66,11 +66,13 @@ pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
     for size in &options.sizes {
         for layers in &options.layers {
             progress.stage(&format!("{} {layers}", size.name), options.bursts * 4, "burst");
-            let (measured, about) = model(options, size, layers, outcome.machine.peak_gflops, progress)?;
+            let (measured, about) = model(options, size, layers, &mut outcome.machine.peak_gflops, progress)?;
             outcome.models.push(measured);
             outcome.peer = outcome.peer.or(about);
         }
     }
+    let peak = outcome.machine.peak_gflops;
+    outcome.models.iter_mut().flat_map(|model| [&mut model.step, &mut model.forward]).for_each(|timing| timing.compare(peak));
     Ok(outcome)
 }
 
@@ -119,14 +121,14 @@ impl Pair<'_> {
     }
 
     /// Bursts in turn, PyTorch first; `units` of the work are in each, and `flops` in a unit.
-    fn bursts(&mut self, what: &str, units: u64, flops: Option<f64>, peak: f64, message: &dyn Fn(u64) -> Message) -> Result<Timing> {
+    fn bursts(&mut self, what: &str, units: u64, flops: Option<f64>, message: &dyn Fn(u64) -> Message) -> Result<Timing> {
         let mut times = Vec::new();
         for number in 0..self.bursts {
             times.push(self.time(&message(number))?);
             self.done += 1;
             self.progress.at(self.done, what);
         }
-        Ok(Timing::new(&times, units as f64, flops, peak))
+        Ok(Timing::new(&times, units as f64, flops))
     }
 
     /// As many units as fill a burst, after a warm-up.
@@ -153,12 +155,13 @@ fn pair<'a>(options: &Options, spec: &Spec, progress: &'a dyn Progress) -> Resul
     Ok((pair, told.and_then(|told| told.get("about").cloned())))
 }
 
-/// One size with one kind of layers.
+/// One size with one kind of layers. `peak` is raised where the machine reaches more than it did before: beside another's load it
+/// reaches less.
 fn model(
     options: &Options,
     size: &'static Size,
     layers: &'static str,
-    peak: f64,
+    peak: &mut f64,
     progress: &dyn Progress,
 ) -> Result<(Measured, Option<serde_json::Value>)> {
     let name = format!("std.architectures.{layers}.first({})", size.layers);
@@ -173,11 +176,12 @@ fn model(
     let steps = |count| Message::Steps { count };
     let units = pair.units(&steps)?;
     // A step back costs two products for each one forward: one for the operand, one for the weights.
-    let step = pair.bursts("training steps", units, Some(3.0 * forward_flops), peak, &|_| steps(units))?;
+    let step = pair.bursts("training steps", units, Some(3.0 * forward_flops), &|_| steps(units))?;
     let kernels = pair.ours.kernels(&steps(units))?;
     let forwards = |count| Message::Forwards { count };
     let units = pair.units(&forwards)?;
-    let forward = pair.bursts("forward passes", units, Some(forward_flops), peak, &|_| forwards(units))?;
+    let forward = pair.bursts("forward passes", units, Some(forward_flops), &|_| forwards(units))?;
+    *peak = peak.max(pair.ours.number(&Message::Peak { threads: options.threads }, "gflops")?);
     let memory = pair.ours.number(&Message::Memory, "peak_bytes").ok();
     let peer_memory = pair.peer.as_mut().map(|peer| peer.number(&Message::Memory, "peak_bytes")).transpose()?;
     let done = pair.done;
@@ -193,7 +197,7 @@ fn model(
         let epochs = |seed| Message::Epochs { seed };
         // The first pass fetches memory and is slow.
         pair.time(&epochs(options.bursts))?;
-        let timing = pair.bursts(&format!("fine-tuning, {}", task.name), 1, None, peak, &epochs)?;
+        let timing = pair.bursts(&format!("fine-tuning, {}", task.name), 1, None, &epochs)?;
         fine_tuning.push((task.name, real, timing));
     }
     let measured = Measured {

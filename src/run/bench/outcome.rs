@@ -49,7 +49,7 @@ pub struct Timing {
 
 impl Timing {
     /// From the seconds of both sides' bursts of `units` each.
-    pub(super) fn new(times: &[(f64, Option<f64>)], units: f64, flops: Option<f64>, peak: f64) -> Self {
+    pub(super) fn new(times: &[(f64, Option<f64>)], units: f64, flops: Option<f64>) -> Self {
         let seconds = Range::of(times.iter().map(|(ours, _)| ours / units));
         let gflops = flops.zip(seconds).map(|(flops, seconds)| flops / seconds.low / 1e9);
         Self {
@@ -57,8 +57,13 @@ impl Timing {
             seconds,
             peer_seconds: Range::of(times.iter().filter_map(|(_, peer)| Some((*peer)? / units))),
             gflops,
-            share_of_peak: gflops.map(|gflops| gflops / peak),
+            share_of_peak: None,
         }
+    }
+
+    /// Sets the share of the machine's peak, in GFLOP/s.
+    pub(super) fn compare(&mut self, peak: f64) {
+        self.share_of_peak = self.gflops.map(|gflops| gflops / peak);
     }
 }
 
@@ -204,11 +209,12 @@ mod tests {
     #[test]
     fn a_ratio_is_the_median_of_the_pairs_not_of_the_sides() {
         // A burst of both sides that other work slowed down says as much as the others.
-        let timing = Timing::new(&[(1.0, Some(2.0)), (30.0, Some(50.0)), (1.0, Some(1.0))], 2.0, Some(1e9), 4.0);
+        let mut timing = Timing::new(&[(1.0, Some(2.0)), (30.0, Some(50.0)), (1.0, Some(1.0))], 2.0, Some(1e9));
+        timing.compare(4.0);
         assert_eq!(timing.ratio, Some(Range { median: 0.6, low: 0.5, high: 1.0 }));
         assert_eq!(timing.seconds, Some(Range { median: 0.5, low: 0.5, high: 15.0 }));
         assert_eq!((timing.gflops, timing.share_of_peak), (Some(2.0), Some(0.5)));
-        let alone = Timing::new(&[(1.0, None), (3.0, None)], 1.0, None, 4.0);
+        let alone = Timing::new(&[(1.0, None), (3.0, None)], 1.0, None);
         assert_eq!((alone.ratio, alone.gflops), (None, None));
         assert_eq!(alone.seconds.map(|seconds| seconds.median), Some(2.0));
     }

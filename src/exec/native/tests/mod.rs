@@ -4,7 +4,7 @@
 mod agreement;
 mod products;
 
-use super::NativeExecutor;
+use super::{Keep, NativeExecutor};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{KEY, masked_lm};
@@ -101,7 +101,7 @@ fn what_a_step_takes_is_known_to_the_byte() {
             let values = parameters(program.parameters(), 3);
             on_threads(threads, || executor.gradients(&program, &values, &batch, KEY)).unwrap();
             let taken = executor.workspaces.lock().unwrap();
-            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads, recompute).unwrap();
+            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads, Keep::of(recompute)).unwrap();
             assert_eq!((taken[0].arena.len() * 4) as u64, needs.arena);
             assert_eq!((taken[0].gradients.len() * 4) as u64, needs.gradients);
         }
@@ -111,7 +111,7 @@ fn what_a_step_takes_is_known_to_the_byte() {
 #[test]
 fn what_is_computed_anew_is_not_kept() {
     let program = stack(12);
-    let bytes = |recompute| super::needs(&program, 32, 24, 0, 1, recompute).unwrap().arena;
+    let bytes = |recompute| super::needs(&program, 32, 24, 0, 1, Keep::of(recompute)).unwrap().arena;
     assert!(bytes(true) * 3 < bytes(false), "{} bytes, and {} where all is kept", bytes(true), bytes(false));
     let (values, batch) = (parameters(program.parameters(), 3), many(40, 9));
     let step = |recompute| NativeExecutor::new().recomputing(recompute).gradients(&program, &values, &batch, KEY).unwrap();
