@@ -62,3 +62,10 @@ fn bf16_is_refused_on_the_cpu_and_allowed_on_a_gpu() {
         assert_eq!(code, Some(0), "{place}: {stderr}");
     }
 }
+
+#[test]
+fn what_keeps_all_activations_says_so() {
+    let change = "final.pretrain.recompute=true";
+    let (code, _, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--measure", "--executor", "candle", "--set", change]);
+    assert!(code == Some(1) && stderr.contains("E0907") && stderr.contains("`candle` keeps all activations"), "{stderr}");
+}

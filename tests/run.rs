@@ -137,6 +137,18 @@ fn the_number_of_workers_changes_nothing() {
     }
 }
 
+#[test]
+fn activations_computed_anew_change_nothing() {
+    let out = folder();
+    let places =
+        ["evaluate.pretrain", "evaluate.suite.train", "final.pretrain", "final.suite.train"].map(|place| format!("{place}.recompute=true"));
+    complete(out.path(), &places.iter().flat_map(|place| ["--set", place]).collect::<Vec<&str>>());
+    for name in ["results.csv", "best.safetensors"] {
+        let read = |folder: &Path| fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(read(out.path()) == read(&REFERENCE), "{name} differs");
+    }
+}
+
 /// Kills a run once it says a line that begins like this, checks where it was, and lets it go on to the end.
 fn killed(beginning: &str, there: impl Fn(&Path) -> bool) {
     let out = folder();
