@@ -100,6 +100,23 @@ fn a_root_at_zero() {
 }
 
 #[test]
+fn a_kink_has_no_slope() {
+    for op in ["relu", "abs"] {
+        let program = lowered(&graph("[1, c]", &format!("{op}(x) |> first |> linear(c)")));
+        let batch = batch(Targets::Classes(vec![Some(0), Some(2), Some(1)]));
+        for Tested { name, executor, .. } in executors() {
+            let slopes = |value: f32| {
+                let values = parameters(program.parameters(), &[value]);
+                let (_, gradients) = executor.gradients(&program, &values, &batch, None).expect("a step");
+                gradients.0.into_iter().find(|(name, _)| name.starts_with("embedding")).expect("a table").1.data
+            };
+            assert!(slopes(0.5).iter().any(|slope| *slope != 0.0), "{op}, {name}");
+            assert!(slopes(0.0).iter().all(|slope| *slope == 0.0), "{op}, {name}");
+        }
+    }
+}
+
+#[test]
 fn saturated_gates() {
     let far = [1e4, -1e4];
     let even = |column: usize| column.is_multiple_of(2);

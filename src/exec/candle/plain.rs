@@ -108,13 +108,14 @@ fn unary(op: Unary, x: &Tensor) -> Tried<Tensor> {
         Unary::Neg => x.neg(),
         Unary::LogSigmoid => softplus(&x.neg()?)?.neg(),
         Unary::Softsign => x / (x.abs()? + 1.0)?,
-        Unary::Relu => x.relu(),
+        // At the kink both have no slope, as in PyTorch.
+        Unary::Relu => x.gt(0.0)?.where_cond(x, &x.zeros_like()?),
         Unary::Gelu => x.gelu_erf(),
         Unary::Sigmoid => ((x * 0.5)?.tanh()? + 1.0)? * 0.5,
         Unary::Tanh => x.tanh(),
         Unary::Softplus => softplus(x),
         Unary::Square => x.sqr(),
-        Unary::Abs => x.abs(),
+        Unary::Abs => x * x.sign()?.detach(),
         Unary::Sqrt => {
             let root = ((x.abs()? + EPSILON)?.sqrt()? - EPSILON.sqrt())?;
             x.ge(0.0)?.where_cond(&root, &root.neg()?)

@@ -23,19 +23,28 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// The operand's gradient, from the operand (not read by `Neg` and `Scale`) and the result's gradient.
+/// The operand's gradient, from the operand (not read by `Neg` and `Scale`) and the result's gradient. At a kink it is 0, as in
+/// PyTorch.
 pub fn unary_back(op: Unary, x: &[f32], g: &[f32], to: &mut [f32], first: bool) {
     match op {
         Unary::Neg => give(to, first, g, |g| -g),
         Unary::LogSigmoid => give_two(to, first, x, g, |x, g| g * sigmoid(-x)),
         Unary::Softsign => give_two(to, first, x, g, |x, g| g / ((1.0 + x.abs()) * (1.0 + x.abs()))),
-        Unary::Relu => give_two(to, first, x, g, |x, g| if x >= 0.0 { g } else { 0.0 }),
+        Unary::Relu => give_two(to, first, x, g, |x, g| if x > 0.0 { g } else { 0.0 }),
         Unary::Gelu => give_two(to, first, x, g, |x, g| gelu(x).1 * g),
         Unary::Sigmoid => give_two(to, first, x, g, |x, g| g * sigmoid(x) * sigmoid(-x)),
         Unary::Tanh => give_two(to, first, x, g, |x, g| g * (1.0 - x.tanh() * x.tanh())),
         Unary::Softplus => give_two(to, first, x, g, |x, g| g * sigmoid(x)),
         Unary::Square => give_two(to, first, x, g, |x, g| 2.0 * x * g),
-        Unary::Abs => give_two(to, first, x, g, |x, g| if x >= 0.0 { g } else { -g }),
+        Unary::Abs => give_two(to, first, x, g, |x, g| {
+            if x > 0.0 {
+                g
+            } else if x < 0.0 {
+                -g
+            } else {
+                0.0
+            }
+        }),
         Unary::Sqrt => give_two(to, first, x, g, |x, g| 0.5 * g / (x.abs() + EPS).sqrt()),
         Unary::Scale(factor) => give(to, first, g, |g| g * factor as f32),
     }
