@@ -155,7 +155,7 @@ impl Plan {
             ),
         ];
         if let Some(Memory { arena, training, peak }) = self.memory {
-            let [arena, training, peak] = [arena, training, peak].map(|bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)));
+            let [arena, training, peak] = [arena, training, peak].map(bytes);
             lines.push(format!("memory      about {peak} in all; of each worker {arena} for a step and {training} for its weights"));
         }
         if let Some(seconds) = self.seconds {
@@ -194,6 +194,13 @@ fn amount(number: u64) -> String {
         value if value >= 1e9 => format!("{:.1} G", value / 1e9),
         value if value >= 1e6 => format!("{:.1} M", value / 1e6),
         value => format!("{value:.0}"),
+    }
+}
+
+fn bytes(number: u64) -> String {
+    match number as f64 / f64::from(1 << 20) {
+        mebibytes if mebibytes < 10_240.0 => format!("{mebibytes:.1} MiB"),
+        mebibytes => format!("{:.1} GiB", mebibytes / 1024.0),
     }
 }
 
