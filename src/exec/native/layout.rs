@@ -131,7 +131,9 @@ impl Layout {
             let repeats = |user: &usize| self.course.repeats(plan, *user);
             let again = users().filter(repeats).filter_map(|user| plan.phase_of.get(user).copied().flatten()).max();
             // The last time that what stands in the arena is wanted, from the loss on.
-            let until = again.map(|phase| self.course.again[phase]).max(back.map(|phase| self.course.back[phase]));
+            // A tile that is carried out again writes all that leaves it, what was kept included.
+            let remade = self.course.repeats(plan, slot).then_some(self.course.again[made]);
+            let until = again.map(|phase| self.course.again[phase]).max(back.map(|phase| self.course.back[phase])).max(remade);
             if rows && last == made && (back.is_none() || !kept) && slot != end {
                 local[0][made].push(span());
             } else {
