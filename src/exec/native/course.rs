@@ -99,9 +99,9 @@ impl Course {
             time += 1;
             time
         };
-        for (number, segment) in course.segments.iter().enumerate().rev() {
-            let repeated = segment.clone().filter(|_| number + 1 < course.segments.len());
-            repeated.filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.again[phase] = next());
+        for segment in course.segments.iter().rev() {
+            // Of the last segment nothing is.
+            segment.clone().filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.again[phase] = next());
             segment.clone().rev().for_each(|phase| course.back[phase] = next());
         }
         course
