@@ -57,10 +57,19 @@ fn work() -> usize {
     4
 }
 
+/// By instructions: the compiler makes no vectors this wide of a loop over numbers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn widest() {
-    rounds::<16>(|sum, factor, summand| sum.mul_add(factor, summand));
+    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_set1_ps};
+    let mut sums = black_box([_mm512_set1_ps(1.0); SUMS]);
+    let (factor, summand) = (_mm512_set1_ps(black_box(0.999)), _mm512_set1_ps(black_box(0.001)));
+    for _ in 0..ROUNDS {
+        for sum in &mut sums {
+            *sum = _mm512_fmadd_ps(*sum, factor, summand);
+        }
+    }
+    black_box(sums);
 }
 
 #[cfg(target_arch = "x86_64")]
