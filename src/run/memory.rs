@@ -1,10 +1,12 @@
 //! What a run holds in memory, told before anything is spent.
 
 use super::files::{size, text_files};
+use super::prepare::examples;
 use crate::check::Checked;
+use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::native::{Keep, needs};
-use crate::settings::{CorpusSource, Device, Train};
+use crate::settings::{CorpusSource, Device, Suite, Task, Train};
 use crate::space::Architecture;
 use crate::supernet::Models;
 use crate::train::{EVALUATED, masking_places};
@@ -48,7 +50,10 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
         for task in &suite.tasks {
             let program = models.classifier(&checked.space, architecture, task.classes())?;
             let rows = suite.train.batch.div_ceil(suite.train.accumulate.max(1));
-            for (rows, keep) in [(rows, Keep::of(suite.train.recompute)), (EVALUATED, Keep::Output)] {
+            let lengths = Lengths::of(suite, task, length);
+            for (rows, length, keep) in
+                [(rows, lengths.shuffled(rows), Keep::of(suite.train.recompute)), (EVALUATED, lengths.longest(EVALUATED), Keep::Output)]
+            {
                 arena = arena.max(needs(&program, rows, length, 0, 1, keep)?.arena);
             }
         }
@@ -59,6 +64,55 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
     // Beside its own weights each worker holds those it started from.
     let peak = PROGRAM + TEXT * text + settings.workers as u64 * (arena + training + last.gradients) + last.gradients;
     Ok(Some(Memory { arena, training, peak }))
+}
+
+/// How long a task's sentences are in tokens, about: from their words, since there is no vocabulary yet.
+struct Lengths {
+    /// The longest first.
+    sorted: Vec<f64>,
+    /// No sentence is longer.
+    most: usize,
+}
+
+impl Lengths {
+    /// Pieces of a word or mark, on average.
+    const PIECES: f64 = 1.3;
+
+    /// Those of a task's train and dev splits; where they cannot be read, which is told elsewhere, every sentence is taken to be of full length.
+    fn of(suite: &Suite, task: &Task, most: usize) -> Self {
+        let words = |text: &str| {
+            let marks = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).count();
+            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).count() + marks
+        };
+        let tokens = |example: Example| {
+            let special = 2 + usize::from(example.second.is_some());
+            let words = words(&example.first) + example.second.as_deref().map_or(0, words);
+            (special as f64 + Self::PIECES * words as f64).min(most as f64)
+        };
+        let files = [&task.files.train, &task.files.dev].into_iter().filter_map(|file| examples(suite, task, file).ok());
+        let mut sorted: Vec<f64> = files.flatten().map(tokens).collect();
+        sorted.sort_by(|left, right| right.total_cmp(left));
+        Self { sorted, most }
+    }
+
+    /// The mean length of a batch of `rows` drawn at random, of the largest among thousands: four deviations above.
+    fn shuffled(&self, rows: usize) -> usize {
+        let count = self.sorted.len().max(1) as f64;
+        let mean = self.sorted.iter().sum::<f64>() / count;
+        let deviation = (self.sorted.iter().map(|length| (length - mean).powi(2)).sum::<f64>() / count).sqrt();
+        self.whole(mean + 4.0 * deviation / (rows.max(1) as f64).sqrt())
+    }
+
+    /// The mean length of the `rows` longest.
+    fn longest(&self, rows: usize) -> usize {
+        let rows = rows.clamp(1, self.sorted.len().max(1));
+        self.whole(self.sorted.iter().take(rows).sum::<f64>() / rows as f64)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length between 1 and the model's")]
+    fn whole(&self, length: f64) -> usize {
+        if self.sorted.is_empty() { self.most } else { (length.ceil() as usize).clamp(1, self.most) }
+    }
 }
 
 impl Memory {

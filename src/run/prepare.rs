@@ -65,7 +65,8 @@ fn tasks(suite: &Suite, vocabulary: &Vocabulary, length: usize, holdout: Option<
     suite.tasks.iter().map(read).collect()
 }
 
-fn examples(suite: &Suite, task: &Task, file: &str) -> Result<Vec<Example>> {
+/// The examples of one of a task's files.
+pub(super) fn examples(suite: &Suite, task: &Task, file: &str) -> Result<Vec<Example>> {
     let path = format!("{}/{file}", suite.data.trim_end_matches('/'));
     let text = read_data(&path).map_err(|why| unreadable(&path, &why))?;
     Ok(read_labelled(task, &path, &text)?.rows)

@@ -5,6 +5,11 @@
 //! A is read where it lies, or packed into strips of six rows where its columns are far apart.
 
 use super::vector::Wide;
+#[cfg(target_arch = "x86_64")]
+use super::vector::Wider;
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// Rows of a tile.
 pub const TILE: usize = 6;
@@ -191,6 +196,9 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
     let wide = Wide::detect();
+    // Rows a page apart share a set of the first cache, which holds eight of them: not twelve at once.
+    #[cfg(target_arch = "x86_64")]
+    let wider = Wider::detect().filter(|_| !matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)));
     let mut begin = 0;
     loop {
         let chunk = (k - begin).min(CHUNK);
@@ -199,14 +207,23 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
             let b = &packed[panel * k * PANEL + begin * PANEL..][..chunk * PANEL];
             let mut row = 0;
             while row < m {
-                let rows = (m - row).min(TILE);
-                let a = a.tile(row, begin, k);
-                let d = &mut d[row * stride + from..];
                 let start = match start {
                     _ if begin > 0 => Start::Result,
                     Start::Bias(bias) => Start::Bias(&bias[from..]),
                     other => other,
                 };
+                #[cfg(target_arch = "x86_64")]
+                if let Some(wider) = wider
+                    && m - row >= 2 * TILE
+                {
+                    let pair = [a.tile(row, begin, k), a.tile(row + TILE, begin, k)];
+                    x86::pair(wider, columns, chunk, pair, b, start, &mut d[row * stride + from..], stride);
+                    row += 2 * TILE;
+                    continue;
+                }
+                let rows = (m - row).min(TILE);
+                let a = a.tile(row, begin, k);
+                let d = &mut d[row * stride + from..];
                 match wide {
                     #[cfg(target_arch = "x86_64")]
                     Some(wide) => x86::tile(wide, rows, columns, chunk, a, b, start, d, stride),
@@ -240,148 +257,5 @@ fn plain(rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start
             }
         }
         d.copy_from_slice(&sums[..columns]);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "the registers of the processor are reached by its own instructions only")]
-mod x86 {
-    use super::{PANEL, Start, Strided, TILE, Wide};
-    use std::arch::x86_64::{
-        __m256, __m256i, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps,
-        _mm256_maskstore_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps,
-        _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
-    };
-
-    /// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
-    pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
-        assert!((1..=TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
-        assert!(k == 0 || (rows - 1) * a.row + (k - 1) * a.column < a.data.len());
-        assert!((rows - 1) * stride + columns <= d.len());
-        let (start, step) = match start {
-            Start::Zero => (std::ptr::null(), 0),
-            Start::Bias(bias) => {
-                assert!(bias.len() >= columns);
-                (bias.as_ptr(), 0)
-            }
-            Start::Result => (d.as_ptr(), stride),
-        };
-        let call =
-            Call { columns, k, a: a.data.as_ptr(), row: a.row, column: a.column, b: b.as_ptr(), start, step, d: d.as_mut_ptr(), stride };
-        // SAFETY: `Wide` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
-        // for each of the rows that it steps over.
-        unsafe {
-            match rows {
-                1 => kernel::<1>(call),
-                2 => kernel::<2>(call),
-                3 => kernel::<3>(call),
-                4 => kernel::<4>(call),
-                5 => kernel::<5>(call),
-                _ => kernel::<6>(call),
-            }
-        }
-    }
-
-    /// The arguments of one tile.
-    struct Call {
-        columns: usize,
-        k: usize,
-        a: *const f32,
-        row: usize,
-        column: usize,
-        b: *const f32,
-        start: *const f32,
-        step: usize,
-        d: *mut f32,
-        stride: usize,
-    }
-
-    /// Sums in registers: `ROWS` × 16.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn kernel<const ROWS: usize>(call: Call) {
-        let Call { columns, k, a, row, column, b, start, step, d, stride } = call;
-        let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
-        let masks = masks(columns);
-        // SAFETY: the caller of `tile` gave lengths that cover every place touched here.
-        unsafe {
-            if !start.is_null() {
-                for (at, sums) in sums.iter_mut().enumerate() {
-                    let from = start.add(at * step);
-                    *sums = if columns == PANEL {
-                        [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))]
-                    } else {
-                        [_mm256_maskload_ps(from, masks[0]), _mm256_maskload_ps(from.wrapping_add(8), masks[1])]
-                    };
-                }
-            }
-            let mut a = a;
-            let mut b = b;
-            for _ in 0..k {
-                let (left, right) = (_mm256_loadu_ps(b), _mm256_loadu_ps(b.add(8)));
-                for (at, sums) in sums.iter_mut().enumerate() {
-                    let a: __m256 = _mm256_broadcast_ss(&*a.add(at * row));
-                    sums[0] = _mm256_fmadd_ps(a, left, sums[0]);
-                    sums[1] = _mm256_fmadd_ps(a, right, sums[1]);
-                }
-                a = a.wrapping_add(column);
-                b = b.add(PANEL);
-            }
-            for (at, sums) in sums.iter().enumerate() {
-                let to = d.add(at * stride);
-                if columns == PANEL {
-                    _mm256_storeu_ps(to, sums[0]);
-                    _mm256_storeu_ps(to.add(8), sums[1]);
-                } else {
-                    _mm256_maskstore_ps(to, masks[0], sums[0]);
-                    _mm256_maskstore_ps(to.wrapping_add(8), masks[1], sums[1]);
-                }
-            }
-        }
-    }
-
-    /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.
-    pub fn turn(_: Wide, from: &[f32], stride: usize, lines: &mut [[f32; PANEL]; 8]) {
-        assert!(from.len() >= (PANEL - 1) * stride + 8);
-        // SAFETY: `Wide` proves the features, and the lengths were asserted above.
-        unsafe {
-            for half in 0..2 {
-                turn_half(from.as_ptr().add(half * 8 * stride), stride, lines.as_mut_ptr().cast::<f32>().add(half * 8));
-            }
-        }
-    }
-
-    /// An 8 × 8 block turned over: rows `stride` apart to rows of a panel.
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn turn_half(from: *const f32, stride: usize, to: *mut f32) {
-        let mut rows = [_mm256_setzero_ps(); 8];
-        // SAFETY: the caller checked that eight rows of eight values are there, and eight lines to be written.
-        unsafe {
-            for (at, row) in rows.iter_mut().enumerate() {
-                *row = _mm256_loadu_ps(from.add(at * stride));
-            }
-            let pairs: [__m256; 8] = std::array::from_fn(|at| {
-                let (low, high) = (rows[at / 2 * 2], rows[at / 2 * 2 + 1]);
-                if at % 2 == 0 { _mm256_unpacklo_ps(low, high) } else { _mm256_unpackhi_ps(low, high) }
-            });
-            // Quarters: (0, 1) of rows 0 to 3, (2, 3) of them, then the same of rows 4 to 7.
-            let quads: [__m256; 8] = std::array::from_fn(|at| {
-                let (low, high) = (pairs[at / 4 * 4 + at % 4 / 2], pairs[at / 4 * 4 + at % 4 / 2 + 2]);
-                if at % 2 == 0 { _mm256_shuffle_ps::<0x44>(low, high) } else { _mm256_shuffle_ps::<0xEE>(low, high) }
-            });
-            for at in 0..4 {
-                _mm256_storeu_ps(to.add(at * PANEL), _mm256_permute2f128_ps::<0x20>(quads[at], quads[at + 4]));
-                _mm256_storeu_ps(to.add((at + 4) * PANEL), _mm256_permute2f128_ps::<0x31>(quads[at], quads[at + 4]));
-            }
-        }
-    }
-
-    /// All ones in the first `columns` of sixteen places.
-    #[target_feature(enable = "avx2")]
-    fn masks(columns: usize) -> [__m256i; 2] {
-        let count = _mm256_set1_epi32(columns as i32);
-        let places = [_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15)];
-        places.map(|places| _mm256_cmpgt_epi32(count, places))
     }
 }

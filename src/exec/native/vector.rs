@@ -37,6 +37,20 @@ fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// The proof that the processor has AVX-512's foundation.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub struct Wider(());
+
+#[cfg(target_arch = "x86_64")]
+impl Wider {
+    /// Looks at the processor.
+    #[inline(always)]
+    pub fn detect() -> Option<Self> {
+        std::arch::is_x86_feature_detected!("avx512f").then_some(Self(()))
+    }
+}
+
 /// Runs a block with the processor's widest vectors; what it calls must be `#[inline(always)]`.
 ///
 /// A macro, since a closure is inlined for certain, and so compiled for those vectors, only where it has one caller.
