@@ -45,7 +45,10 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
     let (search, last) = (of(&settings.evaluate.pretrain)?, of(&settings.r#final.pretrain)?);
     let mut arena = search.arena.max(last.arena);
     let length = settings.model.length;
-    arena = arena.max(needs(&program, EVALUATED, length, masking_places(&settings.r#final.pretrain, length), 1, Keep::Output)?.arena);
+    // The held-out loss is taken from the logits, which are handed out whole.
+    let places = masking_places(&settings.r#final.pretrain, length);
+    let logits = (EVALUATED * places * settings.model.vocabulary * size_of::<f32>()) as u64;
+    arena = arena.max(needs(&program, EVALUATED, length, places, 1, Keep::Output)?.arena);
     for suite in [&settings.evaluate.suite, &settings.r#final.suite] {
         for task in &suite.tasks {
             let program = models.classifier(&checked.space, architecture, task.classes())?;
@@ -62,7 +65,7 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
     let CorpusSource::Text { files } = &settings.corpus.source;
     let text: u64 = files.iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
     // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + TEXT * text + settings.workers as u64 * (arena + training + last.gradients) + last.gradients;
+    let peak = PROGRAM + TEXT * text + settings.workers as u64 * (arena + logits + training + last.gradients) + last.gradients;
     Ok(Some(Memory { arena, training, peak }))
 }
 
