@@ -25,7 +25,22 @@ const FLOORS: &[(u32, &str, &[&str])] = &[
     (
         7,
         "cli",
-        &["diagnostic", "syntax", "graph", "settings", "data", "space", "exec", "check", "train", "search", "supernet", "run", "report"],
+        &[
+            "diagnostic",
+            "stream",
+            "syntax",
+            "graph",
+            "settings",
+            "data",
+            "space",
+            "exec",
+            "check",
+            "train",
+            "search",
+            "supernet",
+            "run",
+            "report",
+        ],
     ),
 ];
 

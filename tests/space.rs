@@ -202,3 +202,89 @@ fn the_letters_of_a_model_have_values() {
         assert!(sizes.get(symbol).is_some(), "{}", symbol.letter());
     }
 }
+
+/// `phyla space` with these arguments after the name of a file with small spaces: exit code, standard output, standard error.
+fn told(arguments: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("spaces.phyla");
+    std::fs::write(&file, SMALL).expect("written");
+    let (command, rest) = arguments.split_first().expect("a command");
+    let mut phyla = std::process::Command::new(env!("CARGO_BIN_EXE_phyla"));
+    let output = phyla.args(["space", command]).arg(&file).args(rest).output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    (output.status.code().expect("a code"), text(&output.stdout), text(&output.stderr))
+}
+
+const SMALL: &str = "
+use std.layers { attention, encoder_layer, light_convolution, self_attention }
+use std.ops { transformer }
+use std.spaces { autobert_zero }
+
+space little {
+    mixer = choose {
+        attention = attention(dag(inputs = [q, k, v], ops = transformer, depth = 1..=5, size = 1..=5, uses = 1..=3))
+        conv      = light_convolution(kernel = choose(3, 5))
+    }
+    body = repeat(2) { encoder_layer(mixer) }
+}
+
+space few {
+    mixer = choose {
+        attention = attention(dag(inputs = [q, k, v], ops = transformer, depth = 1..=3, size = 1..=3, uses = 1..=3))
+        conv      = light_convolution(kernel = choose(3, 5))
+    }
+    body = repeat(2) { encoder_layer(mixer) }
+}
+
+space paper = autobert_zero { layers = 4 }
+
+architecture plain = little { mixer = [attention(self_attention), conv(kernel = 3)] }
+architecture other = little { mixer = [attention(graph(q, k, v) { softmax(q @ transpose(k)) @ v }), conv(kernel = 5)] }
+";
+
+#[test]
+fn a_space_is_counted_drawn_from_and_listed() {
+    let (code, text, _) = told(&["count", "--space", "few", "--json"]);
+    let told_count: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let all = told_count["architectures"].as_str().expect("digits").to_owned();
+    let each: usize = told_count["holes"][0]["each"].as_str().expect("digits").parse().expect("a number");
+    assert_eq!((code, each * each), (0, all.parse().expect("a number")));
+    let (code, text, _) = told(&["enumerate", "--space", "few", "--limit", &all]);
+    let members: BTreeSet<&str> = text.lines().collect();
+    assert_eq!((code, members.len()), (0, each * each));
+    let (code, _, why) = told(&["enumerate", "--space", "few", "--limit", "5"]);
+    assert!(code == 1 && why.contains(&format!("--limit {all}")), "{why}");
+    let (code, _, why) = told(&["enumerate", "--space", "paper"]);
+    assert!(code == 1 && why.contains("phyla space sample"), "{why}");
+    let (code, text, _) = told(&["count", "--space", "paper"]);
+    assert!(code == 0 && text.contains("conv: 7\n") && text.contains("of 4 operations: "), "{text}");
+    // What is drawn is Phyla source, and lies in the space.
+    let (code, drawn, _) = told(&["sample", "--space", "few", "-n", "3", "--uniform", "--seed", "4"]);
+    assert_eq!((code, drawn.matches("architecture drawn_").count()), (0, 3));
+    let files = Memory::new(&[("drawn.phyla", &format!("{SMALL}{drawn}"))]);
+    let world = World::load(&files, &["drawn.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    checker.check_module("drawn.phyla");
+    assert_eq!(checker.diagnostics(), []);
+    assert_eq!(told(&["sample", "--space", "few", "-n", "3", "--uniform", "--seed", "4"]).1, drawn);
+    assert_eq!(told(&["sample", "--space", "few", "-n", "2", "--json"]).1.lines().count(), 2);
+}
+
+#[test]
+fn a_space_is_asked_about_architectures() {
+    let paper = ["--space", "std.spaces.autobert_zero"];
+    for name in ["std.architectures.bert", "std.architectures.autobert_zero"] {
+        let (code, text, _) = told(&[&["contains", name], &paper[..]].concat());
+        assert!(code == 0 && text.contains("lies in"), "{text}");
+    }
+    let (code, text, _) = told(&["contains", "other", "--space", "paper"]);
+    assert!(code == 1 && text.contains("2 are given"), "{text}");
+    assert_eq!(told(&["distance", "plain", "other", "--space", "little"]), (0, "2\n".to_owned(), String::new()));
+    assert_eq!(told(&["distance", "plain", "plain", "--space", "little", "--json"]).1, "{\"distance\":0}\n");
+    let (code, _, why) = told(&["distance", "plain", "std.architectures.bert", "--space", "little"]);
+    assert!(code == 1 && why.contains("first(4)"), "{why}");
+    let (code, _, why) = told(&["contains", "plein", "--space", "little"]);
+    assert!(code == 1 && why.contains("did you mean `plain`?"), "{why}");
+    let (code, _, why) = told(&["count"]);
+    assert!(code == 1 && why.contains("--space"), "{why}");
+}

@@ -200,6 +200,23 @@ impl Checker<'_> {
         self.built_space(&space)
     }
 
+    /// The spaces of a module's experiments, each once; where there is no experiment, the spaces it declares.
+    pub fn spaces_of(&self, key: &str) -> Vec<SharedSpace> {
+        let mut found: Vec<SharedSpace> = Vec::new();
+        for (id, _) in self.experiments(key) {
+            let value = self.item(id).and_then(|item| self.record_item(id, Experiment::schema(), item.name.span));
+            if let Some(Val::Space(space, _)) = value.as_ref().and_then(|value| value.get(&["space"])) {
+                found.extend(self.built_space(space).filter(|space| !found.iter().any(|known| std::sync::Arc::ptr_eq(known, space))));
+            }
+        }
+        if found.is_empty() {
+            let declared = self.world.items_of(key).into_iter().filter_map(|id| Some((id, self.item(id)?)));
+            let spaces = declared.filter(|(_, item)| item.kind.text == "space");
+            found.extend(spaces.filter_map(|(id, item)| self.space_item(id, item.name.span)).filter_map(|space| self.built_space(&space)));
+        }
+        found
+    }
+
     /// The graphs around an encoder, from the standard library.
     pub fn models(&self) -> Option<Models> {
         let graph = |name: &str| self.world.standard("layers", name, &["graph"]).and_then(|id| self.graph(id));

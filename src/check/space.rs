@@ -140,7 +140,7 @@ impl Checker<'_> {
             })
             .collect();
         let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
-        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers })
+        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers, sized: value.fields.contains_key("layers") })
     }
 
     /// Reports the mistakes in fields that a body with a mistake may not have come to.

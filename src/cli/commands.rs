@@ -85,6 +85,17 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
     },
+    /// Count a space, draw from it, list it, ask what lies in it
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  phyla space count experiments/quickstart.phyla
+  phyla space sample experiments/quickstart.phyla -n 3 --uniform
+  phyla space contains FILE std.architectures.bert --space std.spaces.autobert_zero
+  phyla space distance FILE 'std.architectures.bert.first(4)' 'std.architectures.autobert_zero.first(4)'
+  phyla space enumerate FILE --space small --json"
+    )]
+    Space(super::space::SpaceCommand),
     /// Train one architecture from scratch, without a search, and score it
     #[command(after_help = "Example:\n  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'")]
     Train {
@@ -192,6 +203,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Plan { file, which, measure, json } => super::run::plan(&file, &which, measure, json),
         Command::Check { paths, json } => super::check::check(&paths, json),
         Command::Graph { file, name, svg } => super::graph::graph(&file, &name, svg.as_deref()),
+        Command::Space(command) => super::space::space(&command),
         Command::Train { file, name, which, out, fresh } => {
             super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh })
         }

@@ -14,6 +14,7 @@ mod new;
 mod progress;
 mod run;
 mod source;
+mod space;
 mod train;
 
 pub use commands::{Cli, run};

@@ -1,16 +1,19 @@
 //! Searches: which architectures to evaluate next.
 //!
 //! In reading order: `history` (finished candidates), `priority` (operation priority), `proposal` (what all
-//! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `random_search`.
+//! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `regularized_evolution`, `local_search`,
+//! `random_search`.
 //!
 //! Invariants: the next generation follows from (space, settings, seed, history) alone, so that a search that was
 //! interrupted needs nothing but its history. This module knows no model, no data, no clock and no tensors.
 
 mod history;
+mod local_search;
 mod op_nas;
 mod priority;
 mod proposal;
 mod random_search;
+mod regularized_evolution;
 
 pub use history::{Candidate, History};
 pub use priority::{OperationPriority, Priorities};
@@ -26,6 +29,8 @@ use crate::space::Space;
 pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History) -> Vec<Proposal> {
     match settings.algorithm {
         Algorithm::Evolution => op_nas::propose(space, settings, seed, history),
+        Algorithm::Aging { tournament } => regularized_evolution::propose(space, settings, tournament, seed, history),
+        Algorithm::Climb { patience } => local_search::propose(space, settings, patience, seed, history),
         Algorithm::Random => random_search::propose(space, settings, seed, history),
     }
 }

@@ -188,3 +188,62 @@ fn equal_fitness_says_nothing() {
     assert_eq!(history.standardised(), [0.0; 3]);
     assert!(history.best(3).is_empty());
 }
+
+#[test]
+fn every_algorithm_keeps_to_its_budget_and_repeats_nothing() {
+    let space = small();
+    for algorithm in [Algorithm::Evolution, Algorithm::Random, Algorithm::Aging { tournament: 4 }, Algorithm::Climb { patience: 2 }] {
+        let history = search(&space, &settings(algorithm.clone()), 5, &toy);
+        assert_eq!(history.candidates.len(), 100, "{algorithm:?}");
+        assert_eq!(history.hashes().len(), 100, "{algorithm:?}");
+        assert!(history.candidates.iter().all(|candidate| contains(&space, &candidate.architecture) == Ok(())));
+        // Failures end no search.
+        let history = search(&space, &settings(algorithm.clone()), 5, &|_| None);
+        assert_eq!(history.candidates.len(), 100, "{algorithm:?}");
+        // A small space is exhausted, and the search over.
+        let few = backbone(1, 1, dag(2, "add", [1, 2, 2, 2, 1, 2]));
+        let history = search(&few, &settings(algorithm.clone()), 5, &toy);
+        assert!(history.candidates.len() <= 100 && history.hashes().len() == history.candidates.len(), "{algorithm:?}");
+    }
+}
+
+#[test]
+fn parents_of_regularized_evolution_are_young() {
+    let settings = settings(Algorithm::Aging { tournament: 4 });
+    let history = search(&small(), &settings, 5, &toy);
+    for candidate in &history.candidates {
+        let Some(parent) = candidate.parent else { continue };
+        let before = history.candidates.iter().filter(|other| other.generation < candidate.generation).count();
+        assert!((before - settings.population..before).contains(&parent), "{} of {parent}", candidate.id);
+        assert_eq!(candidate.mutation.len(), 1);
+    }
+    // A tournament of the whole population, many times over, is won by its best.
+    let all = Algorithm::Aging { tournament: 1_000 };
+    let history = search(&small(), &Search { algorithm: all, evaluations: 24, ..settings }, 5, &toy);
+    let best = history.candidates[..12].iter().max_by(|a, b| a.fitness.unwrap().total_cmp(&b.fitness.unwrap())).unwrap().fitness;
+    assert!(history.candidates[12..].iter().all(|child| history.candidates[child.parent.unwrap()].fitness == best));
+}
+
+#[test]
+fn a_climb_goes_up_and_begins_anew() {
+    let settings = Search { parents: 1, evaluations: 200, ..settings(Algorithm::Climb { patience: 2 }) };
+    let history = search(&small(), &settings, 5, &toy);
+    let mut climbs = 1;
+    let mut top: Option<&Candidate> = None;
+    for candidate in &history.candidates {
+        match candidate.parent {
+            None if candidate.generation > 0 => {
+                climbs += 1;
+                assert!(candidate.generation - top.unwrap().generation > 2, "given up too early");
+                top = Some(candidate);
+            }
+            None => {}
+            Some(parent) => {
+                let parent = &history.candidates[parent];
+                assert!(top.is_none_or(|top| parent.id == top.id || parent.finite() > top.finite()), "it moves up");
+                top = Some(parent);
+            }
+        }
+    }
+    assert!(climbs > 1, "{climbs}");
+}

@@ -29,6 +29,16 @@ choice! {
     pub enum Algorithm {
         /// OP-NAS: the best parents, inter-layer then intra-layer mutation, operation priority.
         Evolution = "evolution";
+        /// Regularised evolution: the oldest leave the population, and parents win tournaments.
+        Aging = "aging" {
+            /// Members of the population that a parent is the best of, drawn with replacement.
+            tournament: usize = Int(Plain, 1), "10";
+        };
+        /// Local search: neighbours of the best of a climb, and a new climb where none is better.
+        Climb = "climb" {
+            /// Generations without a better neighbour after which a new climb begins.
+            patience: usize = Int(Generations, 1), "5";
+        };
         /// Every candidate drawn anew.
         Random = "random";
     }

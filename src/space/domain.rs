@@ -173,6 +173,8 @@ pub struct Space {
     pub body: Graph,
     /// Its layers.
     pub layers: usize,
+    /// Whether their number is a field `layers`, which an architecture written out gives.
+    pub sized: bool,
 }
 
 /// A space with its holes filled: for each hole its fillings, in the order of repetition.

@@ -3,13 +3,14 @@
 //! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
 //! spaces), `table` (exact counts), `draw` (terms drawn by them), `enumerate`, `sample` (whole
 //! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
-//! Phyla source), `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
+//! Phyla source), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
 //! and `vary` (mutation).
 //!
 //! Invariants: a term is canonical and well-shaped by construction; whatever is drawn, enumerated or mutated is
 //! a member. This module knows no tensors and no training.
 
 mod compact;
+mod distance;
 mod domain;
 mod draw;
 mod enumerate;
@@ -28,6 +29,7 @@ pub mod text;
 mod vary;
 
 pub use compact::{Compact, CompactFilling};
+pub use distance::{distance, tree_edit};
 pub use domain::{Architecture, Arm, DagDomain, Domain, Filling, Hole, INPUTS, Space};
 
 pub use extremes::extremes;
