@@ -320,13 +320,15 @@ fn runs_share_their_vocabularies() {
 #[test]
 fn one_process_at_a_time() {
     let out = folder();
-    let (mut child, _) = until(out.path(), &[], "warm-up: ");
-    let said = refused(out.path(), &[]);
+    // So that the warm-up goes on while the other process starts, on any machine.
+    let long = ["--set", "evaluate.warmup=20_000"];
+    let (mut child, _) = until(out.path(), &long, "warm-up: ");
+    let said = refused(out.path(), &long);
     // A lock dies with its process.
     child.kill().expect("killed");
     child.wait().expect("ended");
     assert!(said.contains("E0901") && said.contains("another process is running"), "{said}");
-    let (mut child, _) = until(out.path(), &[], "warm-up: ");
+    let (mut child, _) = until(out.path(), &long, "warm-up: ");
     child.kill().expect("killed");
     child.wait().expect("ended");
 }
