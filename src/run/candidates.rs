@@ -137,7 +137,7 @@ pub(super) fn restore(work: &Work<'_>, journal: &Journal) -> Result<History> {
 fn note_priorities(work: &Work<'_>, journal: &mut Journal, history: &History, generation: usize) -> Result<()> {
     let settings = &work.checked.settings.search;
     let known = journal.entries().iter().any(|entry| matches!(entry, Entry::Priority { generation: noted, .. } if *noted == generation));
-    let (Algorithm::Evolution, Pick::Ucb { alpha, temperature, credit }, false) =
+    let (Algorithm::Evolution | Algorithm::Aging { .. } | Algorithm::Climb { .. }, Pick::Ucb { alpha, temperature, credit }, false) =
         (&settings.algorithm, &settings.mutation.pick, known || history.candidates.is_empty())
     else {
         return Ok(());

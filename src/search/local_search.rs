@@ -5,6 +5,7 @@
 //! neighbour is found.
 
 use super::history::{Candidate, History};
+use super::priority::picker;
 use super::proposal::{Proposal, allowed, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
@@ -17,8 +18,9 @@ pub(super) fn propose(space: &Space, settings: &Search, patience: usize, seed: u
     let count = allowed(settings, history, settings.parents.saturating_mul(settings.children));
     let next = history.next_generation();
     if let Some(top) = summit(history).filter(|top| next - top.generation <= patience.max(1)) {
+        let picker = picker(space, settings, history);
         let neighbours = generation(space, seed, history, count, &|_, draws| {
-            let (child, mutation) = one_mutation(space, settings, &top.architecture, draws)?;
+            let (child, mutation) = one_mutation(space, settings, &picker, &top.architecture, draws)?;
             Some((child, Some(top.id), vec![mutation]))
         });
         if !neighbours.is_empty() {

@@ -1,9 +1,9 @@
 //! OP-NAS: the best parents, one inter-layer then one intra-layer mutation each time, operations drawn by priority.
 
 use super::history::{Candidate, History};
-use super::priority::Priorities;
+use super::priority::picker;
 use super::proposal::{Proposal, allowed, drawn_anew, generation};
-use crate::settings::{Pick, Search};
+use crate::settings::Search;
 use crate::space::{Space, mutate};
 
 /// The next generation.
@@ -17,11 +17,7 @@ pub(super) fn propose(space: &Space, settings: &Search, seed: u64, history: &His
         let count = settings.parents.saturating_mul(settings.children);
         return drawn_anew(space, settings, seed, history, allowed(settings, history, count));
     }
-    let priorities = match &settings.mutation.pick {
-        Pick::Ucb { alpha, temperature, credit } => Some(Priorities::new(space, history, *alpha, *temperature, credit)),
-        Pick::Uniform => None,
-    };
-    let picker = |fitting: &[&str]| priorities.as_ref().map_or_else(|| vec![1.0; fitting.len()], |known| known.probabilities(fitting));
+    let picker = picker(space, settings, history);
     let count = allowed(settings, history, parents.len().saturating_mul(settings.children));
     generation(space, seed, history, count, &|place, draws| {
         let parent = parents.get(place / settings.children.max(1))?;

@@ -6,7 +6,7 @@
 //! mutations that drew i. N is the sum of all N_i.
 
 use super::history::History;
-use crate::settings::Credit;
+use crate::settings::{Credit, Pick, Search};
 use crate::space::{Architecture, Domain, Filling, Space};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,6 +99,15 @@ impl Priorities {
         let all_seen = standing.len() > 1 && standing.iter().all(|one| one.seen > 0);
         all_seen && probabilities().fold(0.0, f64::max) < 1.5 * probabilities().fold(1.0, f64::min)
     }
+}
+
+/// How operations are drawn in the next generation: by the priorities after this history, or evenly, as the mutation policy says.
+pub(super) fn picker(space: &Space, settings: &Search, history: &History) -> impl Fn(&[&str]) -> Vec<f64> + use<> {
+    let priorities = match &settings.mutation.pick {
+        Pick::Ucb { alpha, temperature, credit } => Some(Priorities::new(space, history, *alpha, *temperature, credit)),
+        Pick::Uniform => None,
+    };
+    move |fitting| priorities.as_ref().map_or_else(|| vec![1.0; fitting.len()], |known| known.probabilities(fitting))
 }
 
 /// The names of all operations that a space's expressions may hold.

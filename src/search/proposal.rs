@@ -3,7 +3,7 @@
 use super::history::{Candidate, History};
 use crate::graph::Hash;
 use crate::settings::{Initial, Search, Stop};
-use crate::space::{Architecture, Draw, Mutated, Space, hash, inter, intra};
+use crate::space::{Architecture, Draw, Mutated, OpPicker, Space, hash, inter, intra};
 use crate::stream::{RngExt, Stream, stream};
 
 /// Draws in search of one candidate that is new, at most.
@@ -72,10 +72,15 @@ pub(super) fn generation(
     proposals
 }
 
-/// A child by one mutation, operations drawn evenly: within an expression or between layers, evenly where both can be.
-pub(super) fn one_mutation(space: &Space, settings: &Search, parent: &Architecture, draws: &mut Stream) -> Option<(Architecture, Mutated)> {
-    let even = |fitting: &[&str]| vec![1.0; fitting.len()];
-    let within = |draws: &mut Stream| intra(space, parent, &settings.mutation.intra, &even, draws);
+/// A child by one mutation: within an expression or between layers, evenly where both can be.
+pub(super) fn one_mutation(
+    space: &Space,
+    settings: &Search,
+    picker: &OpPicker,
+    parent: &Architecture,
+    draws: &mut Stream,
+) -> Option<(Architecture, Mutated)> {
+    let within = |draws: &mut Stream| intra(space, parent, &settings.mutation.intra, picker, draws);
     let between = |draws: &mut Stream| inter(space, parent, &settings.mutation.inter, draws);
     if draws.random_bool(0.5) { within(draws).or_else(|| between(draws)) } else { between(draws).or_else(|| within(draws)) }
 }

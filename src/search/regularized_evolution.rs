@@ -1,10 +1,11 @@
 //! Regularised evolution (Real et al. 2019): the population is the youngest; each parent wins a tournament among some of it.
 //!
-//! One mutation makes a child: within an expression where that can be, else between layers, or either where both can be, evenly. With
+//! One mutation makes a child, within an expression or between layers. With
 //! `parents = 1, children = 1` this is the original, one child at a time; larger generations draw all their tournaments from the same
 //! population.
 
 use super::history::{Candidate, History};
+use super::priority::picker;
 use super::proposal::{Proposal, allowed, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
@@ -19,6 +20,7 @@ pub(super) fn propose(space: &Space, settings: &Search, tournament: usize, seed:
     if population.iter().all(|candidate| candidate.finite().is_none()) {
         return drawn_anew(space, settings, seed, history, count);
     }
+    let picker = picker(space, settings, history);
     generation(space, seed, history, count, &|_, draws| {
         let mut best: Option<(f64, &Candidate)> = None;
         for _ in 0..tournament.max(1) {
@@ -29,7 +31,7 @@ pub(super) fn propose(space: &Space, settings: &Search, tournament: usize, seed:
             }
         }
         let (_, parent) = best?;
-        let (child, mutation) = one_mutation(space, settings, &parent.architecture, draws)?;
+        let (child, mutation) = one_mutation(space, settings, &picker, &parent.architecture, draws)?;
         Some((child, Some(parent.id), vec![mutation]))
     })
 }

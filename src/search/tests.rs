@@ -247,3 +247,16 @@ fn a_climb_goes_up_and_begins_anew() {
     }
     assert!(climbs > 1, "{climbs}");
 }
+
+#[test]
+fn every_algorithm_that_mutates_draws_operations_as_the_policy_says() {
+    for algorithm in [Algorithm::Evolution, Algorithm::Aging { tournament: 4 }, Algorithm::Climb { patience: 2 }] {
+        let with = |pick| {
+            let mut settings = settings(algorithm.clone());
+            settings.mutation.pick = pick;
+            search(&small(), &settings, 5, &toy).hashes()
+        };
+        let greedy = Pick::Ucb { alpha: 0.0, temperature: 0.01, credit: Credit::Occurrences };
+        assert_ne!(with(greedy), with(Pick::Uniform), "{algorithm:?}");
+    }
+}

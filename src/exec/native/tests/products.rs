@@ -70,3 +70,24 @@ fn a_row_does_not_depend_on_the_rows_beside_it() {
         assert_eq!(alone, whole[row * n..][..n], "row {row}");
     }
 }
+
+/// However many rows a tile takes at once, and with whatever instructions, each element is the same sum.
+#[test]
+fn a_row_is_the_same_bytes_alone_and_among_others() {
+    let (m, n, k) = (29, 37, CHUNK + 90);
+    let rounding = |count: usize, seed: f32| -> Vec<f32> { (0..count).map(|at| (at as f32 * 0.731 + seed).sin()).collect() };
+    let (left, right, bias) = (rounding(m * k, 0.1), rounding(k * n, 0.2), rounding(n, 0.3));
+    let mut panels = vec![0.0; packed_len(k, n)];
+    pack(Strided::rows(&right, n), k, n, 0, &mut panels);
+    let mut strips = vec![0.0; m.next_multiple_of(TILE) * k];
+    pack_strips(Strided::rows(&left, k), m, k, &mut strips);
+    for operand in [Left::Strided(Strided::rows(&left, k)), Left::Strips(&strips)] {
+        let mut whole = vec![0.0; m * n];
+        multiply(m, n, k, operand, &panels, Start::Bias(&bias), &mut whole, n);
+        for (row, found) in left.chunks(k).zip(whole.chunks(n)) {
+            let mut alone = vec![0.0; n];
+            multiply(1, n, k, Left::Strided(Strided::rows(row, k)), &panels, Start::Bias(&bias), &mut alone, n);
+            assert!(found.iter().zip(&alone).all(|(found, alone)| found.to_bits() == alone.to_bits()));
+        }
+    }
+}
