@@ -423,3 +423,67 @@ fn what_a_run_leaves_is_source_again() {
         "it is to be one self-contained file"
     );
 }
+
+/// A space of many ways to write few functions, searched by loss and by parameters, from scratch.
+const FEW: &str = "use std.layers { attention, encoder_layer }
+use std.models { micro }
+use std.search { op_nas, scratch }
+use std.suites { mini }
+use std.train { pretrain_tiny }
+
+ops sums = [add, neg, scale]
+
+space few {
+    mixer = attention(dag(inputs = [q, k, v], ops = sums, depth = 1..=3, size = 1..=3, uses = 1..=2))
+    body = repeat(1) { encoder_layer(mixer) }
+}
+
+experiment few {
+    model = micro { hidden = 16, feed_forward = 16, length = 16, vocabulary = 512 }
+    space = few
+    corpus = text(\"TEXT\")
+    search = op_nas { population = 8, parents = 3, children = 2, evaluations = 40, dedupe = functional }
+    evaluate = scratch { adapt = 3, pretrain = pretrain_tiny, suite = mini { rows = 8, train.epochs = 1 } }
+    final = { pretrain = pretrain_tiny { steps = 3 }, suite = mini { rows = 8, train.epochs = 1 } }
+    objective = [minimize(loss), minimize(params)]
+}
+";
+
+#[test]
+fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() {
+    let out = folder();
+    let file = out.path().join("few.phyla");
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
+    fs::write(&file, FEW.replace("TEXT", &text.display().to_string())).expect("written");
+    let run = |name: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        let (code, stdout, stderr) = finish(command.arg("run").arg(&file).arg("--out").arg(out.path().join(name)).args(more));
+        assert_eq!(code, Some(0), "{stdout}{stderr}");
+        let bytes = fs::read(journal(&out.path().join(name))).expect("a journal");
+        let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
+        let candidates = entries.into_iter().filter_map(|entry| match entry {
+            phyla::run::journal::Entry::Candidate(candidate) => Some(candidate),
+            _ => None,
+        });
+        candidates.collect::<Vec<_>>()
+    };
+    let reusing = run("reusing", &[]);
+    assert_eq!(reusing.len(), 40);
+    let copies: Vec<_> = reusing.iter().filter_map(|one| Some((one, &reusing[one.same_as?]))).collect();
+    assert!(copies.len() >= 3, "{}", copies.len());
+    for (one, first) in copies {
+        assert!(first.id < one.id && first.same_as.is_none() && first.hash != one.hash);
+        assert_eq!((&one.function, one.held_out_loss, one.seconds), (&first.function, first.held_out_loss, 0.0));
+    }
+    for one in &reusing {
+        let loss = one.held_out_loss.expect("a loss");
+        assert_eq!((one.values.as_slice(), one.scores.is_none()), ([-loss, -(one.params as f64)].as_slice(), true));
+    }
+    // Trained anew, the copies have the same loss but for rounding: the identity told the truth.
+    let anew = run("anew", &["--set", "search.dedupe=canonical", "--workers", "1"]);
+    for (one, other) in reusing.iter().zip(&anew) {
+        assert_eq!(one.hash, other.hash);
+        let apart = (one.held_out_loss.expect("a loss") - other.held_out_loss.expect("a loss")).abs();
+        assert!(apart < 1e-3, "candidate {}: {apart}", one.id);
+    }
+}

@@ -27,6 +27,8 @@ pub struct Checked {
     pub data: Data,
     /// The hash of the experiment's meaning.
     pub fingerprint: Hash,
+    /// The identity of what the loss of an architecture trained from scratch depends on, besides the seed: space, model, text, training.
+    pub evaluation: Hash,
     /// The experiment as one self-contained source.
     pub source: String,
     /// The declarations its space needs, as a source of their own: what `best.phyla` begins with.
@@ -270,6 +272,7 @@ impl Checker<'_> {
         }
         let (space, models) = (space?, self.models()?);
         let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
+        let evaluation = evaluation(&settings, &space, &data);
         let bundle = super::bundle::Bundle::new(self, id, &value);
         let (space_source, space_name) = bundle.space();
         Some(Checked {
@@ -282,6 +285,7 @@ impl Checker<'_> {
             models,
             data,
             fingerprint,
+            evaluation,
         })
     }
 
@@ -374,6 +378,16 @@ impl Checker<'_> {
                 );
             }
         }
+        let measures: Vec<&settings::Measure> = settings.objective.iter().map(|goal| goal.sought().0).collect();
+        let twice = measures.iter().enumerate().any(|(place, measure)| measures.iter().skip(place + 1).any(|other| other == measure));
+        if measures.is_empty() || twice {
+            let message = if twice { "two objectives are about the same measure" } else { "a search needs an objective" };
+            self.report(
+                Diagnostic::error(Code::CHOICE, message)
+                    .at(span(&["objective"]), if twice { "named twice" } else { "nothing is sought" })
+                    .help("`objective = maximize(score)`, or several: `[maximize(score), minimize(params)]`"),
+            );
+        }
         if settings.evaluate.holdout <= 0.0 {
             let message = "candidates need a hold-out to be scored on";
             self.report(Diagnostic::error(Code::RANGE, message).at(span(&["evaluate"]), "`holdout` is 0").help("`holdout = 10%`"));
@@ -448,6 +462,21 @@ impl Checker<'_> {
         }
         crate::graph::identity::Digest::new().text(&text).finish()
     }
+}
+
+/// What the masked-LM loss of an architecture trained from scratch depends on, besides its seed.
+fn evaluation(settings: &Experiment, space: &space::Space, data: &Data) -> Hash {
+    let CorpusSource::Text { files } = &settings.corpus.source;
+    let texts = files.iter().flat_map(|file| data.get(file).into_iter().flatten()).map(|(_, hash)| hash.as_str());
+    let settings = serde_json::json!({
+        "model": settings.model,
+        "holdout": settings.corpus.holdout,
+        "lowercase": settings.corpus.lowercase,
+        "steps": settings.evaluate.adapt,
+        "train": settings.evaluate.pretrain,
+    });
+    let digest = crate::graph::identity::Digest::new().text(&sorted(settings).to_string()).text(&describe(space));
+    texts.fold(digest, |digest, text| digest.text(text)).finish()
 }
 
 /// The files of a suite's tasks that training and scoring read.

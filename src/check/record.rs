@@ -198,7 +198,6 @@ impl<'w> Checker<'w> {
             },
             Kind::Text => match &expr.kind {
                 ExprKind::Text(text) => Some(Val::Plain(Value::String(text.clone()), expr.span)),
-                ExprKind::Path(path) if plain(field) == "of" => Some(Val::Plain(Value::String(join(path)), expr.span)),
                 _ => wrong("text in double quotes"),
             },
             Kind::DataPath => match &expr.kind {
@@ -218,6 +217,10 @@ impl<'w> Checker<'w> {
                     Some(Val::List(args.iter().filter_map(|arg| self.value(module, field, *kind, &arg.value)).collect(), expr.span))
                 }
                 ExprKind::Number { .. } => Some(Val::List(vec![self.value(module, field, *kind, expr)?], expr.span)),
+                // One choice stands for a list of it: `objective = maximize(score)`.
+                ExprKind::Path(_) | ExprKind::Call { .. } | ExprKind::With { .. } if matches!(kind, Kind::OneOf(_)) => {
+                    Some(Val::List(vec![self.value(module, field, *kind, expr)?], expr.span))
+                }
                 _ => wrong("a list in `[ ]`"),
             },
             Kind::Record(schema) => self.record(module, schema(), expr),

@@ -112,6 +112,9 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         fresh: bool,
     },
+    /// Train every member of a small space once, and compare searches on what was found
+    #[command(subcommand)]
+    Table(super::table::TableCommand),
     /// Write files in the canonical layout
     #[command(after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt - < old.phyla > new.phyla")]
     Fmt {
@@ -207,6 +210,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Train { file, name, which, out, fresh } => {
             super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh })
         }
+        Command::Table(command) => super::table::table(command),
         Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
         Command::Bench(given) => super::bench::bench(&given),

@@ -15,6 +15,7 @@ mod progress;
 mod run;
 mod source;
 mod space;
+mod table;
 mod train;
 
 pub use commands::{Cli, run};

@@ -4,7 +4,9 @@ use super::experiment::unknown_name;
 use super::source::{err, out, show_all, show_one};
 use crate::check::{Checker, NamedArchitecture, SharedSpace, World};
 use crate::diagnostic::{Code, Diagnostic, FileId, Result};
+use crate::graph::Hash;
 use crate::run::files::Disk;
+use crate::run::functional_classes;
 use crate::space::{Architecture, Domain, Draw, Space, contains, distance, fillings, hash, to_source};
 use crate::stream::stream;
 use clap::{Args, Subcommand};
@@ -57,6 +59,9 @@ pub(super) enum SpaceCommand {
         /// Refuse where there are more than this
         #[arg(long, value_name = "N", default_value_t = 100_000)]
         limit: usize,
+        /// One member of each set that computes the same, told by values on fixed inputs, and how many the set has
+        #[arg(long)]
+        functional: bool,
     },
 }
 
@@ -86,7 +91,8 @@ pub(super) fn space(command: &SpaceCommand) -> u8 {
         }
         SpaceCommand::Contains { name, of } => with(of, &[name], &|space, named| Ok(membership(space, named, of.json))),
         SpaceCommand::Distance { a, b, of } => with(of, &[a, b], &|space, named| apart(space, named, of.json)),
-        SpaceCommand::Enumerate { of, limit } => with(of, &[], &|space, _| enumerate(space, *limit, of.json)),
+        SpaceCommand::Enumerate { of, limit, functional: false } => with(of, &[], &|space, _| enumerate(space, *limit, of.json)),
+        SpaceCommand::Enumerate { of, limit, functional: true } => with(of, &[], &|space, _| classes(space, *limit, of.json)),
     }
 }
 
@@ -244,16 +250,21 @@ fn apart(space: &Space, named: &[NamedArchitecture], json: bool) -> Result<(Stri
     }
 }
 
-fn enumerate(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
+/// All members, where they are no more than `limit`.
+fn members(space: &Space, limit: usize) -> Result<Vec<Architecture>> {
     let count = space.count();
-    let Some(members) = space.enumerate(limit) else {
+    space.enumerate(limit).ok_or_else(|| {
         let message = format!("`{}` has {count} members, and no more than {limit} are listed", space.name);
         let help = match count.to_usize() {
             Some(count) => format!("`--limit {count}`"),
             None => "`phyla space sample` draws some of them".to_owned(),
         };
-        return Diagnostic::error(Code::USAGE, message).help(help).into();
-    };
+        Box::new(Diagnostic::error(Code::USAGE, message).help(help))
+    })
+}
+
+fn enumerate(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
+    let members = members(space, limit)?;
     if !json {
         err(&format!("{} members\n", members.len()));
     }
@@ -262,4 +273,21 @@ fn enumerate(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
         false => format!("{}  {}\n", hash(space, architecture), fillings(space, architecture).join("  ")),
     };
     Ok((members.iter().map(show).collect(), 0))
+}
+
+/// The members by what they compute: of each class the first, which is a smallest.
+fn classes(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
+    let members = members(space, limit)?;
+    let classes = functional_classes(space, &members);
+    if !json {
+        err(&format!("{} functions, computed by {} members\n", classes.len(), members.len()));
+    }
+    let show = |(hash, class): &(Hash, Vec<&Architecture>)| {
+        let first = class.first().map_or_else(Vec::new, |first| fillings(space, first));
+        match json {
+            true => format!("{}\n", json!({"function": hash.to_string(), "members": class.len(), "first": first})),
+            false => format!("{hash}  {:>5}  {}\n", class.len(), first.join("  ")),
+        }
+    };
+    Ok((classes.iter().map(show).collect(), 0))
 }

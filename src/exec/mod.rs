@@ -11,6 +11,7 @@ pub mod geometry;
 pub mod kernel;
 pub mod native;
 pub mod parameters;
+pub mod probe;
 pub mod program;
 
 pub use self::candle::CandleExecutor;

@@ -67,7 +67,19 @@ impl Program {
     /// # Errors
     /// Where an operation has no kernel, a hole is not filled, or a size has no value.
     pub fn lower(graph: &Graph, sizes: &Sizes) -> Result<Self> {
-        let mut lowering = Lowering { sizes, steps: Vec::new(), shapes: Vec::new(), parameters: Vec::new() };
+        Self::lowered(graph, sizes, false)
+    }
+
+    /// Lowers a graph some of whose inputs are real numbers, which no batch gives: for whoever carries its steps out by hand.
+    ///
+    /// # Errors
+    /// As for [`Program::lower`].
+    pub fn over_values(graph: &Graph, sizes: &Sizes) -> Result<Self> {
+        Self::lowered(graph, sizes, true)
+    }
+
+    fn lowered(graph: &Graph, sizes: &Sizes, values: bool) -> Result<Self> {
+        let mut lowering = Lowering { sizes, values, steps: Vec::new(), shapes: Vec::new(), parameters: Vec::new() };
         let output = lowering.graph(graph, None, "")?;
         let Lowering { steps, parameters, .. } = lowering;
         Ok(Self { graph: graph.clone(), sizes: sizes.clone(), steps, output, parameters })
@@ -96,6 +108,8 @@ impl Program {
 
 struct Lowering<'a> {
     sizes: &'a Sizes,
+    /// Whether inputs may be real numbers.
+    values: bool,
     steps: Vec<Step>,
     shapes: Vec<Shape>,
     parameters: Vec<ParameterSpec>,
@@ -124,7 +138,7 @@ impl Lowering<'_> {
         let op = match &node.kind {
             NodeKind::Op(op) => op,
             NodeKind::Hole(hole) => return Err(unfilled(hole)),
-            NodeKind::Input { name, index: true } => {
+            NodeKind::Input { name, index } if *index || self.values => {
                 return self.push(Kernel::Input(name.clone()), node.shape.clone(), node.per_head, arguments, Vec::new(), "");
             }
             NodeKind::Input { name, .. } => {

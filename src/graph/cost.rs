@@ -83,7 +83,8 @@ fn flops(graph: &Graph, inputs: Option<&[Shape]>, sizes: &Sizes, known: &mut Kno
     Some(total)
 }
 
-fn statics(node: &Node) -> BTreeMap<String, Dim> {
+/// The sizes among a node's static parameters.
+pub(super) fn statics(node: &Node) -> BTreeMap<String, Dim> {
     let size = |(name, attr): (&String, &Attr)| match attr {
         Attr::Size(size) => Some((name.clone(), size.clone())),
         _ => None,

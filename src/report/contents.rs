@@ -2,6 +2,7 @@
 
 use super::words::{list, number, plural};
 use crate::run::journal::{Candidate, Entry, FinalModel, Scores};
+use crate::settings::{Goal, Measure};
 
 /// How many seeds a comparison needs before it names anybody.
 const SEEDS_TO_COMPARE: usize = 3;
@@ -20,6 +21,8 @@ pub(super) struct Contents<'a> {
     pub(super) models: Vec<Model<'a>>,
     /// In nats.
     pub(super) unigram_entropy: Option<f64>,
+    /// What is sought; never empty.
+    pub(super) objectives: Vec<Goal>,
     /// Whether the run is complete.
     pub(super) finished: bool,
 }
@@ -55,11 +58,17 @@ impl<'a> Contents<'a> {
             baselines: Vec::new(),
             models: Vec::new(),
             unigram_entropy: None,
+            objectives: vec![Goal::Maximize { of: Measure::Score }],
             finished: false,
         };
         for entry in entries {
             match entry {
-                Entry::Start { experiment, .. } => contents.experiment = experiment,
+                Entry::Start { experiment, objectives, .. } => {
+                    contents.experiment = experiment;
+                    if !objectives.is_empty() {
+                        contents.objectives.clone_from(objectives);
+                    }
+                }
                 Entry::Corpus { unigram_entropy, .. } => contents.unigram_entropy = Some(*unigram_entropy).filter(|e| e.is_finite()),
                 Entry::Baseline { name, scores } => contents.baselines.push((name, scores)),
                 Entry::Priority { generation, operations, says_nothing } => {
@@ -71,7 +80,7 @@ impl<'a> Contents<'a> {
                     None => contents.models.push(Model { name: &run.name, first: run, runs: vec![run] }),
                 },
                 Entry::Finished { .. } => contents.finished = true,
-                Entry::Warmup { .. } | Entry::Generation { .. } => {}
+                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } => {}
             }
         }
         contents.candidates.sort_by_key(|candidate| candidate.id);
@@ -80,10 +89,33 @@ impl<'a> Contents<'a> {
         contents
     }
 
-    /// The candidate with the highest score on the hold-out; the first of equals.
+    /// The best candidate by the first objective, with what was measured; the first of equals.
     pub(super) fn best(&self) -> Option<(&'a Candidate, f64)> {
-        let scored = self.candidates.iter().filter_map(|candidate| Some((*candidate, score(candidate)?)));
-        scored.reduce(|best, next| if next.1 > best.1 { next } else { best })
+        let scored = self.candidates.iter().filter_map(|candidate| Some((*candidate, self.value(candidate)?)));
+        scored.reduce(|best, next| if self.better(next.1, best.1) { next } else { best })
+    }
+
+    /// The measure of the first objective of a candidate; `None` where it failed.
+    pub(super) fn value(&self, candidate: &Candidate) -> Option<f64> {
+        self.value_of(candidate, 0)
+    }
+
+    /// The measure of an objective of a candidate; `None` where it failed.
+    pub(super) fn value_of(&self, candidate: &Candidate, objective: usize) -> Option<f64> {
+        let value = *candidate.values.get(objective).filter(|_| candidate.failure.is_none())?;
+        let (_, more) = self.objectives.get(objective)?.sought();
+        Some(if more { value } else { -value }).filter(|value| value.is_finite())
+    }
+
+    /// Whether one measure of the first objective is better than another.
+    pub(super) fn better(&self, one: f64, other: f64) -> bool {
+        let more = self.objectives.first().is_none_or(|goal| goal.sought().1);
+        if more { one > other } else { one < other }
+    }
+
+    /// What the first objective measures, in words.
+    pub(super) fn measure(&self) -> &'static str {
+        self.objectives.first().map_or("score", measure)
     }
 
     /// A sentence that something is missing: `yet`, while the run goes on.
@@ -202,10 +234,14 @@ pub(super) fn value(scores: &Scores, column: Column<'_>) -> Option<f64> {
     metrics.iter().find(|(metric, _)| metric == column.metric).map(|(_, value)| *value).filter(|value| value.is_finite())
 }
 
-/// A candidate's score on the hold-out; `None` where it failed or the score is not finite.
-pub(super) fn score(candidate: &Candidate) -> Option<f64> {
-    let scores = candidate.scores.as_ref().filter(|_| candidate.failure.is_none())?;
-    Some(scores.score).filter(|score| score.is_finite())
+/// What an objective measures, in words.
+pub(super) fn measure(goal: &Goal) -> &'static str {
+    match goal.sought().0 {
+        Measure::Score => "score on the hold-out",
+        Measure::Loss => "masked-LM loss on held-out text",
+        Measure::Params => "parameters",
+        Measure::Flops => "FLOPs",
+    }
 }
 
 /// A baseline's name as people say it.

@@ -1,8 +1,8 @@
 //! `report.html`: one file that needs no network and no scripts.
 
-use super::contents::{Contents, score};
+use super::contents::Contents;
 use super::words::{duration, escape, grouped, number, plural};
-use super::{candidates::candidates, curve::curve, finals::finals, population::population, priorities::priorities};
+use super::{candidates::candidates, curve::curve, finals::finals, front::front, population::population, priorities::priorities};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::journal::Entry;
 
@@ -29,8 +29,8 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
     let contents = Contents::new(entries);
     let nothing = |what: &str| format!("<p class=\"nothing\">{}</p>\n", contents.so_far(what));
     let found = best(&contents).unwrap_or_else(|| nothing("No best architecture is known")) + &drawn(drawings)?;
-    let search = [curve(&contents), population(&contents)].into_iter().flatten().collect::<String>();
-    let search = if search.is_empty() { nothing("No candidate has a score") } else { search };
+    let search = [curve(&contents), front(&contents), population(&contents)].into_iter().flatten().collect::<String>();
+    let search = if search.is_empty() { nothing("No candidate has been evaluated") } else { search };
     let table = if contents.candidates.is_empty() { String::new() } else { candidates(&contents) };
     let sections = [
         ("results", "Final table", finals(&contents).unwrap_or_else(|| nothing("No final model has been trained and no baseline scored"))),
@@ -57,19 +57,20 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
         true => String::new(),
         false => "<p class=\"state\"><b>This run is unfinished.</b> The report shows what its journal holds so far.</p>\n".to_owned(),
     };
-    let failed = contents.candidates.iter().filter(|candidate| score(candidate).is_none()).count();
+    let failed = contents.candidates.iter().filter(|candidate| contents.value(candidate).is_none()).count();
     let generations = if contents.candidates.is_empty() { 0 } else { contents.last_generation() + 1 };
     let failed = if failed == 0 { String::new() } else { format!(" ({failed} failed)") };
     let (evaluated, within) = (plural(contents.candidates.len(), "candidate"), plural(generations, "generation") + &failed);
     let search = match contents.best() {
-        Some((best, highest)) => format!(
-            "The search evaluated {evaluated} in {within} and found its highest score on the hold-out, <b>{}</b>, with candidate {} in generation {}.",
-            number(Some(highest)),
+        Some((best, reached)) => format!(
+            "The search evaluated {evaluated} in {within} and found its best {}, <b>{}</b>, with candidate {} in generation {}.",
+            contents.measure(),
+            number(Some(reached)),
             best.id,
             best.generation
         ),
         None if generations == 0 => String::new(),
-        None => format!("The search evaluated {evaluated} in {within}; none has a score."),
+        None => format!("The search evaluated {evaluated} in {within}; all failed."),
     };
     let verdict = if contents.models.is_empty() { String::new() } else { format!(" On dev, {}.", escape(&contents.verdict())) };
     let facts: String =
@@ -132,7 +133,7 @@ fn best(contents: &Contents<'_>) -> Option<String> {
             None => (&model.first.layers, "The model that the final table calls “best”.".to_owned()),
         },
         (None, Some((candidate, _))) => {
-            (&candidate.layers, format!("Candidate {}, the best of the search by its score on the hold-out.", candidate.id))
+            (&candidate.layers, format!("Candidate {}, the best of the search by its {}.", candidate.id, contents.measure()))
         }
         (None, None) => return None,
     };

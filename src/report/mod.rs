@@ -6,7 +6,7 @@
 //! the best of the final table with fewer than three seeds.
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
-//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `population` and `priorities` its plots, drawn on
+//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `population` and `priorities` its plots, drawn on
 //! a `plot`.
 
 mod candidates;
@@ -14,6 +14,7 @@ mod contents;
 mod csv;
 mod curve;
 mod finals;
+mod front;
 mod html;
 mod plot;
 mod population;

@@ -1,21 +1,21 @@
 //! The population: the hold-out score of each candidate against its parameters, coloured by generation.
 
-use super::contents::{Contents, score};
+use super::contents::Contents;
 use super::plot::{MANY, Plot, figure, range};
 use super::words::{number, short, unit};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The population with its caption; `None` where no candidate has a score.
 pub(super) fn population(contents: &Contents<'_>) -> Option<String> {
-    let (best, highest) = contents.best()?;
-    let scored: Vec<_> = contents.candidates.iter().filter_map(|candidate| Some((*candidate, score(candidate)?))).collect();
+    let (best, reached) = contents.best()?;
+    let scored: Vec<_> = contents.candidates.iter().filter_map(|candidate| Some((*candidate, contents.value(candidate)?))).collect();
     let (divisor, unit) = unit(scored.iter().map(|(candidate, _)| candidate.params as f64).fold(0.0, f64::max));
     let x = range(scored.iter().map(|(candidate, _)| candidate.params as f64 / divisor))?;
     let y = range(scored.iter().map(|(_, score)| *score))?;
     let (last, many) = (contents.last_generation(), scored.len() > MANY);
     let draw = |width: f64| {
         let mut plot = Plot::new(width, 340.0, 14.0, x, y);
-        plot.axes(&format!("parameters{}{unit}", if unit.is_empty() { "" } else { ", " }), "score on the hold-out", false);
+        plot.axes(&format!("parameters{}{unit}", if unit.is_empty() { "" } else { ", " }), contents.measure(), false);
         let at: BTreeMap<usize, (f64, f64)> =
             scored.iter().map(|(candidate, score)| (candidate.id, (plot.px(candidate.params as f64 / divisor), plot.py(*score)))).collect();
         for (candidate, _) in scored.iter().filter(|_| !many) {
@@ -51,12 +51,13 @@ pub(super) fn population(contents: &Contents<'_>) -> Option<String> {
         plot
     };
     let caption = format!(
-        "<b>Population.</b> The score on the hold-out against the parameters of the masked-LM model, coloured by generation{}. The ring is the best, candidate {}. Where score only follows size, \
+        "<b>Population.</b> The {} against the parameters of the masked-LM model, coloured by generation{}. The ring is the best, candidate {}. Where it only follows size, \
          the search has found no more than a parameter count would tell.",
+        contents.measure(),
         if many { "" } else { "; a thin line joins a candidate to its parent" },
         best.id
     );
-    Some(figure(draw, &format!("Population: score against parameters, best score {}", number(Some(highest))), &caption))
+    Some(figure(draw, &format!("Population: {} against parameters, best {}", contents.measure(), number(Some(reached))), &caption))
 }
 
 /// At most six generations with their colours, in the row above the area.

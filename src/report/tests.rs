@@ -1,5 +1,6 @@
 use super::{Drawing, html, results_csv, table};
 use crate::run::journal::{Candidate, Entry, FinalModel, Scores};
+use crate::settings::{Goal, Measure};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -38,6 +39,19 @@ fn candidate(id: usize) -> Candidate {
         scores: (!failed).then(|| scores(0.42 + 0.03 * generation as f64 + 0.04 * (id as f64 * 2.4).sin(), id)),
         failure: failed.then(|| "training diverged at step 14: the loss is not a number".to_owned()),
         seconds: 12.0,
+        held_out_loss: None,
+        values: Vec::new(),
+        function: String::new(),
+        same_as: (id == 21).then_some(4),
+    }
+    .scored()
+}
+
+impl Candidate {
+    /// With its score as what is sought.
+    fn scored(mut self) -> Self {
+        self.values = self.scores.iter().map(|scores| scores.score).filter(|_| self.failure.is_none()).collect();
+        self
     }
 }
 
@@ -73,6 +87,7 @@ fn journal(seeds: u64) -> Vec<Entry> {
             seed: 42,
             version: "0.1.0".to_owned(),
             space_size: "18446744073709551616000".to_owned(),
+            objectives: Vec::new(),
         },
         Entry::Corpus { train_tokens: 712_345, held_out_tokens: 37_211, vocabulary: 4096, unigram_entropy: 6.1234 },
         Entry::Baseline { name: "majority".to_owned(), scores: scores(0.30, 0) },
@@ -176,6 +191,35 @@ fn the_csv_is_exact() {
     assert_eq!(results_csv(&[]), "model,seed,params,flops,held_out_loss,score\n");
 }
 
+/// The smallest loss is the best, and of two objectives the front is drawn.
+#[test]
+fn what_is_sought_rules_the_report() {
+    let objectives = vec![Goal::Minimize { of: Measure::Loss }, Goal::Minimize { of: Measure::Params }];
+    let entries: Vec<Entry> = journal(1)
+        .into_iter()
+        .map(|entry| match entry {
+            Entry::Start { experiment, fingerprint, seed, version, space_size, .. } => {
+                Entry::Start { experiment, fingerprint, seed, version, space_size, objectives: objectives.clone() }
+            }
+            Entry::Candidate(candidate) if candidate.failure.is_none() => {
+                let loss = 5.0 + 0.01 * ((candidate.id * 11) % 30) as f64;
+                Entry::Candidate(Candidate { values: vec![-loss, -(candidate.params as f64)], held_out_loss: Some(loss), ..candidate })
+            }
+            other => other,
+        })
+        .collect();
+    let page = html(&entries, "", &[]).unwrap();
+    assert_eq!(mistake(&page), None);
+    for said in [
+        "found its best masked-LM loss on held-out text, <b>5.000</b>, with candidate 0",
+        "<b>Front.</b>",
+        "1 of 30 candidates (3 %) compute what an earlier one did",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    assert!(!html(&journal(1), "", &[]).unwrap().contains("<b>Front.</b>"));
+}
+
 #[test]
 fn the_csv_holds_no_times() {
     let slower = |entry: &Entry| match entry.clone() {
@@ -228,7 +272,7 @@ fn running_and_empty_journals_say_so() {
     let empty = html(&[], "", &[]).unwrap();
     for said in [
         "No final model has been trained and no baseline scored yet.",
-        "No candidate has a score yet.",
+        "No candidate has been evaluated yet.",
         "No priorities have been recorded yet.",
         "There are no drawn graphs.",
     ] {

@@ -1,6 +1,7 @@
 //! The journal: one JSON object a line, each with a checksum; written once, flushed before it counts.
 
 use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::settings::Goal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -35,6 +36,9 @@ pub enum Entry {
         version: String,
         /// Architectures in the space.
         space_size: String,
+        /// What is sought; empty where nothing is searched.
+        #[serde(default)]
+        objectives: Vec<Goal>,
     },
     /// The text has been read.
     Corpus {
@@ -85,6 +89,17 @@ pub enum Entry {
     },
     /// A model of the last table has been trained and scored.
     Final(FinalModel),
+    /// A class of a table has been trained once.
+    Tabled {
+        /// Its functional identity.
+        class: String,
+        /// The seed of this training.
+        seed: u64,
+        /// Masked-LM loss in nats on the held-out text; `None` where it failed.
+        loss: Option<f64>,
+        /// Why it failed.
+        failure: Option<String>,
+    },
     /// The run is complete.
     Finished {
         /// Candidates evaluated.
@@ -119,8 +134,20 @@ pub struct Candidate {
     pub flops: u64,
     /// Masked-LM loss at the end of adaptation.
     pub loss: Option<f64>,
-    /// Scores on the hold-out; `None` where it failed.
+    /// Masked-LM loss in nats on the held-out text after adaptation, where an objective asks for it.
+    #[serde(default)]
+    pub held_out_loss: Option<f64>,
+    /// Scores on the hold-out, where an objective asks for them; `None` where it failed.
     pub scores: Option<Scores>,
+    /// A value for each objective, larger being better; empty where it failed.
+    #[serde(default)]
+    pub values: Vec<f64>,
+    /// The identity of what it computes.
+    #[serde(default)]
+    pub function: String,
+    /// The first candidate that computes the same, if one did before; its results stand here where `dedupe = functional`.
+    #[serde(default)]
+    pub same_as: Option<usize>,
     /// Why it failed.
     pub failure: Option<String>,
     /// Seconds it took.

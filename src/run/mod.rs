@@ -2,7 +2,7 @@
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
 //! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` and `memory` (what will be
-//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `candidates` (the search), `finals` (the last table),
+//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `candidates` (the search), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
@@ -11,16 +11,19 @@
 
 pub mod bench;
 mod candidates;
+mod evaluate;
 mod executors;
 pub mod files;
 mod finals;
 pub mod folder;
+mod functional;
 pub mod journal;
 mod memory;
 mod outputs;
 mod plan;
 mod prepare;
 mod session;
+pub mod table;
 mod train;
 mod vocabulary;
 mod warmup;
@@ -28,6 +31,7 @@ mod weights;
 mod workers;
 
 pub use executors::Executors;
+pub use functional::{functional, functional_classes};
 pub use memory::Memory;
 pub use plan::{Plan, plan};
 pub use session::{Options, Outcome, has_data, run};

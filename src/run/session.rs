@@ -122,6 +122,7 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
                 seed: checked.settings.seed,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 space_size: checked.space.count().to_string(),
+                objectives: checked.settings.objective.clone(),
             })
         }
         Some(Entry::Start { experiment, fingerprint: known, .. }) if *known == fingerprint && *experiment == checked.settings.name => {

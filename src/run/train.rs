@@ -46,6 +46,7 @@ pub fn train_one(
                 seed: checked.settings.seed,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 space_size: "1".to_owned(),
+                objectives: Vec::new(),
             })?;
         }
         Some(Entry::Start { experiment: known, fingerprint, .. })

@@ -19,8 +19,11 @@ pub struct Candidate {
     pub parent: Option<usize>,
     /// How.
     pub mutation: Vec<Mutated>,
-    /// Its fitness, larger being better; `None` where its evaluation failed.
+    /// Its fitness, larger being better: the first of its values, or what [`ranked`](super::ranked) makes of several. `None` where its
+    /// evaluation failed.
     pub fitness: Option<f64>,
+    /// A value for each objective, larger being better; empty where its evaluation failed.
+    pub values: Vec<f64>,
 }
 
 impl Candidate {

@@ -1,6 +1,6 @@
 //! Searches: which architectures to evaluate next.
 //!
-//! In reading order: `history` (finished candidates), `priority` (operation priority), `proposal` (what all
+//! In reading order: `history` (finished candidates), `pareto` (several objectives as one fitness), `priority` (operation priority), `proposal` (what all
 //! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `regularized_evolution`, `local_search`,
 //! `random_search`.
 //!
@@ -10,12 +10,14 @@
 mod history;
 mod local_search;
 mod op_nas;
+mod pareto;
 mod priority;
 mod proposal;
 mod random_search;
 mod regularized_evolution;
 
 pub use history::{Candidate, History};
+pub use pareto::{dominates, fronts, ranked};
 pub use priority::{OperationPriority, Priorities};
 pub use proposal::Proposal;
 
@@ -25,7 +27,8 @@ use crate::space::Space;
 /// The next generation, in the order of its numbers; empty where the search is over: at the budget, at the plateau, or
 /// where nothing new is found in the space.
 ///
-/// The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished.
+/// The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished. With several
+/// objectives it is given as [`ranked`] makes it.
 pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History) -> Vec<Proposal> {
     match settings.algorithm {
         Algorithm::Evolution => op_nas::propose(space, settings, seed, history),

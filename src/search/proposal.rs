@@ -25,10 +25,10 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// The candidate it is once its evaluation is over; `None` where that failed.
-    pub fn finished(self, generation: usize, fitness: Option<f64>) -> Candidate {
+    /// The candidate it is once its evaluation is over, with a value for each objective; none where that failed.
+    pub fn finished(self, generation: usize, values: Vec<f64>) -> Candidate {
         let Self { id, architecture, hash, parent, mutation } = self;
-        Candidate { id, generation, architecture, hash, parent, mutation, fitness }
+        Candidate { id, generation, architecture, hash, parent, mutation, fitness: values.first().copied(), values }
     }
 }
 

@@ -16,6 +16,7 @@ fn settings(algorithm: Algorithm) -> Search {
             intra: Intra { replace_op: 4.0, insert_op: 1.0, delete_op: 1.0, rewire: 1.0 },
             pick: Pick::Ucb { alpha: 1.0, temperature: 1.0, credit: Credit::Occurrences },
         },
+        dedupe: crate::settings::Dedupe::Canonical,
         evaluations: 100,
         stop: None,
     }
@@ -25,7 +26,7 @@ fn finish(proposals: Vec<Proposal>, history: &mut History, fitness: &dyn Fn(&Arc
     let generation = history.next_generation();
     let finished = proposals.into_iter().map(|proposal| {
         let fitness = fitness(&proposal.architecture);
-        proposal.finished(generation, fitness)
+        proposal.finished(generation, fitness.into_iter().collect())
     });
     history.candidates.extend(finished);
 }
@@ -132,7 +133,16 @@ fn filled(term: &str) -> Architecture {
 fn candidate(id: usize, term: &str, fitness: Option<f64>, parent: Option<usize>, op: Option<&str>) -> Candidate {
     let mutated = |op: &str| Mutated { kind: MutationKind::ReplaceOp, hole: "mixer".to_owned(), layer: 0, op: Some(op.to_owned()) };
     let mutation = op.into_iter().map(mutated).collect();
-    Candidate { id, generation: id, architecture: filled(term), hash: crate::graph::Hash(id as u128), parent, mutation, fitness }
+    Candidate {
+        id,
+        generation: id,
+        architecture: filled(term),
+        hash: crate::graph::Hash(id as u128),
+        parent,
+        mutation,
+        fitness,
+        values: fitness.into_iter().collect(),
+    }
 }
 
 /// Fitness 1, 3 and a failure: mean 2, deviation 1, z = −1, 1, −1.
@@ -258,5 +268,44 @@ fn every_algorithm_that_mutates_draws_operations_as_the_policy_says() {
         };
         let greedy = Pick::Ucb { alpha: 0.0, temperature: 0.01, credit: Credit::Occurrences };
         assert_ne!(with(greedy), with(Pick::Uniform), "{algorithm:?}");
+    }
+}
+
+/// Two objectives, wanted operations and small expressions, pull apart: the front that is found holds more than one trade-off.
+#[test]
+fn several_objectives_end_in_a_front() {
+    let (space, settings) = (small(), settings(Algorithm::Evolution));
+    let mut history = History::default();
+    loop {
+        let proposals = propose(&space, &settings, 3, &ranked(&history));
+        if proposals.is_empty() {
+            break;
+        }
+        let generation = history.next_generation();
+        let value = |architecture: &Architecture| {
+            let wanted = toy(architecture)?;
+            let size: f64 = architecture.fillings.values().flatten().map(size).sum();
+            Some(vec![wanted + 0.1 * size, -size])
+        };
+        let finished = proposals.into_iter().map(|one| {
+            let values = value(&one.architecture).unwrap_or_default();
+            one.finished(generation, values)
+        });
+        history.candidates.extend(finished);
+    }
+    let values: Vec<&[f64]> = history.candidates.iter().map(|one| one.values.as_slice()).collect();
+    let front = &fronts(&values)[0];
+    let best = ranked(&history);
+    assert!(front.len() > 2 && best.best(front.len()).iter().all(|one| front.contains(&one.id)), "{front:?}");
+    // One objective is ranked by nothing but itself.
+    let single = search(&space, &settings, 3, &toy);
+    assert_eq!(ranked(&single), single);
+}
+
+fn size(filling: &Filling) -> f64 {
+    match filling {
+        Filling::Arm { holes, .. } => holes.iter().map(|(_, inner)| size(inner)).sum(),
+        Filling::Dag(term) => f64::from(term.size()),
+        Filling::Value(_) => 0.0,
     }
 }

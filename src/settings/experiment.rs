@@ -29,8 +29,8 @@ record! {
         compare: Vec<String> = List(&Architecture), "[]";
         /// Random members of the initial population that are trained and scored likewise.
         compare_random: usize = Int(Plain, 0), "0";
-        /// What is sought.
-        objective: Objective = OneOf(Objective::variants), r#"{"maximize":{"of":"score"}}"#;
+        /// What is sought; of several objectives the front that nothing beats, and its first member by the first of them as the best.
+        objective: Vec<Objective> = List(&OneOf(Objective::variants)), r#"[{"maximize":{"of":"score"}}]"#;
         /// Candidates evaluated at the same time, one thread each; changes no result.
         workers: usize = Int(Plain, 1), "2";
         /// What training is computed on; its results differ by rounding alone, so a run may go on on another.
@@ -54,11 +54,40 @@ choice! {
 choice! {
     /// What a search seeks.
     pub enum Objective {
-        /// The largest value of a measure of the evaluation.
+        /// The largest value of a measure.
         Maximize = "maximize" {
-            /// The measure: `score`, the suite's average.
-            of: String = Text, "\"score\"";
+            /// The measure.
+            of: Measure = OneOf(Measure::variants), r#""score""#;
         };
+        /// The smallest value of a measure.
+        Minimize = "minimize" {
+            /// The measure.
+            of: Measure = OneOf(Measure::variants), r#""loss""#;
+        };
+    }
+}
+
+choice! {
+    /// What is measured of a candidate.
+    pub enum Measure {
+        /// The suite's average on the hold-out of its tasks; a search that does not ask for it fine-tunes nothing.
+        Score = "score";
+        /// The masked-LM loss in nats on the held-out text after adaptation.
+        Loss = "loss";
+        /// Parameters of the masked-LM model.
+        Params = "params";
+        /// Forward FLOPs of the masked-LM model for one sentence of full length.
+        Flops = "flops";
+    }
+}
+
+impl Objective {
+    /// What it is about, and whether more of it is better.
+    pub fn sought(&self) -> (&Measure, bool) {
+        match self {
+            Self::Maximize { of } => (of, true),
+            Self::Minimize { of } => (of, false),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ record! {
         children: usize = Int(Plain, 1), "5";
         /// The mutation policy.
         mutation: Mutation = Record(Mutation::schema);
+        /// When the results of one candidate stand for another.
+        dedupe: Dedupe = OneOf(Dedupe::variants), r#""canonical""#;
         /// Candidates evaluated in all.
         evaluations: usize = Int(Plain, 1), "760";
         /// What ends a search before its budget.
@@ -41,6 +43,16 @@ choice! {
         };
         /// Every candidate drawn anew.
         Random = "random";
+    }
+}
+
+choice! {
+    /// When the results of one candidate stand for another.
+    pub enum Dedupe {
+        /// Never: only an architecture of the same canonical form is the same, and that is not proposed again.
+        Canonical = "canonical";
+        /// Where both compute the same, told by values on fixed inputs: the later one is not trained, and takes over the results.
+        Functional = "functional";
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether an architecture lies in a space, and what identifies it there.
 
-use super::domain::{Architecture, Domain, Filling, Space};
+use super::domain::{Architecture, DagDomain, Domain, Filling, Space};
+use super::term::Term;
 use crate::graph::{Hash, identity::Digest};
 
 /// Whether an architecture is a member of a space.
@@ -49,21 +50,30 @@ fn fits(domain: &Domain, filling: &Filling) -> Result<(), String> {
 
 /// The identity of an architecture in its space: equal exactly for equal canonical fillings.
 pub fn hash(space: &Space, architecture: &Architecture) -> Hash {
+    hash_by(space, architecture, &|_, term| term.hash())
+}
+
+/// An identity of an architecture by an identity of its expressions, which may take several for the same.
+pub fn hash_by(space: &Space, architecture: &Architecture, of: &dyn Fn(&DagDomain, &Term) -> Hash) -> Hash {
     let mut digest = Digest::new();
     for hole in &space.holes {
         let fillings = architecture.fillings.get(&hole.name).map_or(&[][..], Vec::as_slice);
-        digest = digest.text(&hole.name).numbers(fillings.iter().map(|filling| identity(filling).0));
+        digest = digest.text(&hole.name).numbers(fillings.iter().map(|filling| identity(&hole.domain, filling, of).0));
     }
     digest.finish()
 }
 
-fn identity(filling: &Filling) -> Hash {
-    match filling {
-        Filling::Dag(term) => term.hash(),
-        Filling::Value(value) => Digest::new().text("value").text(&value.to_string()).finish(),
-        Filling::Arm { label, holes } => {
+fn identity(domain: &Domain, filling: &Filling, of: &dyn Fn(&DagDomain, &Term) -> Hash) -> Hash {
+    match (domain, filling) {
+        (Domain::Dag(dag), Filling::Dag(term)) => of(dag, term),
+        (_, Filling::Dag(term)) => term.hash(),
+        (_, Filling::Value(value)) => Digest::new().text("value").text(&value.to_string()).finish(),
+        (domain, Filling::Arm { label, holes }) => {
+            let arm = if let Domain::Choose(arms) = domain { arms.iter().find(|arm| arm.label == *label) } else { None };
+            let domains = arm.into_iter().flat_map(|arm| &arm.holes).map(|(_, domain)| domain);
+            let filled = holes.iter().zip(domains);
             let digest = Digest::new().text("arm").text(label);
-            holes.iter().fold(digest, |digest, (name, filling)| digest.text(name).number(identity(filling).0)).finish()
+            filled.fold(digest, |digest, ((name, own), domain)| digest.text(name).number(identity(domain, own, of).0)).finish()
         }
     }
 }

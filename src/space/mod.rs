@@ -15,12 +15,10 @@ mod domain;
 mod draw;
 mod enumerate;
 mod extremes;
-
 mod instantiate;
 mod layer;
 mod member;
 mod mutate;
-
 mod sample;
 mod source;
 mod table;
@@ -31,12 +29,10 @@ mod vary;
 pub use compact::{Compact, CompactFilling};
 pub use distance::{distance, tree_edit};
 pub use domain::{Architecture, Arm, DagDomain, Domain, Filling, Hole, INPUTS, Space};
-
 pub use extremes::extremes;
 pub use instantiate::instantiate;
-pub use member::{contains, hash};
-
 pub use layer::layer_graph;
+pub use member::{contains, hash, hash_by};
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
 pub use sample::Draw;
 pub use source::{fillings, to_source};
