@@ -46,6 +46,14 @@ fn several_mistakes_are_reported_together() {
 }
 
 #[test]
+fn what_cannot_be_required_is_told_line_by_line() {
+    let (drawn, found) = check(&Disk, "tests/mistakes/requires.phyla");
+    let expected = [Code::ARGUMENTS, Code::ARGUMENTS, Code::TYPE, Code::UNIT, Code::UNKNOWN_NAME, Code::TYPE, Code::TYPE];
+    assert_eq!(codes(&found), expected, "{drawn}");
+    insta::assert_snapshot!("requires", drawn);
+}
+
+#[test]
 fn one_field_of_a_space_does_not_hide_another() {
     let (drawn, found) = check(&Disk, "tests/mistakes/space.phyla");
     assert_eq!(codes(&found), [Code::TYPE, Code::RANGE, Code::UNKNOWN_OP], "{drawn}");

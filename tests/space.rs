@@ -288,3 +288,82 @@ fn a_space_is_asked_about_architectures() {
     let (code, _, why) = told(&["count"]);
     assert!(code == 1 && why.contains("--space"), "{why}");
 }
+
+const CONDITIONS: &str = "
+use std.layers { attention, encoder_layer }
+use std.models { micro }
+use std.ops { autobert_zero }
+use std.search { op_nas, scratch }
+use std.suites { mini }
+use std.train { pretrain_tiny }
+
+space any {
+    mixer = attention(dag(inputs = [q, k, v], ops = autobert_zero, depth = 1..=2, size = 1..=2, uses = 1..=3))
+    body = repeat(2, tie = 2) { encoder_layer(mixer) }
+}
+
+experiment searched {
+    model = micro { hidden = 16, feed_forward = 16, vocabulary = 512 }
+    space = any { WRITTEN }
+    corpus = text(\"words.txt\")
+    search = op_nas
+    evaluate = scratch { pretrain = pretrain_tiny, suite = mini }
+    final = { pretrain = pretrain_tiny, suite = mini }
+}
+";
+
+/// An experiment over a small space with these conditions.
+fn under(conditions: &str) -> phyla::check::Checked {
+    let source = CONDITIONS.replace("WRITTEN", conditions);
+    let files = Memory::new(&[("space.phyla", &source), ("words.txt", "one\ntwo\n")]);
+    let world = World::load(&files, &["space.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let id = checker.experiments("space.phyla").first().expect("an experiment").0;
+    let checked = checker.experiment(id, &[]);
+    checked.unwrap_or_else(|| panic!("{:?}", checker.diagnostics()))
+}
+
+#[test]
+fn conditions_are_met_by_whatever_is_proposed_and_belong_to_the_meaning() {
+    let free = under("");
+    let asked = under("require mixes(n), require params <= 12_500");
+    let models = |checked: &phyla::check::Checked| Models {
+        masked_lm: checked.models.masked_lm.clone(),
+        classifier: checked.models.classifier.clone(),
+        model: checked.settings.model.clone(),
+    };
+    // By hand: what joins tokens where at most two operations are.
+    let joins = |architecture: &Architecture| {
+        let words = phyla::space::fillings(&asked.space, architecture).concat();
+        ["softmax(transpose", "cosine(", "euclidean(", "@"].iter().any(|op| words.contains(op))
+    };
+    let members = free.space.enumerate(10_000).expect("few");
+    assert_eq!(asked.space.count(), free.space.count(), "conditions are no part of the count");
+    let cost = |architecture: &Architecture| models(&asked).cost(&asked.space, architecture).expect("a member").params;
+    let met: Vec<&Architecture> =
+        members.iter().filter(|one| models(&asked).unmet(&asked.space, one).expect("a member").is_none()).collect();
+    assert!(!met.is_empty() && met.len() < members.len());
+    for one in &members {
+        let unmet = models(&asked).unmet(&asked.space, one).expect("a member").map(|require| require.text.clone());
+        let expected = match (joins(one), cost(one) <= 12_500) {
+            (false, _) => Some("mixes(n)".to_owned()),
+            (true, false) => Some("params <= 12_500".to_owned()),
+            (true, true) => None,
+        };
+        assert_eq!(unmet, expected, "{:?}", phyla::space::fillings(&asked.space, one));
+    }
+    let share = phyla::run::acceptance(&asked).expect("some").expect("a share");
+    assert!(share > 0.0 && share < 1.0);
+    // Layout and order change nothing; a bound does.
+    let same = under("require   params <=  12_500\n require mixes( n )");
+    assert_eq!((same.fingerprint, same.evaluation), (asked.fingerprint, asked.evaluation));
+    for other in ["", "require mixes(n)", "require mixes(n), require params <= 12_501", "require mixes(n), require params < 12_500"] {
+        assert_ne!(under(other).fingerprint, asked.fingerprint, "{other}");
+    }
+    assert!(asked.source.contains("require mixes(n)"), "{}", asked.source);
+    for (impossible, said) in [("require params <= 10", "the smallest has"), ("require flops(n = 8) >= 1G", "the largest has")] {
+        let error = phyla::run::acceptance(&under(impossible)).expect_err("refused");
+        assert_eq!(error.code, phyla::diagnostic::Code::EMPTY_SPACE);
+        assert!(error.help.as_ref().is_some_and(|help| help.contains(said)), "{error:?}");
+    }
+}

@@ -492,7 +492,10 @@ fn describe(space: &space::Space) -> String {
         text += &format!(" {} {:?} {} ", hole.name, hole.repetitions, hole.tie);
         describe_domain(&hole.domain, &mut text);
     }
-    text
+    // Their order and their layout change nothing.
+    let mut requires: Vec<String> = space.requires.iter().map(|require| format!(" {:?}", require.condition)).collect();
+    requires.sort();
+    text + &requires.concat()
 }
 
 fn describe_domain(domain: &space::Domain, text: &mut String) {

@@ -18,6 +18,7 @@ mod experiment;
 mod modules;
 mod names;
 mod record;
+mod require;
 mod space;
 mod value;
 mod written;

@@ -6,7 +6,7 @@ use super::record::{join, path_of};
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, HoleRef, Symbol};
-use crate::space::{Domain, Hole, Space};
+use crate::space::{Domain, Hole, Require, Space};
 use crate::syntax::ast::{Block, Expr, ExprKind, ItemBody};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ use std::rc::Rc;
 pub(super) struct SpaceValue {
     pub name: String,
     pub fields: BTreeMap<String, (usize, Rc<Expr>)>,
+    /// Conditions, those of the space it changes first.
+    pub requires: Vec<Require>,
     /// Built on first use.
     pub built: RefCell<Option<Option<SharedSpace>>>,
     /// Holes met while the body is evaluated, with how often each is filled.
@@ -59,7 +61,8 @@ impl Checker<'_> {
             }
             ItemBody::Value(expr) => {
                 let base = self.space_expr(id.module, expr)?;
-                Some(Rc::new(SpaceValue::new(item.name.text.clone(), base.fields.clone(), item.name.span)))
+                let renamed = SpaceValue::new(item.name.text.clone(), base.fields.clone(), item.name.span);
+                Some(Rc::new(SpaceValue { requires: base.requires.clone(), ..renamed }))
             }
             _ => None,
         });
@@ -83,15 +86,9 @@ impl Checker<'_> {
             }
             fields.insert(name, (module, Rc::new(field.value.clone())));
         }
-        for require in &block.requires {
-            let message = "`require` is not carried out yet";
-            self.report(
-                Diagnostic::error(Code::UNKNOWN_FIELD, message)
-                    .at(require.span, "this constraint would be ignored")
-                    .help("leave it out; constraints come with a later version"),
-            );
-        }
-        SpaceValue::new(base.name.clone(), fields, span)
+        let own = block.requires.iter().filter_map(|require| self.require(require));
+        let requires = base.requires.iter().cloned().chain(own).collect();
+        SpaceValue { requires, ..SpaceValue::new(base.name.clone(), fields, span) }
     }
 
     /// The space itself, built on first use; `None` where it has a mistake.
@@ -140,7 +137,8 @@ impl Checker<'_> {
             })
             .collect();
         let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
-        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers, sized: value.fields.contains_key("layers") })
+        let sized = value.fields.contains_key("layers");
+        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers, sized, requires: value.requires.clone() })
     }
 
     /// Reports the mistakes in fields that a body with a mistake may not have come to.
@@ -222,10 +220,10 @@ impl Checker<'_> {
 impl SpaceValue {
     /// The same space with other fields.
     pub(super) fn with_fields(&self, fields: BTreeMap<String, (usize, Rc<Expr>)>) -> Self {
-        Self::new(self.name.clone(), fields, self.span)
+        Self { requires: self.requires.clone(), ..Self::new(self.name.clone(), fields, self.span) }
     }
 
     fn new(name: String, fields: BTreeMap<String, (usize, Rc<Expr>)>, span: Span) -> Self {
-        Self { name, fields, built: RefCell::default(), met: RefCell::default(), depth: Cell::default(), span }
+        Self { name, fields, requires: Vec::new(), built: RefCell::default(), met: RefCell::default(), depth: Cell::default(), span }
     }
 }

@@ -3,6 +3,7 @@
 use super::source::{err, out, show_all, show_one, sources};
 use crate::check::{Checker, World};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::run::acceptance;
 use crate::run::files::Disk;
 use std::path::PathBuf;
 
@@ -18,7 +19,13 @@ pub fn check(paths: &[PathBuf], json: bool) -> u8 {
         let world = World::load(&Disk, std::slice::from_ref(file));
         let checker = Checker::new(&world, &Disk);
         checker.check_module(file);
-        code = code.max(show_all(&checker.diagnostics(), &world.sources, json));
+        let mut found = checker.diagnostics();
+        // Whether a space's conditions can be met is known once everything else is right.
+        if !checker.failed() {
+            let experiments = checker.experiments(file).into_iter().filter_map(|(id, _)| checker.experiment(id, &[]));
+            found.extend(experiments.filter_map(|checked| acceptance(&checked).err()).map(|error| *error));
+        }
+        code = code.max(show_all(&found, &world.sources, json));
     }
     if code == 0 && !json {
         let count = files.len();

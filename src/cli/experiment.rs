@@ -6,8 +6,8 @@ use crate::check::{Checked, Checker, NamedArchitecture, World};
 use crate::diagnostic::{Code, Diagnostic, Result, nearest};
 use crate::exec::candle::device::gpu;
 use crate::exec::{CandleExecutor, NativeExecutor};
-use crate::run::Executors;
 use crate::run::files::Disk;
+use crate::run::{Executors, acceptance};
 use crate::settings;
 use crate::syntax::parse_expression;
 use candle_core::{DType, Device};
@@ -92,7 +92,10 @@ pub(super) fn with_architecture(
             None => return Err(show_one(&unknown_name(&checker, name, &key, &["architecture"]))),
         },
     };
-    let diagnostics = checker.diagnostics();
+    let mut diagnostics = checker.diagnostics();
+    if let Some(checked) = checked.as_ref().filter(|_| !checker.failed()) {
+        diagnostics.extend(acceptance(checked).err().map(|error| *error));
+    }
     let code = show_all(&diagnostics, &world.sources, false);
     match checked {
         Some(checked) if code == 0 => Ok((checked, architecture)),

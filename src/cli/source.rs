@@ -45,8 +45,9 @@ pub fn show_all(diagnostics: &[Diagnostic], sources: &Sources, json: bool) -> u8
     u8::from(diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error))
 }
 
-/// Shows one diagnostic that has no source.
+/// Shows one diagnostic without its source.
 pub fn show_one(diagnostic: &Diagnostic) -> u8 {
-    err(&render(diagnostic, &Sources::default(), std::io::stderr().is_terminal()));
+    let unplaced = Diagnostic { labels: Vec::new(), ..diagnostic.clone() };
+    err(&render(&unplaced, &Sources::default(), std::io::stderr().is_terminal()));
     1
 }

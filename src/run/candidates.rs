@@ -13,6 +13,7 @@ use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
 use crate::search::{self, History, Priorities, propose, ranked};
 use crate::settings::{Algorithm, Commit, Dedupe, Goal, Measure, Method, Pick, Stop};
+use crate::space::Architecture;
 use crate::supernet::commit;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,7 +62,8 @@ pub(super) fn search(
             return Ok(history);
         }
         let ranked = ranked(&history);
-        let proposals = propose(&work.checked.space, &settings.search, settings.seed, &ranked);
+        let meets = |architecture: &Architecture| work.meets(architecture);
+        let proposals = propose(&work.checked.space, &settings.search, settings.seed, &ranked, &meets);
         if proposals.is_empty() {
             return Ok(history);
         }

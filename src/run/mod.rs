@@ -1,7 +1,7 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
-//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `plan` and `memory` (what will be
+//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
 //! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `candidates` (the search), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
@@ -13,6 +13,7 @@ pub mod bench;
 mod candidates;
 mod evaluate;
 mod executors;
+mod feasible;
 pub mod files;
 mod finals;
 pub mod folder;
@@ -31,6 +32,7 @@ mod weights;
 mod workers;
 
 pub use executors::Executors;
+pub use feasible::acceptance;
 pub use functional::{functional, functional_classes};
 pub use memory::Memory;
 pub use plan::{Plan, plan};

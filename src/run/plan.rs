@@ -1,6 +1,7 @@
 //! What a run will do and cost, told before anything is spent.
 
 use super::Executors;
+use super::feasible::acceptance;
 use super::files::free_memory;
 use super::memory::{Memory, memory};
 use super::session::models;
@@ -24,6 +25,8 @@ const MEASURED: usize = 1024;
 pub struct Plan {
     /// Architectures in the space, exactly.
     pub architectures: String,
+    /// The share of members, drawn as an initial population is, that meet the space's conditions; `None` where it has none.
+    pub acceptance: Option<f64>,
     /// Parameters and forward FLOPs (one sentence of full length) of the smallest candidate's masked-LM model.
     pub smallest: (u64, u64),
     /// Likewise of the largest.
@@ -52,6 +55,7 @@ pub struct Plan {
 /// Where a candidate cannot be lowered.
 pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let settings = &checked.settings;
+    let acceptance = acceptance(checked)?;
     let models = models(checked);
     let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
     let extremes = crate::space::extremes(&checked.space, settings.seed, &cost);
@@ -63,6 +67,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
     let mut plan = Plan {
         architectures: checked.space.count().to_string(),
+        acceptance,
         smallest,
         largest,
         without_embeddings,
@@ -129,11 +134,15 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
 }
 
 impl Plan {
+    fn accepted(&self) -> String {
+        self.acceptance.map_or_else(String::new, |share| format!(", of which about {:.2} % meet its conditions", 100.0 * share))
+    }
+
     /// The plan as lines for a reader.
     pub fn show(&self) -> String {
         let steps = self.warmup + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
         let mut lines = vec![
-            format!("space       {} architectures", short(&self.architectures)),
+            format!("space       {} architectures{}", short(&self.architectures), self.accepted()),
             format!(
                 "candidates  {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
                 grouped(self.smallest.0),

@@ -8,6 +8,7 @@ use super::{Executors, Progress, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::History;
+use crate::space::Architecture;
 use crate::supernet::Models;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -34,7 +35,7 @@ pub struct Outcome {
     /// Whether it was finished before it began.
     pub already: bool,
     /// The best found and its space.
-    pub best: (std::sync::Arc<crate::space::Space>, crate::space::Architecture),
+    pub best: (std::sync::Arc<crate::space::Space>, Architecture),
 }
 
 /// What all stages share.
@@ -45,6 +46,13 @@ pub(super) struct Work<'a> {
     pub progress: &'a dyn Progress,
     pub stop: &'a AtomicBool,
     pub workers: usize,
+}
+
+impl Work<'_> {
+    /// Whether a member meets the conditions of the searched space.
+    pub fn meets(&self, architecture: &Architecture) -> bool {
+        self.models.unmet(&self.checked.space, architecture).is_ok_and(|unmet| unmet.is_none())
+    }
 }
 
 /// The graphs around an encoder with the experiment's sizes.

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// The time between two checkpoints.
 pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
 
+/// Members drawn in search of one that meets the space's conditions, at most.
+const MEMBERS: usize = 10_000;
+
 /// The losses of the steps so far, for the mean that is told at the end.
 const LOSSES: &str = "work/warmup-losses.json";
 
@@ -69,8 +72,9 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     let masking = masking(train, &prepared.vocabulary);
     let mut path = |step: u64| {
         let mut draws = stream(seed, "supernet/path", step);
-        let empty = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "the space has no members"));
-        let architecture = work.checked.space.sample(draw, &mut draws).ok_or_else(empty)?;
+        let empty = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "no member of the space that meets its conditions was found"));
+        let mut member = || work.checked.space.sample(draw, &mut draws);
+        let architecture = (0..MEMBERS).find_map(|_| member().filter(|architecture| work.meets(architecture))).ok_or_else(empty)?;
         work.models.masked_lm(&work.checked.space, &architecture)
     };
     let mut watch = |training: &Training, loss: f32| {

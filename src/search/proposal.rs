@@ -8,6 +8,11 @@ use crate::stream::{RngExt, Stream, stream};
 
 /// Draws in search of one candidate that is new, at most.
 const REDRAWS: usize = 20;
+/// Likewise in search of one that meets the space's conditions.
+const UNMET: usize = 1000;
+
+/// Whether an architecture meets the conditions of its space.
+pub type Meets<'a> = dyn Fn(&Architecture) -> bool + 'a;
 
 /// A candidate to be evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +50,13 @@ pub(super) fn allowed(settings: &Search, history: &History, wanted: usize) -> us
     if plateau { 0 } else { wanted.min(settings.evaluations.saturating_sub(history.candidates.len())) }
 }
 
-/// A generation of `count` candidates, each new to the history and to the others; a place for which none is found in
-/// 20 draws stays empty.
+/// A generation of `count` candidates, each new to the history and to the others and meeting the space's conditions; a place for which
+/// none is found stays empty.
 pub(super) fn generation(
     space: &Space,
     seed: u64,
     history: &History,
+    meets: &Meets<'_>,
     count: usize,
     draw: &dyn Fn(usize, &mut Stream) -> Option<Drawn>,
 ) -> Vec<Proposal> {
@@ -59,12 +65,23 @@ pub(super) fn generation(
     let generation = u64::try_from(history.next_generation()).unwrap_or(u64::MAX);
     for place in 0..count {
         let mut draws = stream(seed, &format!("search/{place}"), generation);
-        let new = (0..=REDRAWS).find_map(|_| {
-            let (architecture, parent, mutation) = draw(place, &mut draws)?;
+        let (mut repeated, mut unmet) = (0, 0);
+        let new = loop {
+            let Some((architecture, parent, mutation)) = draw(place, &mut draws) else { break None };
             let hash = hash(space, &architecture);
-            known.insert(hash).then_some((architecture, hash, parent, mutation))
-        });
+            if known.contains(&hash) {
+                repeated += 1;
+            } else if meets(&architecture) {
+                break Some((architecture, hash, parent, mutation));
+            } else {
+                unmet += 1;
+            }
+            if repeated > REDRAWS || unmet > UNMET {
+                break None;
+            }
+        };
         if let Some((architecture, hash, parent, mutation)) = new {
+            known.insert(hash);
             let id = history.candidates.len() + proposals.len();
             proposals.push(Proposal { id, architecture, hash, parent, mutation });
         }
@@ -86,10 +103,10 @@ pub(super) fn one_mutation(
 }
 
 /// A generation drawn without parents.
-pub(super) fn drawn_anew(space: &Space, settings: &Search, seed: u64, history: &History, count: usize) -> Vec<Proposal> {
+pub(super) fn drawn_anew(space: &Space, settings: &Search, seed: u64, history: &History, meets: &Meets<'_>, count: usize) -> Vec<Proposal> {
     let draw = match settings.initial {
         Initial::BySize => Draw::BySize,
         Initial::Uniform => Draw::Uniform,
     };
-    generation(space, seed, history, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
+    generation(space, seed, history, meets, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
 }

@@ -34,7 +34,7 @@ fn finish(proposals: Vec<Proposal>, history: &mut History, fitness: &dyn Fn(&Arc
 fn search(space: &Space, settings: &Search, seed: u64, fitness: &dyn Fn(&Architecture) -> Option<f64>) -> History {
     let mut history = History::default();
     loop {
-        let proposals = propose(space, settings, seed, &history);
+        let proposals = propose(space, settings, seed, &history, &|_| true);
         if proposals.is_empty() {
             return history;
         }
@@ -88,7 +88,7 @@ fn a_search_is_its_history() {
         let whole = search(&space, &settings(algorithm.clone()), 3, &toy);
         assert_eq!(whole, search(&space, &settings(algorithm.clone()), 3, &toy));
         let until = |generation: usize| whole.candidates.iter().filter(|one| one.generation < generation).cloned().collect();
-        let next = propose(&space, &settings(algorithm), 3, &History { candidates: until(3) });
+        let next = propose(&space, &settings(algorithm), 3, &History { candidates: until(3) }, &|_| true);
         let there: Vec<_> = whole.candidates.iter().filter(|one| one.generation == 3).map(|one| (one.id, one.hash)).collect();
         assert_eq!(next.iter().map(|one| (one.id, one.hash)).collect::<Vec<_>>(), there);
     }
@@ -277,7 +277,7 @@ fn several_objectives_end_in_a_front() {
     let (space, settings) = (small(), settings(Algorithm::Evolution));
     let mut history = History::default();
     loop {
-        let proposals = propose(&space, &settings, 3, &ranked(&history));
+        let proposals = propose(&space, &settings, 3, &ranked(&history), &|_| true);
         if proposals.is_empty() {
             break;
         }
@@ -307,5 +307,24 @@ fn size(filling: &Filling) -> f64 {
         Filling::Arm { holes, .. } => holes.iter().map(|(_, inner)| size(inner)).sum(),
         Filling::Dag(term) => f64::from(term.size()),
         Filling::Value(_) => 0.0,
+    }
+}
+
+#[test]
+fn only_what_meets_the_conditions_is_proposed() {
+    let space = small();
+    let short = |architecture: &Architecture| architecture.fillings.values().flatten().map(size).sum::<f64>() < 6.0;
+    for algorithm in [Algorithm::Evolution, Algorithm::Random, Algorithm::Aging { tournament: 4 }, Algorithm::Climb { patience: 2 }] {
+        let mut history = History::default();
+        loop {
+            let proposals = propose(&space, &settings(algorithm.clone()), 5, &history, &short);
+            assert!(proposals.iter().all(|one| short(&one.architecture)));
+            if proposals.is_empty() {
+                break;
+            }
+            finish(proposals, &mut history, &toy);
+        }
+        assert_eq!(history.candidates.len(), 100, "{algorithm:?}");
+        assert_eq!(propose(&space, &settings(algorithm), 5, &History::default(), &|_| false), []);
     }
 }

@@ -1,5 +1,6 @@
 //! What may fill a hole, and what fills it.
 
+use super::require::Require;
 use super::table::{Productions, Table};
 use super::term::{DEEPEST, Term};
 use crate::graph::{Graph, Op, Shape};
@@ -175,6 +176,8 @@ pub struct Space {
     pub layers: usize,
     /// Whether their number is a field `layers`, which an architecture written out gives.
     pub sized: bool,
+    /// What its members meet besides; counts and draws know nothing of it.
+    pub requires: Vec<Require>,
 }
 
 /// A space with its holes filled: for each hole its fillings, in the order of repetition.

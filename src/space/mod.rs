@@ -3,7 +3,7 @@
 //! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
 //! spaces), `table` (exact counts), `draw` (terms drawn by them), `enumerate`, `sample` (whole
 //! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
-//! Phyla source), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
+//! Phyla source), `require` (conditions beyond the holes), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
 //! and `vary` (mutation).
 //!
 //! Invariants: a term is canonical and well-shaped by construction; whatever is drawn, enumerated or mutated is
@@ -19,6 +19,7 @@ mod instantiate;
 mod layer;
 mod member;
 mod mutate;
+mod require;
 mod sample;
 mod source;
 mod table;
@@ -34,6 +35,7 @@ pub use instantiate::instantiate;
 pub use layer::layer_graph;
 pub use member::{contains, hash, hash_by};
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
+pub use require::{Condition, Order, Quantity, Require, unmet};
 pub use sample::Draw;
 pub use source::{fillings, to_source};
 pub use term::Term;

@@ -5,7 +5,7 @@ use crate::exec::Program;
 use crate::graph::cost::{Cost, cost};
 use crate::graph::{Graph, Symbol, assemble};
 use crate::settings::Model;
-use crate::space::{Architecture, Space, instantiate};
+use crate::space::{Architecture, Require, Space, instantiate, unmet};
 use crate::train::sizes;
 use std::sync::Arc;
 
@@ -44,9 +44,26 @@ impl Models {
     /// # Errors
     /// Where the architecture does not lie in the space.
     pub fn cost(&self, space: &Space, architecture: &Architecture) -> Result<Cost> {
+        self.cost_at(space, architecture, None)
+    }
+
+    /// The first of the space's conditions that an architecture does not meet.
+    ///
+    /// # Errors
+    /// Where the architecture does not lie in the space.
+    pub fn unmet<'a>(&self, space: &'a Space, architecture: &Architecture) -> Result<Option<&'a Require>> {
+        unmet(space, architecture, &|tokens| self.cost_at(space, architecture, tokens))
+    }
+
+    /// What the masked-LM model costs for one sentence of so many tokens; of the model's length where no number is given.
+    ///
+    /// # Errors
+    /// Where the architecture does not lie in the space.
+    pub fn cost_at(&self, space: &Space, architecture: &Architecture, tokens: Option<usize>) -> Result<Cost> {
+        let tokens = tokens.unwrap_or(self.model.length);
         let graph = self.graph(&self.masked_lm, space, architecture)?;
-        let predictions = ((self.model.length.saturating_sub(2)) as f64 * 0.15).ceil() as usize;
-        let sizes = sizes(&self.model, 1).with(Symbol::Tokens, self.model.length).with(Symbol::Predictions, predictions);
+        let predictions = (tokens.saturating_sub(2) as f64 * 0.15).ceil() as usize;
+        let sizes = sizes(&self.model, 1).with(Symbol::Tokens, tokens).with(Symbol::Predictions, predictions);
         cost(&graph, &sizes).ok_or_else(|| Box::new(Diagnostic::error(Code::INTERNAL, "the cost of an architecture cannot be told")))
     }
 

@@ -47,7 +47,7 @@ pub fn build_table(
     progress.line(&format!("{} members compute {} functions; each is trained on {} seeds", members.len(), classes.len(), options.seeds));
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    begin(checked, &folder, &mut journal)?;
+    begin(checked, &folder, &mut journal, members.len())?;
     progress.stage("data", 1, "text");
     let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;
@@ -87,15 +87,18 @@ pub fn build_table(
             loss: (0..options.seeds).map(loss).collect(),
         })
     };
-    Ok(Table { header: super::header(checked, &prepared, options.seeds), rows: classes.iter().filter_map(row).collect() })
+    Ok(Table { header: super::header(checked, &prepared, options.seeds, members.len()), rows: classes.iter().filter_map(row).collect() })
 }
 
-/// Every member of the space.
+/// Every member that meets the space's conditions.
 fn members(checked: &Checked) -> Result<Vec<Architecture>> {
-    checked.space.enumerate(LARGEST).ok_or_else(|| {
+    let all = checked.space.enumerate(LARGEST).ok_or_else(|| {
         let message = format!("`{}` has {} members, and a table takes {LARGEST} at most", checked.space.name, checked.space.count());
         Box::new(Diagnostic::error(Code::USAGE, message).help("lower the `size` of its `dag`, or take fewer operations"))
-    })
+    })?;
+    let models = models(checked);
+    let meets = |architecture: &Architecture| Ok((models.unmet(&checked.space, architecture)?.is_none()).then(|| architecture.clone()));
+    all.iter().filter_map(|architecture| meets(architecture).transpose()).collect()
 }
 
 fn with_seed(checked: &Checked, seed: u64) -> Checked {
@@ -114,20 +117,13 @@ fn results(journal: &Journal) -> BTreeMap<(String, u64), Option<f64>> {
 }
 
 /// The first line of the journal, or a check that it is this table's.
-fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal) -> Result<()> {
+fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, members: usize) -> Result<()> {
     let (experiment, fingerprint) = (format!("table {}", checked.settings.name), checked.evaluation.to_string());
     match journal.entries().first() {
         None => {
             outputs::experiment(checked, folder)?;
             let (seed, version) = (checked.settings.seed, env!("CARGO_PKG_VERSION").to_owned());
-            journal.append(Entry::Start {
-                experiment,
-                fingerprint,
-                seed,
-                version,
-                space_size: checked.space.count().to_string(),
-                objectives: Vec::new(),
-            })
+            journal.append(Entry::Start { experiment, fingerprint, seed, version, space_size: members.to_string(), objectives: Vec::new() })
         }
         Some(Entry::Start { fingerprint: known, seed, .. }) if *known == fingerprint && *seed == checked.settings.seed => Ok(()),
         Some(_) => Err(another(folder)),

@@ -65,14 +65,13 @@ impl Table {
     }
 }
 
-fn header(checked: &Checked, prepared: &Prepared, seeds: u64) -> Header {
-    let count = checked.space.count();
+fn header(checked: &Checked, prepared: &Prepared, seeds: u64, members: usize) -> Header {
     Header {
         experiment: checked.settings.name.clone(),
         evaluation: checked.evaluation,
         seed: checked.settings.seed,
         seeds,
-        members: num_traits::ToPrimitive::to_usize(&count).unwrap_or(usize::MAX),
+        members,
         unigram_entropy: prepared.corpus.unigram_entropy().unwrap_or(f64::NAN),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
