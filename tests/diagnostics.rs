@@ -54,6 +54,13 @@ fn what_cannot_be_required_is_told_line_by_line() {
 }
 
 #[test]
+fn an_empty_dag_is_told_what_would_give_it_members() {
+    let (drawn, found) = check(&Disk, "tests/mistakes/empty_dags.phyla");
+    assert_eq!(codes(&found), [Code::EMPTY_SPACE; 3], "{drawn}");
+    insta::assert_snapshot!("empty_dags", drawn);
+}
+
+#[test]
 fn one_field_of_a_space_does_not_hide_another() {
     let (drawn, found) = check(&Disk, "tests/mistakes/space.phyla");
     assert_eq!(codes(&found), [Code::TYPE, Code::RANGE, Code::UNKNOWN_OP], "{drawn}");

@@ -323,11 +323,7 @@ impl Checker<'_> {
         };
         if domain.count() == num_bigint::BigUint::ZERO {
             let message = "no graph fits this `dag`";
-            return self.fail(
-                Diagnostic::error(Code::EMPTY_SPACE, message)
-                    .at(span, "has no members")
-                    .help("widen `depth`, `size` or `uses`, or add operations that lead to the output's shape"),
-            );
+            return self.fail(Diagnostic::error(Code::EMPTY_SPACE, message).at(span, "has no members").help(self.members_with(&domain)));
         }
         Some(Domain::Dag(domain))
     }

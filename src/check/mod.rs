@@ -14,6 +14,7 @@ mod call;
 mod declare;
 mod domain;
 mod elaborate;
+mod empty;
 mod experiment;
 mod modules;
 mod names;
