@@ -113,7 +113,13 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         fresh: bool,
     },
     /// Train every member of a small space once, and compare searches on what was found
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  phyla table build experiments/attention_table.phyla --out table.jsonl
+  phyla table show table.jsonl experiments/attention_table.phyla
+  phyla table compare table.jsonl experiments/attention_rivals.phyla --seeds 201..1000"
+    )]
     Table(super::table::TableCommand),
     /// Write files in the canonical layout
     #[command(after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt - < old.phyla > new.phyla")]

@@ -37,6 +37,33 @@ pub(super) fn load(file: &Path, which: &Which) -> std::result::Result<Checked, u
     with_architecture(file, which, None).map(|(checked, _)| checked)
 }
 
+/// Loads and checks a file and gives all its experiments, or those of these names in their order; the exit code where that fails.
+pub(super) fn load_all(file: &Path, names: &[String]) -> std::result::Result<Vec<Checked>, u8> {
+    let key = file.display().to_string();
+    let world = World::load(&Disk, std::slice::from_ref(&key));
+    let checker = Checker::new(&world, &Disk);
+    checker.check_module(&key);
+    if checker.failed() {
+        return Err(show_all(&checker.diagnostics(), &world.sources, false));
+    }
+    let known = checker.experiments(&key);
+    let listed: Vec<&str> = known.iter().map(|(_, name)| name.as_str()).collect();
+    let of = |name: &String| known.iter().find(|(_, known)| known == name).map(|(id, _)| *id).ok_or_else(|| name.clone());
+    let chosen = if names.is_empty() { Ok(known.iter().map(|(id, _)| *id).collect()) } else { names.iter().map(of).collect() };
+    let ids: Vec<_> = chosen.map_err(|missing: String| {
+        let message = format!("`{key}` declares no experiment `{missing}`");
+        show_one(&Diagnostic::error(Code::USAGE, message).help(format!("it declares: {}", listed.join(", "))))
+    })?;
+    let checked: Option<Vec<Checked>> = ids.into_iter().map(|id| checker.experiment(id, &[])).collect();
+    match checked {
+        Some(checked) if !checked.is_empty() => Ok(checked),
+        Some(_) => {
+            Err(show_one(&Diagnostic::error(Code::USAGE, format!("`{key}` declares no experiment")).help("`experiment name { … }`")))
+        }
+        None => Err(show_all(&checker.diagnostics(), &world.sources, false).max(1)),
+    }
+}
+
 /// Likewise, with an architecture by name.
 pub(super) fn with_architecture(
     file: &Path,

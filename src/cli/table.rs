@@ -1,15 +1,18 @@
 //! `phyla table`: every member of a small space trained once and for all.
 
 use super::commands::Which;
-use super::experiment::{executor, load};
+use super::experiment::{executor, load, load_all};
 use super::progress::Shown;
 use super::run::{failed, interrupts};
 use super::source::{out, show_one};
+use crate::diagnostic::Result;
+use crate::run::files::read_data;
 use crate::run::folder::write_whole;
-use crate::run::table::{TableOptions, build_table};
+use crate::run::table::{Comparison, Duel, Facts, Table, TableOptions, build_table, compare, facts};
 use clap::Subcommand;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TableCommand {
@@ -33,31 +36,163 @@ pub(super) enum TableCommand {
         #[arg(long, value_name = "N")]
         workers: Option<NonZeroUsize>,
     },
+    /// Say what a table shows by itself: its noise, its ends, what follows size, where known attentions stand
+    #[command(after_help = "Example:\n  phyla table show table.jsonl experiments/table.phyla")]
+    Show {
+        /// The table
+        table: PathBuf,
+        /// The file that declares the experiment it was built from; its `compare` names the known architectures
+        file: PathBuf,
+        #[command(flatten)]
+        which: Which,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Carry searches out on a table, with many seeds each: who reaches the smaller loss at equal evaluations
+    #[command(after_help = "Example:
+  phyla table compare table.jsonl experiments/rivals.phyla --seeds 201..1000
+
+A search sees the losses of the table's first seed and is judged by those of its second. The first experiment is compared with each
+other one, paired by seed: the same seed gives the same initial population.")]
+    Compare {
+        /// The table
+        table: PathBuf,
+        /// The file that declares the searches, an experiment each
+        file: PathBuf,
+        /// The seeds, first and last
+        #[arg(long, value_name = "A..B", default_value = "1..200", value_parser = seeds)]
+        seeds: RangeInclusive<u64>,
+        /// These experiments alone, in this order
+        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+        experiments: Vec<String>,
+        /// Searches at the same time
+        #[arg(long, value_name = "N", default_value = "2")]
+        workers: NonZeroUsize,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn seeds(text: &str) -> std::result::Result<RangeInclusive<u64>, String> {
+    let ends = text.split_once("..").and_then(|(first, last)| Some((first.parse().ok()?, last.trim_start_matches('=').parse().ok()?)));
+    let most = |(first, last): &(u64, u64)| first <= last && last - first < 1_000_000;
+    ends.filter(most).map(|(first, last)| first..=last).ok_or_else(|| "seeds are given as `1..200`, both ends included".to_owned())
 }
 
 /// Carries a command out.
 pub(super) fn table(command: TableCommand) -> u8 {
-    match command {
-        TableCommand::Build { file, which, out: to, seeds, folder, workers } => {
-            let (checked, executors) = match load(&file, &which).and_then(|checked| {
-                let executors = executor(&checked, &which).map_err(|error| show_one(&error))?;
-                Ok((checked, executors))
-            }) {
-                Ok(loaded) => loaded,
-                Err(code) => return code,
-            };
-            let folder = folder.unwrap_or_else(|| to.with_extension("work"));
-            let options = TableOptions { seeds: seeds.get(), folder, workers: workers.map(NonZeroUsize::get) };
-            let (progress, stop) = (Shown::new(), interrupts());
-            let result = build_table(&checked, &executors, &options, &progress, &stop);
-            progress.finish();
-            match result.and_then(|table| write_whole(&to, table.to_text().as_bytes()).map(|()| table)) {
-                Ok(table) => {
-                    out(&format!("{} rows: {}\n", table.rows.len(), to.display()));
-                    0
-                }
-                Err(error) => failed(&error),
-            }
+    let done = match command {
+        TableCommand::Build { file, which, out, seeds, folder, workers } => {
+            let folder = folder.unwrap_or_else(|| out.with_extension("work"));
+            build(&file, &which, &out, &TableOptions { seeds: seeds.get(), folder, workers: workers.map(NonZeroUsize::get) })
+        }
+        TableCommand::Show { table, file, which, json } => show(&table, &file, &which, json),
+        TableCommand::Compare { table, file, seeds, experiments, workers, json } => {
+            rivals(&table, &file, seeds, &experiments, workers.get(), json)
+        }
+    };
+    done.err().unwrap_or(0)
+}
+
+fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::result::Result<(), u8> {
+    let checked = load(file, which)?;
+    let executors = executor(&checked, which).map_err(|error| show_one(&error))?;
+    let (progress, stop) = (Shown::new(), interrupts());
+    let result = build_table(&checked, &executors, options, &progress, &stop);
+    progress.finish();
+    let written = result.and_then(|table| write_whole(to, table.to_text().as_bytes()).map(|()| table.rows.len()));
+    let rows = written.map_err(|error| failed(&error))?;
+    out(&format!("{rows} rows: {}\n", to.display()));
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Table> {
+    let name = path.display().to_string();
+    let text = read_data(&name).map_err(|why| {
+        let message = format!("`{name}` cannot be read: {why}");
+        Box::new(crate::diagnostic::Diagnostic::error(crate::diagnostic::Code::MISSING_FILE, message))
+    })?;
+    Table::from_text(&name, &text)
+}
+
+fn show(table: &Path, file: &Path, which: &Which, json: bool) -> std::result::Result<(), u8> {
+    let checked = load(file, which)?;
+    let found = read(table).and_then(|table| facts(&table, &checked)).map_err(|error| show_one(&error))?;
+    out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { told(&found) });
+    Ok(())
+}
+
+fn rivals(
+    table: &Path,
+    file: &Path,
+    seeds: RangeInclusive<u64>,
+    names: &[String],
+    workers: usize,
+    json: bool,
+) -> std::result::Result<(), u8> {
+    let searches = load_all(file, names)?;
+    let (progress, stop) = (Shown::new(), interrupts());
+    let result = read(table).and_then(|table| compare(&searches, &table, seeds, workers, &progress, &stop));
+    progress.finish();
+    let found = result.map_err(|error| failed(&error))?;
+    out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { compared(&found) });
+    Ok(())
+}
+
+/// What a table shows, for a reader.
+fn told(facts: &Facts) -> String {
+    let tau = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
+    let (low, middle, high) = facts.losses;
+    let mut lines = vec![
+        format!("{} members compute {} functions; {} trainings failed", facts.members.0, facts.members.1, facts.failed),
+        format!("loss {low:.3} to {high:.3} nats, median {middle:.3}; unigram entropy {:.3}", facts.unigram_entropy),
+        format!("standard deviation over seeds {:.3} nats; tau between seeds {}", facts.noise, tau(facts.between_seeds)),
+        format!("tau of the loss with parameters {}, with FLOPs {}", tau(facts.with_params), tau(facts.with_flops)),
+    ];
+    for (title, rows) in [("smallest", &facts.best), ("largest", &facts.worst)] {
+        lines.push(format!("{title}:"));
+        lines.extend(rows.iter().map(|(words, loss)| format!("  {loss:.3}  {words}")));
+    }
+    if !facts.known.is_empty() {
+        lines.push(format!("known, by their place among {}:", facts.members.1));
+        lines.extend(facts.known.iter().map(|known| format!("  {:.3}  {:>4}  {}", known.loss, known.rank, known.name)));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A comparison, for a reader.
+fn compared(found: &Comparison) -> String {
+    let width = found.rivals.iter().map(|rival| rival.name.len()).max().unwrap_or(0);
+    let told: Vec<String> =
+        found.rivals.first().into_iter().flat_map(|rival| &rival.medians).map(|(count, _)| format!("{count:>7}")).collect();
+    let mut lines = vec![
+        format!(
+            "seeds {} to {}, {} evaluations; the table's smallest judged loss is {:.4}, its median {:.4}",
+            found.seeds.0, found.seeds.1, found.evaluations, found.scale.0, found.scale.1
+        ),
+        format!("{:width$}  median loss after {}   area under the curve [95 %]  near the best", "", told.concat()),
+    ];
+    for rival in &found.rivals {
+        let medians: String = rival.medians.iter().map(|(_, loss)| format!("{loss:>7.4}")).collect::<Vec<_>>().join(" ");
+        let (area, low, high) = rival.area;
+        lines.push(format!("{:width$}  {medians}  {area:.4} [{low:.4}, {high:.4}]  {:>3.0} %", rival.name, 100.0 * rival.near_best));
+    }
+    for (what, of) in [("loss at the end", 0), ("area under the curve", 1)] {
+        lines.push(format!("by {what}:"));
+        for pair in &found.pairs {
+            let duel = if of == 0 { &pair.end } else { &pair.area };
+            lines.push(format!("  {} and {:width$}  {}", pair.one, pair.other, fought(duel)));
         }
     }
+    lines.join("\n") + "\n"
+}
+
+fn fought(duel: &Duel) -> String {
+    let (rate, low, high) = duel.rate;
+    format!(
+        "lower in {:>4}, equal in {:>4}, higher in {:>4}: rate {rate:.3} [{low:.3}, {high:.3}], median difference {:+.4}, p {:.2e}, Holm {:.2e}",
+        duel.wins, duel.ties, duel.losses, duel.difference, duel.p, duel.holm
+    )
 }

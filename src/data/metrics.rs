@@ -95,7 +95,8 @@ pub fn spearman(gold: &[f64], predicted: &[f64]) -> f64 {
     if unordered { 0.0 } else { pearson(&ranks(gold), &ranks(predicted)) }
 }
 
-fn ranks(values: &[f64]) -> Vec<f64> {
+/// The rank of each value from 1, equal values sharing the average of theirs.
+pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
     order.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut ranks: Vec<(usize, f64)> = Vec::with_capacity(values.len());

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod mini;
 #[cfg(test)]
 mod official;
+pub mod statistics;
 mod task;
 mod trainer;
 mod vocabulary;

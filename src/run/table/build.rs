@@ -91,7 +91,7 @@ pub fn build_table(
 }
 
 /// Every member that meets the space's conditions.
-fn members(checked: &Checked) -> Result<Vec<Architecture>> {
+pub(super) fn members(checked: &Checked) -> Result<Vec<Architecture>> {
     let all = checked.space.enumerate(LARGEST).ok_or_else(|| {
         let message = format!("`{}` has {} members, and a table takes {LARGEST} at most", checked.space.name, checked.space.count());
         Box::new(Diagnostic::error(Code::USAGE, message).help("lower the `size` of its `dag`, or take fewer operations"))

@@ -1,17 +1,29 @@
 //! A table of an enumerable space: the loss of every member, so that searches can be carried out over again in no time.
 //!
-//! In reading order: `build` (every class trained from scratch, on several seeds).
+//! In reading order: `build` (every class trained from scratch, on several seeds), `text` (the table as a file), `lookup` (a member's row),
+//! `facts` (what the table itself shows), `replay` (a search on it), `compare` (searches beside one another).
+//!
+//! A member that is missing is an error, never a guess; a search sees the losses of one seed and is judged by those of another.
 
 mod build;
+mod compare;
+mod facts;
+mod lookup;
+mod replay;
+mod text;
 
 pub use build::{TableOptions, build_table};
+pub use compare::{Comparison, Duel, Pair, Rival, compare};
+pub use facts::{Facts, Known, facts};
+pub use lookup::Lookup;
+pub use replay::replay;
 
 use super::prepare::Prepared;
 use crate::check::Checked;
 use crate::graph::Hash;
 use serde::{Deserialize, Serialize};
 
-/// What a table is of.
+/// What a table is of, and how long it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// The experiment it was built from.
@@ -28,6 +40,10 @@ pub struct Header {
     pub unigram_entropy: f64,
     /// Phyla's version.
     pub version: String,
+    /// How many rows follow.
+    pub rows: usize,
+    /// A hash of the rows as they are written.
+    pub blake3: String,
 }
 
 /// A class of members that compute the same.
@@ -56,15 +72,6 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
-impl Table {
-    /// The table as text: a line for the header, then one for each row, each a JSON object.
-    pub fn to_text(&self) -> String {
-        let rows = self.rows.iter().map(serde_json::to_string);
-        let lines = std::iter::once(serde_json::to_string(&self.header)).chain(rows);
-        lines.map(|line| line.unwrap_or_default() + "\n").collect()
-    }
-}
-
 fn header(checked: &Checked, prepared: &Prepared, seeds: u64, members: usize) -> Header {
     Header {
         experiment: checked.settings.name.clone(),
@@ -74,5 +81,7 @@ fn header(checked: &Checked, prepared: &Prepared, seeds: u64, members: usize) ->
         members,
         unigram_entropy: prepared.corpus.unigram_entropy().unwrap_or(f64::NAN),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        rows: 0,
+        blake3: String::new(),
     }
 }

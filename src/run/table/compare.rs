@@ -1,0 +1,165 @@
+//! Searches compared on a table: many seeds each, paired by seed.
+
+use super::{Lookup, Table, replay};
+use crate::check::Checked;
+use crate::data::statistics::{bootstrap, holm, quantile, wilcoxon, wilson};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::run::Progress;
+use crate::run::workers::in_order;
+use crate::stream::stream;
+use serde::Serialize;
+use std::ops::RangeInclusive;
+use std::sync::atomic::AtomicBool;
+
+/// Bootstrap samples of an interval.
+const SAMPLES: usize = 2_000;
+/// The evaluations at which medians are told, as shares of the budget.
+const TOLD: [f64; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
+
+/// A comparison of searches.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// The seeds.
+    pub seeds: (u64, u64),
+    /// Evaluations of each search.
+    pub evaluations: usize,
+    /// The smallest judged loss of the table, and the median of its rows: the scale.
+    pub scale: (f64, f64),
+    /// The searches, in the order of the file.
+    pub rivals: Vec<Rival>,
+    /// The first search beside each other one.
+    pub pairs: Vec<Pair>,
+}
+
+/// What one search reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rival {
+    /// The experiment's name.
+    pub name: String,
+    /// Evaluations, and the median over the seeds of the loss reached by then.
+    pub medians: Vec<(usize, f64)>,
+    /// The area under the curve: the mean over evaluations and seeds of the loss reached, with its 95 % interval over seeds.
+    pub area: (f64, f64, f64),
+    /// Share of the seeds that ended within 1 % of the table's range from its smallest loss.
+    pub near_best: f64,
+}
+
+/// Two searches, paired by seed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pair {
+    /// The one.
+    pub one: String,
+    /// The other.
+    pub other: String,
+    /// By the loss at the end.
+    pub end: Duel,
+    /// By the area under the curve.
+    pub area: Duel,
+}
+
+/// How often one is below the other, and whether that may be chance.
+#[derive(Clone, Debug, Serialize)]
+pub struct Duel {
+    /// Seeds in which the one is lower.
+    pub wins: usize,
+    /// Seeds in which both are equal.
+    pub ties: usize,
+    /// Seeds in which the other is lower.
+    pub losses: usize,
+    /// The share of wins, a tie being half a win, with its 95 % interval.
+    pub rate: (f64, f64, f64),
+    /// The median over seeds of one − other, in nats.
+    pub difference: f64,
+    /// Wilcoxon's signed-rank test, two-sided; 1 where no pair differs.
+    pub p: f64,
+    /// The same, corrected for all pairs of the comparison.
+    pub holm: f64,
+}
+
+/// Carries every search out on the table with each of the seeds.
+///
+/// # Errors
+/// Where an experiment does not fit the table, or budgets differ.
+pub fn compare(
+    rivals: &[Checked],
+    table: &Table,
+    seeds: RangeInclusive<u64>,
+    workers: usize,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Comparison> {
+    let evaluations = rivals.first().map_or(0, |first| first.settings.search.evaluations);
+    if let Some(other) = rivals.iter().find(|rival| rival.settings.search.evaluations != evaluations) {
+        let message =
+            format!("`{}` has {} evaluations, and the first {evaluations}", other.settings.name, other.settings.search.evaluations);
+        return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
+    }
+    let all: Vec<u64> = seeds.clone().collect();
+    progress.stage("compare", (all.len() * rivals.len()) as u64, "search");
+    let mut curves: Vec<Vec<Vec<f64>>> = Vec::new();
+    for rival in rivals {
+        let lookup = Lookup::new(rival, table)?;
+        let done = (curves.len() * all.len()) as u64;
+        let mut own: Vec<Vec<f64>> = Vec::new();
+        in_order(&all, workers, stop, &|_, seed| replay(rival, &lookup, *seed), &mut |number, curve| {
+            own.push(curve);
+            progress.at(done + number as u64 + 1, &rival.settings.name);
+            Ok(())
+        })?;
+        curves.push(own);
+    }
+    let judged: Vec<f64> = table.rows.iter().filter_map(|row| row.loss.get(1).copied().flatten()).collect();
+    let (best, worst) = judged.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
+    let near = best + 0.01 * (worst - best);
+    let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
+    let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
+    let told = |((rival, own), area): ((&Checked, &Vec<Vec<f64>>), &Vec<f64>)| {
+        let at = |share: &f64| {
+            let count = ((evaluations as f64 * share) as usize).max(1);
+            let reached: Vec<f64> = own.iter().filter_map(|curve| curve.get(count - 1).copied()).collect();
+            Some((count, quantile(&reached, 0.5)?))
+        };
+        let mut draws = stream(0, "compare/area", 0);
+        let (low, high) = bootstrap(area, area, SAMPLES, &mut draws, &|values, _| Some(mean(values))).unwrap_or((f64::NAN, f64::NAN));
+        let close = own.iter().filter(|curve| curve.last().is_some_and(|loss| *loss <= near)).count();
+        Rival {
+            name: rival.settings.name.clone(),
+            medians: TOLD.iter().filter_map(at).collect(),
+            area: (mean(area), low, high),
+            near_best: close as f64 / own.len().max(1) as f64,
+        }
+    };
+    let named: Vec<Rival> = rivals.iter().zip(&curves).zip(&areas).map(told).collect();
+    let pairs = pairs(&named, &ends, &areas);
+    let scale = (best, quantile(&judged, 0.5).unwrap_or(f64::NAN));
+    Ok(Comparison { seeds: (*seeds.start(), *seeds.end()), evaluations, scale, rivals: named, pairs })
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The first beside each other one, p-values corrected over all of them, ends and areas apart.
+fn pairs(rivals: &[Rival], ends: &[Vec<f64>], areas: &[Vec<f64>]) -> Vec<Pair> {
+    let Some(first) = rivals.first() else { return Vec::new() };
+    let duels = |of: &[Vec<f64>]| {
+        let Some((one, others)) = of.split_first() else { return Vec::new() };
+        let mut duels: Vec<Duel> = others.iter().map(|other| duel(one, other)).collect();
+        let corrected = holm(&duels.iter().map(|duel| duel.p).collect::<Vec<f64>>());
+        duels.iter_mut().zip(corrected).for_each(|(duel, holm)| duel.holm = holm);
+        duels
+    };
+    let named = rivals.iter().skip(1).zip(duels(ends)).zip(duels(areas));
+    named.map(|((other, end), area)| Pair { one: first.name.clone(), other: other.name.clone(), end, area }).collect()
+}
+
+fn duel(one: &[f64], other: &[f64]) -> Duel {
+    let differences: Vec<f64> = one.iter().zip(other).map(|(one, other)| one - other).collect();
+    let count = |of: &dyn Fn(f64) -> bool| differences.iter().filter(|difference| of(**difference)).count();
+    let (wins, ties) = (count(&|difference| difference < 0.0), count(&|difference| difference == 0.0));
+    let (all, won) = (differences.len() as f64, wins as f64 + 0.5 * ties as f64);
+    let (low, high) = wilson(won, all);
+    let p = wilcoxon(one, other).map_or(1.0, |(_, p)| p);
+    let losses = differences.len() - wins - ties;
+    Duel { wins, ties, losses, rate: (won / all, low, high), difference: quantile(&differences, 0.5).unwrap_or(f64::NAN), p, holm: p }
+}

@@ -1,0 +1,52 @@
+//! A search carried out on a table: it sees the losses of one seed, and is judged by those of another.
+
+use super::Lookup;
+use crate::check::Checked;
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::search::{History, propose};
+
+/// The place in a row of the loss that a search sees, and of the one that it is judged by.
+const SEEN: usize = 0;
+const JUDGED: usize = 1;
+
+/// One search from beginning to end: after each evaluation the judged loss of the member with the smallest seen loss so far. A search that
+/// ends early keeps its last. A member whose training failed is a failed candidate.
+///
+/// # Errors
+/// Where a member is missing from the table, or every candidate failed.
+pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f64>> {
+    let (space, settings) = (&checked.space, &checked.settings.search);
+    let mut history = History::default();
+    let mut incumbent: Option<(f64, f64)> = None;
+    let mut judged = Vec::with_capacity(settings.evaluations);
+    loop {
+        let proposals =
+            propose(space, settings, seed, &history, &|architecture| lookup.row(crate::space::hash(space, architecture)).is_some());
+        if proposals.is_empty() {
+            break;
+        }
+        let generation = history.next_generation();
+        for proposal in proposals {
+            let Some(row) = lookup.row(proposal.hash) else {
+                return Diagnostic::error(Code::INTERNAL, "a search left the table's space").into();
+            };
+            let seen = row.loss.get(SEEN).copied().flatten();
+            if let (Some(seen), Some(loss)) = (seen, row.loss.get(JUDGED).copied().flatten())
+                && incumbent.is_none_or(|(best, _)| seen < best)
+            {
+                incumbent = Some((seen, loss));
+            }
+            judged.extend(incumbent.map(|(_, loss)| loss));
+            history.candidates.push(proposal.finished(generation, seen.map(|loss| -loss).into_iter().collect()));
+        }
+    }
+    let Some(last) = judged.last().copied() else {
+        return Diagnostic::error(Code::DATA, "a search found no member whose training succeeded").help("see the table's rows").into();
+    };
+    // Failures before the first success have nothing to show: they count as the first success does.
+    let first = judged.first().copied().unwrap_or(last);
+    let mut whole = vec![first; history.candidates.len().saturating_sub(judged.len())];
+    whole.extend(judged);
+    whole.resize(settings.evaluations.max(whole.len()), last);
+    Ok(whole)
+}
