@@ -378,6 +378,17 @@ impl Checker<'_> {
                 );
             }
         }
+        if settings.agreement.is_some() && settings.evaluate.method == settings::Method::Scratch {
+            self.report(
+                Diagnostic::error(
+                    Code::TYPE,
+                    "rank agreement compares shared weights with training from scratch, and nothing is shared here",
+                )
+                .at(span(&["agreement"]), "asks for it")
+                .at(span(&["evaluate", "method"]), "trains from scratch")
+                .help("`evaluate = biws { … }`, or leave `agreement` out"),
+            );
+        }
         let measures: Vec<&settings::Measure> = settings.objective.iter().map(|goal| goal.sought().0).collect();
         let twice = measures.iter().enumerate().any(|(place, measure)| measures.iter().skip(place + 1).any(|other| other == measure));
         if measures.is_empty() || twice {

@@ -372,7 +372,9 @@ impl<'w> Checker<'w> {
                             .help(field.doc.trim()),
                     );
                 }
-                (Some(value), Kind::Record(inner)) => self.complete(value, inner(), &dotted(path, name)),
+                (Some(value), Kind::Record(inner) | Kind::Optional(&Kind::Record(inner))) => {
+                    self.complete(value, inner(), &dotted(path, name));
+                }
                 (Some(Val::List(items, _)), Kind::List(Kind::Record(inner))) => {
                     items.iter().for_each(|item| self.complete(item, inner(), &dotted(path, name)));
                 }

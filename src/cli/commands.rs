@@ -47,6 +47,9 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         /// Candidates evaluated at the same time, one thread each; changes no result [default: the experiment's]
         #[arg(long, value_name = "N")]
         workers: Option<NonZeroUsize>,
+        /// Stop after this stage; the same command without it goes on
+        #[arg(long, value_enum, value_name = "STAGE")]
+        until: Option<Stage>,
     },
     /// Say what a run would do and cost, and spend nothing
     #[command(after_help = "Example:\n  phyla plan experiments/autobert_zero_base.phyla --json")]
@@ -194,6 +197,27 @@ fn device(name: &str) -> Result<String, String> {
     index.map(|index| format!("device = cuda({index})")).ok_or_else(|| "a device is `cpu`, `cuda` or `cuda:N`".to_owned())
 }
 
+/// The stages of a run.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Stage {
+    /// The supernet's warm-up
+    WarmUp,
+    /// The rank agreement, where the experiment has one
+    Agreement,
+    /// The search
+    Search,
+}
+
+impl Stage {
+    fn until(self) -> crate::run::Until {
+        match self {
+            Self::WarmUp => crate::run::Until::Warmup,
+            Self::Agreement => crate::run::Until::Agreement,
+            Self::Search => crate::run::Until::Search,
+        }
+    }
+}
+
 /// The executors there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum ExecutorName {
@@ -206,8 +230,9 @@ pub(super) enum ExecutorName {
 /// Carries a command line out and gives the exit code.
 pub fn run(cli: Cli) -> u8 {
     match cli.command {
-        Command::Run { file, which, out, fresh, workers } => {
-            super::run::run(&file, &which, crate::run::Options { out, fresh, workers: workers.map(NonZeroUsize::get) })
+        Command::Run { file, which, out, fresh, workers, until } => {
+            let (workers, until) = (workers.map(NonZeroUsize::get), until.map(Stage::until));
+            super::run::run(&file, &which, crate::run::Options { out, fresh, workers, until })
         }
         Command::Plan { file, which, measure, json } => super::run::plan(&file, &which, measure, json),
         Command::Check { paths, json } => super::check::check(&paths, json),

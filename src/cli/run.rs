@@ -61,15 +61,16 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
 /// Results and report, from the journal.
 fn leave(outcome: &Outcome, source: &str) -> crate::diagnostic::Result<()> {
     write_whole(&outcome.folder.join("results.csv"), report::results_csv(&outcome.entries).as_bytes())?;
-    let (space, best) = &outcome.best;
     let mut drawings = Vec::new();
-    for (layer, words) in fillings(space, best).into_iter().enumerate() {
-        if let Some(graph) = crate::space::layer_graph(space, best, layer) {
-            drawings.push(report::Drawing { title: format!("Layer {}", layer + 1), svg: svg(&graph)?, formula: words });
+    if let Some((space, best)) = &outcome.best {
+        for (layer, words) in fillings(space, best).into_iter().enumerate() {
+            if let Some(graph) = crate::space::layer_graph(space, best, layer) {
+                drawings.push(report::Drawing { title: format!("Layer {}", layer + 1), svg: svg(&graph)?, formula: words });
+            }
         }
-    }
-    if let Ok(whole) = instantiate(space, best) {
-        drawings.push(report::Drawing { title: "The whole encoder".to_owned(), svg: svg(&whole)?, formula: String::new() });
+        if let Ok(whole) = instantiate(space, best) {
+            drawings.push(report::Drawing { title: "The whole encoder".to_owned(), svg: svg(&whole)?, formula: String::new() });
+        }
     }
     write_whole(&outcome.folder.join("report.html"), report::html(&outcome.entries, source, &drawings)?.as_bytes())
 }

@@ -25,29 +25,23 @@ fn sign(difference: f64) -> i64 {
     i64::from(difference > 0.0) - i64::from(difference < 0.0)
 }
 
-/// The interval that holds a statistic of pairs in 95 of 100 bootstrap samples (percentiles; Efron 1979); `None` where it is undefined in
-/// too many of them.
-pub fn bootstrap(
-    one: &[f64],
-    other: &[f64],
-    samples: usize,
-    draws: &mut Stream,
-    of: &dyn Fn(&[f64], &[f64]) -> Option<f64>,
-) -> Option<(f64, f64)> {
-    let count = one.len().min(other.len());
+/// The interval that holds a statistic in 95 of 100 bootstrap samples of `count` places (percentiles; Efron 1979); `None` where it is
+/// undefined in half of them.
+pub fn bootstrap(count: usize, samples: usize, draws: &mut Stream, of: &dyn Fn(&[usize]) -> Option<f64>) -> Option<(f64, f64)> {
     if count == 0 {
         return None;
     }
-    let mut found = Vec::with_capacity(samples);
-    for _ in 0..samples {
-        let chosen: Vec<usize> = (0..count).map(|_| draws.random_range(0..count)).collect();
-        let pick = |from: &[f64]| chosen.iter().filter_map(|place| from.get(*place)).copied().collect::<Vec<f64>>();
-        found.extend(of(&pick(one), &pick(other)));
-    }
+    let mut sample = || (0..count).map(|_| draws.random_range(0..count)).collect::<Vec<usize>>();
+    let found: Vec<f64> = (0..samples).filter_map(|_| of(&sample())).collect();
     if found.len() * 2 < samples {
         return None;
     }
     Some((quantile(&found, 0.025)?, quantile(&found, 0.975)?))
+}
+
+/// The values at these places; places beyond the end are left out.
+pub fn at(values: &[f64], places: &[usize]) -> Vec<f64> {
+    places.iter().filter_map(|place| values.get(*place)).copied().collect()
 }
 
 /// A quantile, interpolated in a straight line between neighbours; `None` of nothing.
@@ -124,7 +118,7 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{bootstrap, holm, kendall, quantile, wilcoxon, wilson};
+    use super::{at, bootstrap, holm, kendall, quantile, wilcoxon, wilson};
     use crate::stream::stream;
     use serde_json::Value;
 
@@ -158,7 +152,8 @@ mod tests {
         assert_eq!(quantile(&[], 0.5), None);
         assert_eq!(quantile(&[3.0, 1.0, 2.0, 4.0], 0.5), Some(2.5));
         let mut draws = stream(1, "none", 0);
-        assert_eq!(bootstrap(&[1.0; 5], &[2.0; 5], 50, &mut draws, &kendall), None);
+        assert_eq!(bootstrap(5, 50, &mut draws, &|places| kendall(&at(&[1.0; 5], places), &at(&[2.0; 5], places))), None);
+        assert_eq!(bootstrap(0, 50, &mut draws, &|_| Some(1.0)), None);
     }
 
     /// By hand: 0.01 · 3, then 0.02 · 2, then 0.03 · 1 held up by the one before.
@@ -174,7 +169,9 @@ mod tests {
             let one: Vec<f64> = (0..count).map(f64::from).collect();
             let other: Vec<f64> = (0..count).map(|place| f64::from(place) + 20.0 * f64::from(place * 7 % 11)).collect();
             let tau = kendall(&one, &other).unwrap();
-            let (low, high) = bootstrap(&one, &other, 400, &mut stream(2, "interval", 0), &kendall).unwrap();
+            let (low, high) =
+                bootstrap(one.len(), 400, &mut stream(2, "interval", 0), &|places| kendall(&at(&one, places), &at(&other, places)))
+                    .unwrap();
             assert!(low < tau && tau < high, "{low} {tau} {high}");
             high - low
         };

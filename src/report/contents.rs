@@ -80,7 +80,7 @@ impl<'a> Contents<'a> {
                     None => contents.models.push(Model { name: &run.name, first: run, runs: vec![run] }),
                 },
                 Entry::Finished { .. } => contents.finished = true,
-                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } => {}
+                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } | Entry::Agreed(_) => {}
             }
         }
         contents.candidates.sort_by_key(|candidate| candidate.id);

@@ -2,9 +2,13 @@
 
 use super::contents::Contents;
 use super::words::{duration, escape, grouped, number, plural};
-use super::{candidates::candidates, curve::curve, finals::finals, front::front, population::population, priorities::priorities};
+use super::{
+    agreement::agreement, candidates::candidates, curve::curve, finals::finals, front::front, population::population,
+    priorities::priorities,
+};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::journal::Entry;
+use crate::run::rank_agreement;
 
 /// Drawings that are shown without a click; those without a formula never are, since they are the largest.
 const OPEN: usize = 4;
@@ -36,6 +40,11 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
         ("results", "Final table", finals(&contents).unwrap_or_else(|| nothing("No final model has been trained and no baseline scored"))),
         ("best", "The best architecture", found),
         ("search", "Search", search + &table),
+        (
+            "agreement",
+            "Rank agreement",
+            agreement(&contents, rank_agreement(entries).as_ref()).unwrap_or_else(|| nothing("No rank agreement has been measured")),
+        ),
         ("priorities", "Operation priorities", priorities(&contents).unwrap_or_else(|| nothing("No priorities have been recorded"))),
         ("experiment", "The experiment", format!("<details><summary>Its text</summary><pre>{}</pre></details>\n", escape(source))),
     ];

@@ -6,9 +6,10 @@
 //! the best of the final table with fewer than three seeds.
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
-//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `population` and `priorities` its plots, drawn on
+//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `agreement`, `population` and `priorities` its plots, drawn on
 //! a `plot`.
 
+mod agreement;
 mod candidates;
 mod contents;
 mod csv;

@@ -3,6 +3,7 @@
 use super::contents::{Contents, OverSeeds, spoken, value};
 use super::words::{NONE, number, plain, plural, short};
 use crate::run::journal::Entry;
+use crate::run::rank_agreement;
 
 /// The widest line, wherever the columns can be parted.
 const WIDTH: usize = 100;
@@ -44,6 +45,9 @@ pub fn table(entries: &[Entry]) -> String {
         Some(entropy) => format!("\nUnigram entropy of the held-out text: {entropy:.3} nats; compare “held-out loss”.\n"),
         None => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
     };
+    if let Some(found) = rank_agreement(entries) {
+        text += &format!("{}.\n", found.told());
+    }
     text += &match contents.models.len() {
         0 => contents.so_far("No final model has been trained") + "\n",
         _ => format!("{}: {}.\n", plural(contents.models.len(), "model"), plain(&contents.verdict(), usize::MAX)),

@@ -16,9 +16,9 @@ use crate::stream::derived;
 use crate::train::{Training, held_out_loss, masking, pretrain, score_suite};
 use std::time::Instant;
 
-/// The masked-LM weights of a candidate after its adaptation, from the supernet's or from random ones, and the loss of its last step.
+/// The masked-LM weights of a candidate after so many steps, from the supernet's or from random ones, and the loss of its last step.
 ///
-/// All candidates of a seed begin with the same draws and adapt on the same batches, so that luck does not rank them.
+/// All candidates of a seed begin with the same draws and train on the same batches, so that luck does not rank them.
 ///
 /// # Errors
 /// Where a step fails, the loss is not finite, or `tick` ends it.
@@ -27,26 +27,32 @@ pub(super) fn adapted(
     prepared: &Prepared,
     supernet: Option<&Parameters>,
     architecture: &Architecture,
+    (seed, steps): (u64, u64),
     tick: &mut dyn FnMut() -> Result<()>,
 ) -> Result<(Training, Option<f64>)> {
     let settings = &work.checked.settings;
     let program = work.models.masked_lm(&work.checked.space, architecture)?;
     let parameters = match supernet {
         Some(supernet) => inherit(supernet, program.parameters())?,
-        None => initialise(program.parameters(), derived(settings.seed, "scratch", 0)),
+        None => initialise(program.parameters(), derived(seed, "scratch", 0)),
     };
     let mut training = Training { parameters, ..Training::default() };
-    let (train, steps) = (&settings.evaluate.pretrain, settings.evaluate.adapt);
+    let train = &settings.evaluate.pretrain;
     let masking = masking(train, &prepared.vocabulary);
     let mut last = None;
     let mut watch = |_: &Training, loss: f32| {
         last = Some(f64::from(loss));
         tick()
     };
-    let (executor, seed) = (work.executors.of(train)?, derived(settings.seed, "adapt", 0));
+    let (executor, seed) = (work.executors.of(train)?, derived(seed, "adapt", 0));
     let (corpus, length) = (&prepared.corpus, settings.model.length);
     pretrain(executor, &mut |_| Ok(program.clone()), corpus, &masking, train, length, seed, steps, &mut training, &mut watch)?;
     Ok((training, last))
+}
+
+/// The seed and the steps of a candidate's adaptation.
+pub(super) fn budget(work: &Work<'_>) -> (u64, u64) {
+    (work.checked.settings.seed, work.checked.settings.evaluate.adapt)
 }
 
 /// The masked-LM loss in nats of a candidate's weights on the held-out text.
@@ -80,7 +86,7 @@ pub(super) struct Proposed {
 
 /// What is measured of a candidate.
 #[derive(Clone, Debug, Default)]
-struct Measured {
+pub(super) struct Measured {
     held_out_loss: Option<f64>,
     scores: Option<Scores>,
 }
@@ -98,7 +104,7 @@ pub(super) fn evaluate(
     let cost = work.models.cost(space, &proposal.architecture)?;
     let mut loss = None;
     let outcome: Result<Measured> = (|| {
-        let (training, last) = adapted(work, prepared, supernet, &proposal.architecture, tick)?;
+        let (training, last) = adapted(work, prepared, supernet, &proposal.architecture, budget(work), tick)?;
         loss = last;
         let found = measured(work, prepared, &proposal.architecture, &training.parameters, tick)?;
         if gives_back(work) {
@@ -137,7 +143,7 @@ pub(super) fn evaluate(
 }
 
 /// What the objectives ask for, of weights after adaptation.
-fn measured(
+pub(super) fn measured(
     work: &Work<'_>,
     prepared: &Prepared,
     architecture: &Architecture,
@@ -162,7 +168,7 @@ fn measured(
 }
 
 /// A value for each objective, larger being better; `None` where one is not finite.
-fn values(work: &Work<'_>, found: &Measured, cost: Cost) -> Option<Vec<f64>> {
+pub(super) fn values(work: &Work<'_>, found: &Measured, cost: Cost) -> Option<Vec<f64>> {
     let value = |goal: &Goal| {
         let (measure, more) = goal.sought();
         let value = match measure {

@@ -89,6 +89,8 @@ pub enum Entry {
     },
     /// A model of the last table has been trained and scored.
     Final(FinalModel),
+    /// A model of the rank agreement has been judged one way.
+    Agreed(Agreed),
     /// A class of a table has been trained once.
     Tabled {
         /// Its functional identity.
@@ -150,6 +152,27 @@ pub struct Candidate {
     pub same_as: Option<usize>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// A model of the rank agreement, judged one way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// Its number, from 0.
+    pub model: usize,
+    /// The seed of its training from scratch, from 0; `None` for shared weights.
+    pub scratch: Option<u64>,
+    /// Its fillings in words, one a layer.
+    pub layers: Vec<String>,
+    /// Parameters of the masked-LM model.
+    pub params: u64,
+    /// Forward FLOPs of the masked-LM model for one sentence at full length.
+    pub flops: u64,
+    /// The first objective's value, larger being better; `None` where it failed.
+    pub value: Option<f64>,
+    /// Masked-LM steps it took.
+    pub steps: u64,
     /// Seconds it took.
     pub seconds: f64,
 }

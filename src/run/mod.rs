@@ -2,13 +2,14 @@
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
 //! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
-//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `candidates` (the search), `finals` (the last table),
+//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
 //! file, seed and binary give the same bytes, with one worker or many, interrupted or not. Nothing here prints: a [`Progress`]
 //! is told.
 
+mod agreement;
 pub mod bench;
 mod candidates;
 mod evaluate;
@@ -31,12 +32,13 @@ mod warmup;
 mod weights;
 mod workers;
 
+pub use agreement::{RankAgreement, summary as rank_agreement};
 pub use executors::Executors;
 pub use feasible::acceptance;
 pub use functional::{functional, functional_classes};
 pub use memory::Memory;
 pub use plan::{Plan, plan};
-pub use session::{Options, Outcome, has_data, run};
+pub use session::{Options, Outcome, Until, has_data, run};
 pub use train::{TrainOptions, train_one};
 
 /// What a run tells while it works.

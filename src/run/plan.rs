@@ -35,6 +35,10 @@ pub struct Plan {
     pub without_embeddings: (u64, u64),
     /// Warm-up steps.
     pub warmup: u64,
+    /// Bytes of the supernet's weights, one safetensors file; 0 where nothing is shared.
+    pub supernet: u64,
+    /// Models of the rank agreement, and the masked-LM steps that all of them take; 0 where there is none.
+    pub agreement: (u64, u64),
     /// Candidates.
     pub candidates: usize,
     /// Masked-LM steps of each.
@@ -65,6 +69,17 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let [smallest, largest] = extremes.map_or([(0, 0); 2], |[(_, smallest), (_, largest)]| [smallest, largest]);
     let finals = (1 + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
     let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
+    let supernet = match settings.evaluate.method {
+        Method::Scratch => 0,
+        Method::Biws { .. } => {
+            let specs = crate::supernet::specifications(&models, &checked.space, settings.seed)?;
+            specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64 * 4).sum()
+        }
+    };
+    let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
+        let models = agreement.models as u64;
+        (models, models * (settings.evaluate.adapt + agreement.steps * agreement.seeds))
+    });
     let mut plan = Plan {
         architectures: checked.space.count().to_string(),
         acceptance,
@@ -72,6 +87,8 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         largest,
         without_embeddings,
         warmup,
+        supernet,
+        agreement,
         candidates: settings.search.evaluations,
         adapt: settings.evaluate.adapt,
         finals,
@@ -128,9 +145,11 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
         each * suite.tasks.len() as f64 * suite.train.epochs as f64 * suite.seeds as f64 * suite.train.lr.len().max(1) as f64 * 0.7
     };
     let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
+    let tuned = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (1 + agreement.seeds)) as f64);
+    let agreement = plan.agreement.1 as f64 * settings.evaluate.pretrain.batch as f64 + tuned * rows(&settings.evaluate.suite);
     let search = plan.candidates as f64 * (plan.adapt as f64 * settings.evaluate.pretrain.batch as f64 + rows(&settings.evaluate.suite));
     let finals = plan.finals as f64 * (plan.final_steps as f64 * settings.r#final.pretrain.batch as f64 + rows(&settings.r#final.suite));
-    Ok(one * 1.2 * (warmup + (search + finals) / settings.workers as f64))
+    Ok(one * 1.2 * (warmup + (agreement + search + finals) / settings.workers as f64))
 }
 
 impl Plan {
@@ -140,7 +159,11 @@ impl Plan {
 
     /// The plan as lines for a reader.
     pub fn show(&self) -> String {
-        let steps = self.warmup + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
+        let steps = self.warmup + self.agreement.1 + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
+        let agreement = match self.agreement {
+            (0, _) => String::new(),
+            (models, steps) => format!("; rank agreement of {models} models, {} steps", grouped(steps)),
+        };
         let mut lines = vec![
             format!("space       {} architectures{}", short(&self.architectures), self.accepted()),
             format!(
@@ -153,7 +176,7 @@ impl Plan {
                 amount(self.largest.1)
             ),
             format!(
-                "stages      warm-up {} steps; search {} candidates × {} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
+                "stages      warm-up {} steps{agreement}; search {} candidates × {} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
                 grouped(self.warmup),
                 self.candidates,
                 grouped(self.adapt),
@@ -163,6 +186,9 @@ impl Plan {
                 grouped(steps)
             ),
         ];
+        if self.supernet > 0 {
+            lines.push(format!("supernet    {}, in one file", bytes(self.supernet)));
+        }
         if let Some(Memory { arena, training, peak }) = self.memory {
             let [arena, training, peak] = [arena, training, peak].map(bytes);
             lines.push(format!("memory      about {peak} in all; of each worker {arena} for a step and {training} for its weights"));

@@ -4,7 +4,7 @@ use super::candidates::{restore, search};
 use super::finals::{contenders, finals};
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
-use super::{Executors, Progress, outputs, prepare, warmup};
+use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::History;
@@ -23,6 +23,19 @@ pub struct Options {
     pub fresh: bool,
     /// Candidates evaluated at the same time, in place of the experiment's.
     pub workers: Option<usize>,
+    /// The stage after which it stops for now.
+    pub until: Option<Until>,
+}
+
+/// A stage of a run that it may stop after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// The supernet's warm-up.
+    Warmup,
+    /// The rank agreement.
+    Agreement,
+    /// The search.
+    Search,
 }
 
 /// What became of a run.
@@ -34,8 +47,8 @@ pub struct Outcome {
     pub entries: Vec<Entry>,
     /// Whether it was finished before it began.
     pub already: bool,
-    /// The best found and its space.
-    pub best: (std::sync::Arc<crate::space::Space>, Architecture),
+    /// The best found and its space; `None` where the run stopped before there was one.
+    pub best: Option<(std::sync::Arc<crate::space::Space>, Architecture)>,
 }
 
 /// What all stages share.
@@ -90,7 +103,19 @@ pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress
     let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;
     let warm = warmup::warm(&work, &prepared, &folder, &mut journal)?;
+    let stopped =
+        |journal: &Journal| Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already: false, best: None };
+    if options.until == Some(Until::Warmup) {
+        return Ok(stopped(&journal));
+    }
+    agreement::agreement(&work, &prepared, &mut journal, warm.as_ref())?;
+    if options.until == Some(Until::Agreement) {
+        return Ok(stopped(&journal));
+    }
     let history = search(&work, &prepared, &folder, &mut journal, warm)?;
+    if options.until == Some(Until::Search) {
+        return Ok(stopped(&journal));
+    }
     let contenders = contenders(&work, &history)?;
     if let Some(best) = contenders.first() {
         let candidate = history.best(1).first().map_or(0, |best| best.id);
@@ -158,5 +183,10 @@ fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &Histor
     let Some(best) = contenders.into_iter().next() else {
         return Diagnostic::error(Code::INTERNAL, "a finished run has no best candidate").into();
     };
-    Ok(Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already, best: (best.space, best.architecture) })
+    Ok(Outcome {
+        folder: folder.path().to_owned(),
+        entries: journal.entries().to_vec(),
+        already,
+        best: Some((best.space, best.architecture)),
+    })
 }

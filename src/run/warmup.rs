@@ -21,7 +21,7 @@ pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
 /// Members drawn in search of one that meets the space's conditions, at most.
 const MEMBERS: usize = 10_000;
 
-/// The losses of the steps so far, for the mean that is told at the end.
+/// The losses of the steps so far, for the mean that is told at the end, and the seconds they took.
 const LOSSES: &str = "work/warmup-losses.json";
 
 /// The file of a supernet after a generation (0: after the warm-up).
@@ -67,7 +67,8 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     work.progress.stage("warm-up", total, "step");
     let begun = Instant::now();
     let mut saved = Instant::now();
-    let mut losses: Vec<f32> = folder.read(LOSSES)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let kept = folder.read(LOSSES)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let (mut losses, before): (Vec<f32>, f64) = kept.unwrap_or_default();
     losses.truncate(training.step as usize);
     let masking = masking(train, &prepared.vocabulary);
     let mut path = |step: u64| {
@@ -84,7 +85,8 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
         work.progress.at(training.step, &format!("loss {mean:.3}"));
         if saved.elapsed() >= CHECKPOINT || go_on(work.stop).is_err() {
             // First the losses: they then reach at least as far as whichever checkpoint is read back.
-            folder.write(LOSSES, &serde_json::to_vec(&losses).unwrap_or_default())?;
+            let seconds = before + begun.elapsed().as_secs_f64();
+            folder.write(LOSSES, &serde_json::to_vec(&(&losses, seconds)).unwrap_or_default())?;
             save_training(folder, "work/warmup.safetensors", training)?;
             saved = Instant::now();
         }
@@ -96,7 +98,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     save_weights(folder, &file(0), &training.parameters)?;
     let tail = losses.iter().rev().take((total / 10).max(1) as usize);
     let loss = f64::from(tail.clone().sum::<f32>()) / tail.len().max(1) as f64;
-    journal.append(Entry::Warmup { steps: total, loss, seconds: begun.elapsed().as_secs_f64() })?;
+    journal.append(Entry::Warmup { steps: total, loss, seconds: before + begun.elapsed().as_secs_f64() })?;
     folder.discard("work/warmup.safetensors");
     folder.discard(LOSSES);
     work.progress.line(&format!("warm-up: {total} steps on sampled paths, masked-LM loss {loss:.3}"));

@@ -23,6 +23,8 @@ record! {
         search: Search = Record(Search::schema);
         /// How a candidate is judged during the search.
         evaluate: Evaluate = Record(Evaluate::schema);
+        /// Whether weight sharing ranks as training from scratch does: measured after the warm-up where this is given.
+        agreement: Option<Agreement> = Optional(&Record(Agreement::schema)), "null";
         /// What is done at the end with the best found, and with `compare`.
         r#final: Final = Record(Final::schema);
         /// Known architectures that are trained and scored as the best found is.
@@ -129,6 +131,18 @@ choice! {
             /// The files or folders.
             files: Vec<String> = List(&DataPath);
         };
+    }
+}
+
+record! {
+    /// Models drawn by size, each judged with shared weights and trained from scratch.
+    pub struct Agreement: "agreement" {
+        /// How many.
+        models: usize = Int(Plain, 3), "30";
+        /// Masked-LM steps of a training from scratch.
+        steps: u64 = Int(Steps, 1);
+        /// Trainings from scratch of each model, on seeds of their own; between two of them lies the ceiling of any agreement.
+        seeds: u64 = Int(Plain, 1), "2";
     }
 }
 

@@ -12,7 +12,7 @@ mod task;
 mod train;
 
 pub use evaluation::{Commit, Evaluate, Method, PathSampling};
-pub use experiment::{Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal};
+pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
 pub use search::{Algorithm, Credit, Dedupe, Initial, Inter, Intra, Mutation, Pick, Search, Stop};
 pub use task::{Averaging, Files, Label, Metric, Report, Suite, Task};

@@ -3,7 +3,7 @@
 use super::{Row, Table};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::run::evaluate::{adapted, held_out};
+use crate::run::evaluate::{adapted, budget, held_out};
 use crate::run::folder::Folder;
 use crate::run::journal::{Entry, Journal};
 use crate::run::prepare::{self, Prepared};
@@ -133,7 +133,7 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, members: usi
 /// One training from scratch: the loss on the held-out text, or why there is none.
 fn train(work: &Work<'_>, prepared: &Prepared, architecture: &Architecture) -> Result<(Option<f64>, Option<String>)> {
     let mut tick = || go_on(work.stop);
-    let found = adapted(work, prepared, None, architecture, &mut tick)
+    let found = adapted(work, prepared, None, architecture, budget(work), &mut tick)
         .and_then(|(training, _)| held_out(work, prepared, architecture, &training.parameters, &mut tick));
     match found {
         Ok(loss) if loss.is_finite() => Ok((Some(loss), None)),

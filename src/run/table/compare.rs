@@ -2,7 +2,7 @@
 
 use super::{Lookup, Table, replay};
 use crate::check::Checked;
-use crate::data::statistics::{bootstrap, holm, quantile, wilcoxon, wilson};
+use crate::data::statistics::{at, bootstrap, holm, quantile, wilcoxon, wilson};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::Progress;
 use crate::run::workers::in_order;
@@ -114,17 +114,18 @@ pub fn compare(
     let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
     let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
     let told = |((rival, own), area): ((&Checked, &Vec<Vec<f64>>), &Vec<f64>)| {
-        let at = |share: &f64| {
+        let median = |share: &f64| {
             let count = ((evaluations as f64 * share) as usize).max(1);
             let reached: Vec<f64> = own.iter().filter_map(|curve| curve.get(count - 1).copied()).collect();
             Some((count, quantile(&reached, 0.5)?))
         };
         let mut draws = stream(0, "compare/area", 0);
-        let (low, high) = bootstrap(area, area, SAMPLES, &mut draws, &|values, _| Some(mean(values))).unwrap_or((f64::NAN, f64::NAN));
+        let (low, high) =
+            bootstrap(area.len(), SAMPLES, &mut draws, &|places| Some(mean(&at(area, places)))).unwrap_or((f64::NAN, f64::NAN));
         let close = own.iter().filter(|curve| curve.last().is_some_and(|loss| *loss <= near)).count();
         Rival {
             name: rival.settings.name.clone(),
-            medians: TOLD.iter().filter_map(at).collect(),
+            medians: TOLD.iter().filter_map(median).collect(),
             area: (mean(area), low, high),
             near_best: close as f64 / own.len().max(1) as f64,
         }
