@@ -115,6 +115,9 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         fresh: bool,
     },
+    /// Say what a run holds: one candidate explained
+    #[command(subcommand, after_help = "Example:\n  phyla runs explain runs/quickstart-1a2b3c4d-s42 17 --json")]
+    Runs(super::runs::RunsCommand),
     /// Train every member of a small space once, and compare searches on what was found
     #[command(
         subcommand,
@@ -241,6 +244,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Train { file, name, which, out, fresh } => {
             super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh })
         }
+        Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
         Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
         Command::New { name, corpus } => super::new::new(&name, &corpus),

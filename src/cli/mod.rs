@@ -13,6 +13,7 @@ mod mini_suite;
 mod new;
 mod progress;
 mod run;
+mod runs;
 mod source;
 mod space;
 mod table;

@@ -6,17 +6,19 @@
 //! the best of the final table with fewer than three seeds.
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
-//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `agreement`, `population` and `priorities` its plots, drawn on
-//! a `plot`.
+//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `lineage`, `agreement`, `population` and `priorities` its plots, drawn on
+//! a `plot`; `explain` tells of one candidate.
 
 mod agreement;
 mod candidates;
 mod contents;
 mod csv;
 mod curve;
+mod explain;
 mod finals;
 mod front;
 mod html;
+mod lineage;
 mod plot;
 mod population;
 mod priorities;
@@ -26,5 +28,6 @@ mod tests;
 mod words;
 
 pub use csv::results_csv;
+pub use explain::{Ancestor, Explained, explain};
 pub use html::{Drawing, html};
 pub use terminal::table;

@@ -1,4 +1,4 @@
-use super::{Drawing, html, results_csv, table};
+use super::{Drawing, explain, html, results_csv, table};
 use crate::run::journal::{Candidate, Entry, FinalModel, Scores};
 use crate::settings::{Goal, Measure};
 use proptest::prelude::*;
@@ -218,6 +218,37 @@ fn what_is_sought_rules_the_report() {
         assert!(page.contains(said), "{said}");
     }
     assert!(!html(&journal(1), "", &[]).unwrap().contains("<b>Front.</b>"));
+}
+
+#[test]
+fn a_candidate_is_explained() {
+    let entries = journal(1);
+    let wanted = |which: &str| explain(&entries, which).unwrap();
+    let one = wanted("21");
+    let parent = one.candidate.parent.unwrap();
+    assert_eq!((one.of, one.lineage[0].id, one.candidate.same_as), (30, parent, Some(4)));
+    assert!(one.lineage.iter().zip(one.lineage.iter().skip(1)).all(|(near, far)| near.id > far.id));
+    assert_eq!(one.priorities.len(), 10);
+    assert!(one.priorities.is_sorted_by(|more, less| more.1 >= less.1));
+    let told = one.told();
+    for said in [
+        "candidate 21 of 30, generation 3",
+        "layer 1    conv(kernel = 65)",
+        "made from  candidate",
+        "priorities ",
+        "; place ",
+        "lineage    21 ← ",
+        "computes   what candidate 4 does",
+    ] {
+        assert!(told.contains(said), "{said} in {told}");
+    }
+    assert_eq!(wanted("00000000000000000000000000000015"), wanted("15"));
+    assert!(wanted("18").told().contains("failed     training diverged at step 14"));
+    assert!(wanted("3").told().contains("made       anew"));
+    for (wrong, said) in [("99", "no candidate has"), ("000000000", "30 hashes begin"), ("x", "no candidate has")] {
+        assert!(explain(&entries, wrong).unwrap_err().message.contains(said), "{wrong}");
+    }
+    assert!(html(&entries, "", &[]).unwrap().contains("<b>Lineage.</b>"));
 }
 
 #[test]
