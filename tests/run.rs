@@ -487,3 +487,43 @@ fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() 
         assert!(apart < 1e-3, "candidate {}: {apart}", one.id);
     }
 }
+
+#[test]
+fn rank_agreement_is_measured_once_and_goes_on_after_a_kill() {
+    let asked = ["--set", "agreement={ models = 5, steps = 30 }", "--set", "objective=minimize(loss)", "--until", "agreement"];
+    let judged = |out: &Path| {
+        let (entries, _) = phyla::run::journal::read(&fs::read(journal(out)).expect("a journal")).expect("a sound journal");
+        let values = entries.iter().filter_map(|entry| match entry {
+            phyla::run::journal::Entry::Agreed(one) => Some((one.model, one.way, one.steps, one.value)),
+            _ => None,
+        });
+        (values.collect::<Vec<_>>(), phyla::run::rank_agreement(&entries))
+    };
+    let whole = folder();
+    complete(whole.path(), &asked);
+    let (values, found) = judged(whole.path());
+    assert_eq!(values.len(), 5 * 4, "shared, short and two seeds of each");
+    let found = found.expect("a summary");
+    // 60 warm-up steps and 4 of each model, or 16 of each in as many; 30 from scratch.
+    assert!((found.speed_up_steps - 150.0 / 80.0).abs() < 1e-9, "{}", found.speed_up_steps);
+    assert!(values.iter().all(|(_, way, steps, _)| match way {
+        phyla::run::journal::Way::Shared => *steps == 4,
+        phyla::run::journal::Way::Short => *steps == 16,
+        phyla::run::journal::Way::Scratch(_) => *steps == 30,
+    }));
+    assert!(found.tau.abs() <= 1.0 && found.interval.is_none_or(|(low, high)| low <= found.tau && found.tau <= high));
+    let report = fs::read_to_string(whole.path().join("report.html")).expect("a report");
+    assert!(report.contains("<b>Rank agreement.</b>") && report.contains("This run is unfinished"));
+
+    let killed = folder();
+    let (mut child, _) = until(killed.path(), &asked, "model   2  from scratch, seed 0");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(judged(killed.path()).0.len() < values.len());
+    complete(killed.path(), &asked);
+    assert_eq!(judged(killed.path()).0, values);
+    // Without the flag the search follows, from the same warm supernet.
+    complete(killed.path(), &asked[..4]);
+    assert_eq!(judged(killed.path()).0, values);
+    assert_eq!(count(killed.path(), "finished"), 1);
+}

@@ -1,10 +1,11 @@
 //! Rank agreement: whether shared weights rank models as training from scratch does.
 //!
 //! Models are drawn by size, not found by a search, and judged from the supernet as it is after the warm-up: nothing is committed. Both
-//! ways fine-tune alike.
+//! ways fine-tune alike. Beside them stands a training from scratch in as many steps as sharing took: whether sharing adds anything to short
+//! training is the question that tau alone does not answer.
 
 use super::evaluate::{adapted, budget, measured, values};
-use super::journal::{Agreed, Entry, Journal};
+use super::journal::{Agreed, Entry, Journal, Way};
 use super::prepare::Prepared;
 use super::session::Work;
 use super::workers::{go_on, in_order};
@@ -26,10 +27,10 @@ const SAMPLES: usize = 2_000;
 pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Journal, warm: Option<&Parameters>) -> Result<()> {
     let Some(settings) = &work.checked.settings.agreement else { return Ok(()) };
     let models = members(work, settings.models);
-    let ways = std::iter::once(None).chain((0..settings.seeds).map(Some));
-    let jobs: Vec<(usize, Option<u64>)> = ways.flat_map(|way| (0..models.len()).map(move |model| (model, way))).collect();
+    let ways = [Way::Shared, Way::Short].into_iter().chain((0..settings.seeds).map(Way::Scratch));
+    let jobs: Vec<(usize, Way)> = ways.flat_map(|way| (0..models.len()).map(move |model| (model, way))).collect();
     let done = journal.entries().iter().filter(|entry| matches!(entry, Entry::Agreed(_))).count();
-    let todo: Vec<(usize, Option<u64>)> = jobs.into_iter().skip(done).collect();
+    let todo: Vec<(usize, Way)> = jobs.into_iter().skip(done).collect();
     if todo.is_empty() {
         return Ok(());
     }
@@ -37,15 +38,18 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
         let message = "the supernet's weights are missing from the run folder";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     };
-    let cost_of = |way: Option<u64>| if way.is_some() { settings.steps } else { work.checked.settings.evaluate.adapt };
-    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| cost_of(*way)).sum(), "step");
+    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum(), "step");
     let steps = AtomicU64::new(0);
-    let job = |_: usize, (model, way): &(usize, Option<u64>)| match models.get(*model) {
+    let job = |_: usize, (model, way): &(usize, Way)| match models.get(*model) {
         Some(architecture) => judge(work, prepared, warm, (*model, architecture), *way, &steps),
         None => Diagnostic::error(Code::INTERNAL, "a model of the rank agreement is missing").into(),
     };
     in_order(&todo, work.workers, work.stop, &job, &mut |_, judged: Agreed| {
-        let way = judged.scratch.map_or_else(|| "shared weights".to_owned(), |seed| format!("from scratch, seed {seed}"));
+        let way = match judged.way {
+            Way::Shared => "shared weights".to_owned(),
+            Way::Short => "from scratch, in as many steps".to_owned(),
+            Way::Scratch(seed) => format!("from scratch, seed {seed}"),
+        };
         let value = judged.value.map_or_else(|| "failed".to_owned(), |value| format!("{value:.4}"));
         work.progress.line(&format!("model {:>3}  {way}  {value}", judged.model));
         journal.append(Entry::Agreed(judged))
@@ -73,7 +77,7 @@ fn judge(
     prepared: &Prepared,
     warm: &Parameters,
     (model, architecture): (usize, &Architecture),
-    way: Option<u64>,
+    way: Way,
     steps: &AtomicU64,
 ) -> Result<Agreed> {
     let (settings, begun) = (&work.checked.settings, Instant::now());
@@ -85,10 +89,10 @@ fn judge(
         }
         go_on(work.stop)
     };
-    let scratch = settings.agreement.as_ref().map_or(0, |agreement| agreement.steps);
     let (from, budget) = match way {
-        None => (Some(warm), budget(work)),
-        Some(seed) => (None, (derived(settings.seed, "agreement", seed), scratch)),
+        Way::Shared => (Some(warm), budget(work)),
+        Way::Short => (None, (settings.seed, length(work, way))),
+        Way::Scratch(seed) => (None, (derived(settings.seed, "agreement", seed), length(work, way))),
     };
     let mut quiet = || go_on(work.stop);
     let found = adapted(work, prepared, from, architecture, budget, &mut tick)
@@ -100,7 +104,7 @@ fn judge(
     };
     Ok(Agreed {
         model,
-        scratch: way,
+        way,
         layers: super::outputs::layers(&work.checked.space, architecture),
         params: cost.params,
         flops: cost.flops,
@@ -108,6 +112,17 @@ fn judge(
         steps: budget.1,
         seconds: begun.elapsed().as_secs_f64(),
     })
+}
+
+/// Steps of a training.
+fn length(work: &Work<'_>, way: Way) -> u64 {
+    let settings = &work.checked.settings;
+    let (models, full) = settings.agreement.as_ref().map_or((1, 0), |agreement| (agreement.models.max(1) as u64, agreement.steps));
+    match way {
+        Way::Shared => settings.evaluate.adapt,
+        Way::Short => settings.evaluate.adapt + settings.evaluate.warmup.div_ceil(models),
+        Way::Scratch(_) => full,
+    }
 }
 
 /// What the rank agreement shows.
@@ -121,6 +136,8 @@ pub struct RankAgreement {
     pub interval: Option<(f64, f64)>,
     /// Tau between two trainings from scratch, the mean over pairs of seeds; `None` with one seed.
     pub ceiling: Option<f64>,
+    /// Tau of a training from scratch in as many steps as sharing took: what sharing adds lies above it.
+    pub short: Option<f64>,
     /// Tau of the parameter count with a training from scratch, the mean over seeds.
     pub params: Option<f64>,
     /// Likewise of FLOPs.
@@ -139,10 +156,11 @@ impl RankAgreement {
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
         let interval = self.interval.map_or_else(String::new, |(low, high)| format!(" [{low:.2}, {high:.2}]"));
         format!(
-            "rank agreement over {} models: tau {:.2}{interval}, ceiling {}; of parameters {}, of FLOPs {}; {:.1} times fewer steps, {:.1} times less time",
+            "rank agreement over {} models: tau {:.2}{interval}, ceiling {}; from scratch in as many steps {}, of parameters {}, of FLOPs {}; {:.1} times fewer steps, {:.1} times less time",
             self.models,
             self.tau,
             number(self.ceiling),
+            number(self.short),
             number(self.params),
             number(self.flops),
             self.speed_up_steps,
@@ -159,20 +177,21 @@ pub fn summary(entries: &[Entry]) -> Option<RankAgreement> {
     })?;
     let judged: Vec<&Agreed> =
         entries.iter().filter_map(|entry| if let Entry::Agreed(judged) = entry { Some(judged) } else { None }).collect();
-    let seeds = judged.iter().filter_map(|one| one.scratch).max()? + 1;
+    let seed = |one: &Agreed| if let Way::Scratch(seed) = one.way { Some(seed) } else { None };
+    let seeds = judged.iter().filter_map(|one| seed(one)).max()? + 1;
     let mut of: BTreeMap<usize, Vec<&Agreed>> = BTreeMap::new();
     judged.iter().for_each(|one| of.entry(one.model).or_default().push(one));
     let whole: Vec<&Vec<&Agreed>> =
-        of.values().filter(|ways| ways.len() as u64 == seeds + 1 && ways.iter().all(|way| way.value.is_some())).collect();
+        of.values().filter(|ways| ways.len() as u64 == seeds + 2 && ways.iter().all(|way| way.value.is_some())).collect();
     if whole.len() < 3 {
         return None;
     }
-    let column = |way: Option<u64>, what: &dyn Fn(&Agreed) -> f64| {
-        whole.iter().flat_map(|ways| ways.iter().find(|one| one.scratch == way).map(|one| what(one))).collect::<Vec<f64>>()
+    let column = |way: Way, what: &dyn Fn(&Agreed) -> f64| {
+        whole.iter().flat_map(|ways| ways.iter().find(|one| one.way == way).map(|one| what(one))).collect::<Vec<f64>>()
     };
     let value = |one: &Agreed| one.value.unwrap_or(f64::NAN);
-    let shared = column(None, &value);
-    let scratch: Vec<Vec<f64>> = (0..seeds).map(|seed| column(Some(seed), &value)).collect();
+    let shared = column(Way::Shared, &value);
+    let scratch: Vec<Vec<f64>> = (0..seeds).map(|seed| column(Way::Scratch(seed), &value)).collect();
     let mean_tau = |with: &[f64], places: &[usize]| {
         let taus: Option<Vec<f64>> = scratch.iter().map(|one| kendall(&at(with, places), &at(one, places))).collect();
         taus.map(|taus| taus.iter().sum::<f64>() / taus.len() as f64)
@@ -190,7 +209,7 @@ pub fn summary(entries: &[Entry]) -> Option<RankAgreement> {
         judged.iter().filter(|one| way(one)).map(|one| what(one)).sum::<f64>()
     };
     let ratio = |what: &dyn Fn(&Agreed) -> f64, warm: f64| {
-        total(&|one| one.scratch.is_some(), what) / seeds as f64 / (warm + total(&|one| one.scratch.is_none(), what)).max(1e-9)
+        total(&|one| seed(one).is_some(), what) / seeds as f64 / (warm + total(&|one| one.way == Way::Shared, what)).max(1e-9)
     };
     let mean = |place: usize| scratch.iter().filter_map(|one| one.get(place)).sum::<f64>() / seeds as f64;
     Some(RankAgreement {
@@ -198,8 +217,9 @@ pub fn summary(entries: &[Entry]) -> Option<RankAgreement> {
         tau,
         interval,
         ceiling,
-        params: mean_tau(&column(None, &|one| one.params as f64), &all),
-        flops: mean_tau(&column(None, &|one| one.flops as f64), &all),
+        short: mean_tau(&column(Way::Short, &value), &all),
+        params: mean_tau(&column(Way::Shared, &|one| one.params as f64), &all),
+        flops: mean_tau(&column(Way::Shared, &|one| one.flops as f64), &all),
         speed_up_steps: ratio(&|one| one.steps as f64, warm_steps),
         speed_up_seconds: ratio(&|one| one.seconds, warm_seconds),
         points: shared.iter().enumerate().map(|(place, value)| (*value, mean(place))).collect(),

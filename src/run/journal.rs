@@ -156,13 +156,25 @@ pub struct Candidate {
     pub seconds: f64,
 }
 
+/// A way in which a model of the rank agreement is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// From the supernet's weights.
+    Shared,
+    /// From scratch, in as many steps as sharing took: its own, and its part of the warm-up.
+    Short,
+    /// From scratch in full, on a seed of its own from 0.
+    Scratch(u64),
+}
+
 /// A model of the rank agreement, judged one way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Agreed {
     /// Its number, from 0.
     pub model: usize,
-    /// The seed of its training from scratch, from 0; `None` for shared weights.
-    pub scratch: Option<u64>,
+    /// How it was trained.
+    pub way: Way,
     /// Its fillings in words, one a layer.
     pub layers: Vec<String>,
     /// Parameters of the masked-LM model.

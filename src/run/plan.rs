@@ -78,7 +78,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     };
     let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
         let models = agreement.models as u64;
-        (models, models * (settings.evaluate.adapt + agreement.steps * agreement.seeds))
+        (models, models * (2 * settings.evaluate.adapt + agreement.steps * agreement.seeds) + settings.evaluate.warmup)
     });
     let mut plan = Plan {
         architectures: checked.space.count().to_string(),
@@ -145,7 +145,7 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
         each * suite.tasks.len() as f64 * suite.train.epochs as f64 * suite.seeds as f64 * suite.train.lr.len().max(1) as f64 * 0.7
     };
     let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
-    let tuned = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (1 + agreement.seeds)) as f64);
+    let tuned = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (2 + agreement.seeds)) as f64);
     let agreement = plan.agreement.1 as f64 * settings.evaluate.pretrain.batch as f64 + tuned * rows(&settings.evaluate.suite);
     let search = plan.candidates as f64 * (plan.adapt as f64 * settings.evaluate.pretrain.batch as f64 + rows(&settings.evaluate.suite));
     let finals = plan.finals as f64 * (plan.final_steps as f64 * settings.r#final.pretrain.batch as f64 + rows(&settings.r#final.suite));
