@@ -527,3 +527,44 @@ fn rank_agreement_is_measured_once_and_goes_on_after_a_kill() {
     assert_eq!(judged(killed.path()).0, values);
     assert_eq!(count(killed.path(), "finished"), 1);
 }
+
+/// Every way in which the supernet learns at once, killed among the candidates that are scored again.
+#[test]
+fn a_supernet_that_learns_goes_on_after_a_kill() {
+    let method = "evaluate.method=biws { commit = best, paths = by_priority, refresh = 20, anchors = 3, rescore_parents = true }";
+    let asked = ["--set", method, "--set", "search.evaluations=10", "--set", "final.pretrain.steps=4"];
+    let rescored = |out: &Path| {
+        let (entries, _) = phyla::run::journal::read(&fs::read(journal(out)).expect("a journal")).expect("a sound journal");
+        let again = entries.iter().filter_map(|entry| match entry {
+            phyla::run::journal::Entry::Rescored(one) => Some((one.generation, one.candidate, one.parent, one.values.clone())),
+            phyla::run::journal::Entry::Candidate(one) => Some((one.generation, one.id, false, one.values.clone())),
+            _ => None,
+        });
+        again.collect::<Vec<_>>()
+    };
+    let whole = folder();
+    complete(whole.path(), &asked);
+    let expected = rescored(whole.path());
+    // Of three generations after the first: three anchors and two parents each.
+    assert_eq!(count(whole.path(), "rescored"), 3 * 5);
+    let anchors: Vec<&Vec<f64>> = expected.iter().filter(|one| one.1 == 0).map(|one| &one.3).collect();
+    assert!(anchors.windows(2).any(|pair| pair[0] != pair[1]), "the supernet learns: {anchors:?}");
+    let killed = folder();
+    let mut child = phyla(killed.path(), &asked).spawn().expect("the program starts");
+    while fs::read_to_string(journal(killed.path())).map_or(0, |text| text.matches("\"rescored\"").count()) < 6 {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended too early");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    complete(killed.path(), &asked);
+    assert_eq!(rescored(killed.path()), expected);
+    for name in COMPARED {
+        assert!(
+            fs::read(killed.path().join(name)).expect("a file") == fs::read(whole.path().join(name)).expect("a file"),
+            "{name} differs"
+        );
+    }
+    let report = fs::read_to_string(whole.path().join("report.html")).expect("a report");
+    assert!(report.contains("<b>Drift.</b> 3 anchors"));
+}

@@ -1,6 +1,6 @@
 //! Tables as a user makes and uses them: complete, the same bytes however they were built, and refused where anything is missing.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 use phyla::run::table::Table;
 use serde_json::Value;
 use std::fs;

@@ -389,6 +389,12 @@ impl Checker<'_> {
                 .help("`evaluate = biws { … }`, or leave `agreement` out"),
             );
         }
+        if let settings::Method::Biws { paths: settings::PathSampling::ByPriority, refresh: 0, .. } = settings.evaluate.method {
+            let message = "`paths = by_priority` makes no difference: priorities are known after a generation, and nothing is learnt then";
+            self.report(
+                Diagnostic::warning(Code::RANGE, message).at(span(&["evaluate", "method"]), "`refresh` is 0").help("`refresh = 100 steps`"),
+            );
+        }
         let measures: Vec<&settings::Measure> = settings.objective.iter().map(|goal| goal.sought().0).collect();
         let twice = measures.iter().enumerate().any(|(place, measure)| measures.iter().skip(place + 1).any(|other| other == measure));
         if measures.is_empty() || twice {

@@ -1,7 +1,7 @@
 //! What a journal holds, sorted for the outputs: candidates, priorities, baselines, models with their seeds.
 
 use super::words::{list, number, plural};
-use crate::run::journal::{Candidate, Entry, FinalModel, Scores};
+use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
 use crate::settings::{Goal, Measure};
 
 /// How many seeds a comparison needs before it names anybody.
@@ -15,6 +15,8 @@ pub(super) struct Contents<'a> {
     pub(super) candidates: Vec<&'a Candidate>,
     /// In the order of their generations.
     pub(super) priorities: Vec<Priority<'a>>,
+    /// Candidates scored again, in the order of the journal.
+    pub(super) rescored: Vec<&'a Rescored>,
     /// With their scores on dev.
     pub(super) baselines: Vec<(&'a str, &'a Scores)>,
     /// In the order of the journal.
@@ -55,6 +57,7 @@ impl<'a> Contents<'a> {
             experiment: "experiment",
             candidates: Vec::new(),
             priorities: Vec::new(),
+            rescored: Vec::new(),
             baselines: Vec::new(),
             models: Vec::new(),
             unigram_entropy: None,
@@ -80,6 +83,7 @@ impl<'a> Contents<'a> {
                     None => contents.models.push(Model { name: &run.name, first: run, runs: vec![run] }),
                 },
                 Entry::Finished { .. } => contents.finished = true,
+                Entry::Rescored(one) => contents.rescored.push(one),
                 Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } | Entry::Agreed(_) => {}
             }
         }

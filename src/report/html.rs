@@ -3,8 +3,8 @@
 use super::contents::Contents;
 use super::words::{duration, escape, grouped, number, plural};
 use super::{
-    agreement::agreement, candidates::candidates, curve::curve, finals::finals, front::front, lineage::descent, population::population,
-    priorities::priorities,
+    agreement::agreement, candidates::candidates, curve::curve, drift::drift, finals::finals, front::front, lineage::descent,
+    population::population, priorities::priorities,
 };
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::journal::Entry;
@@ -33,7 +33,10 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
     let contents = Contents::new(entries);
     let nothing = |what: &str| format!("<p class=\"nothing\">{}</p>\n", contents.so_far(what));
     let found = best(&contents).unwrap_or_else(|| nothing("No best architecture is known")) + &drawn(drawings)?;
-    let search = [curve(&contents), front(&contents), descent(&contents), population(&contents)].into_iter().flatten().collect::<String>();
+    let search = [curve(&contents), front(&contents), descent(&contents), drift(&contents), population(&contents)]
+        .into_iter()
+        .flatten()
+        .collect::<String>();
     let search = if search.is_empty() { nothing("No candidate has been evaluated") } else { search };
     let table = if contents.candidates.is_empty() { String::new() } else { candidates(&contents) };
     let sections = [

@@ -6,7 +6,7 @@
 //! the best of the final table with fewer than three seeds.
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
-//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `lineage`, `agreement`, `population` and `priorities` its plots, drawn on
+//! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `lineage`, `drift`, `agreement`, `population` and `priorities` its plots, drawn on
 //! a `plot`; `explain` tells of one candidate.
 
 mod agreement;
@@ -14,6 +14,7 @@ mod candidates;
 mod contents;
 mod csv;
 mod curve;
+mod drift;
 mod explain;
 mod finals;
 mod front;

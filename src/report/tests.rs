@@ -1,5 +1,5 @@
 use super::{Drawing, explain, html, results_csv, table};
-use crate::run::journal::{Candidate, Entry, FinalModel, Scores};
+use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
 use crate::settings::{Goal, Measure};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -107,6 +107,10 @@ fn journal(seeds: u64) -> Vec<Entry> {
         }
         let born: Vec<Candidate> = (0..30).map(candidate).filter(|candidate| candidate.generation == generation).collect();
         entries.extend(born.into_iter().map(Entry::Candidate));
+        for candidate in (0..3).filter(|_| generation > 0) {
+            let values = vec![0.4 + 0.01 * (generation + candidate) as f64];
+            entries.push(Entry::Rescored(Rescored { generation, candidate, parent: false, values, seconds: 1.0 }));
+        }
         entries.push(Entry::Generation { generation, best: 0.5, best_id: 3 });
     }
     for (index, name) in ["best", "bert.first(4)", "autobert_zero.first(4)", "random 1", "random 2", "random 3"].into_iter().enumerate() {
@@ -248,7 +252,8 @@ fn a_candidate_is_explained() {
     for (wrong, said) in [("99", "no candidate has"), ("000000000", "30 hashes begin"), ("x", "no candidate has")] {
         assert!(explain(&entries, wrong).unwrap_err().message.contains(said), "{wrong}");
     }
-    assert!(html(&entries, "", &[]).unwrap().contains("<b>Lineage.</b>"));
+    let page = html(&entries, "", &[]).unwrap();
+    assert!(page.contains("<b>Lineage.</b>") && page.contains("<b>Drift.</b> 3 anchors"));
 }
 
 #[test]

@@ -1,21 +1,22 @@
 //! The search: generations proposed from the history, evaluated in parallel, committed in candidate order.
 
+use super::commit::give_back;
 use super::evaluate::{Proposed, evaluate, say, weights_file};
 use super::folder::Folder;
 use super::functional::{Functions, functional};
 use super::journal::{Candidate, Entry, Journal};
 use super::prepare::Prepared;
+use super::rescore::rescore;
+use super::restore::{candidates, committed, damaged, finished, restore};
 use super::session::Work;
 use super::warmup::{file, supernet_specs};
-use super::weights::{load_weights, save_weights};
+use super::weights::load_weights;
 use super::workers::{go_on, in_order};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
 use crate::search::{self, History, Priorities, propose, ranked};
-use crate::settings::{Algorithm, Commit, Dedupe, Goal, Measure, Method, Pick, Stop};
+use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Stop};
 use crate::space::Architecture;
-use crate::supernet::commit;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Carries the search out, from wherever the journal says it is; gives all finished candidates.
@@ -28,9 +29,9 @@ pub(super) fn search(
 ) -> Result<History> {
     let settings = &work.checked.settings;
     let budget = settings.search.evaluations as u64;
-    let mut history = restore(work, journal)?;
     let mut supernet = warm;
     let mut generation = committed(journal);
+    let mut history = restore(work, journal, if finished(journal) { usize::MAX } else { generation })?;
     let reuses = settings.search.dedupe == Dedupe::Functional;
     let mut functions = Functions::default();
     for candidate in candidates(journal) {
@@ -61,13 +62,18 @@ pub(super) fn search(
             work.progress.line(&format!("the search ends at its bound of time, after {} candidates", history.candidates.len()));
             return Ok(history);
         }
-        let ranked = ranked(&history);
         let meets = |architecture: &Architecture| work.meets(architecture);
-        let proposals = propose(&work.checked.space, &settings.search, settings.seed, &ranked, &meets);
+        let next = |history: &History| propose(&work.checked.space, &settings.search, settings.seed, &ranked(history), &meets);
+        let mut proposals = next(&history);
         if proposals.is_empty() {
             return Ok(history);
         }
-        note_priorities(work, journal, &ranked, generation)?;
+        if let Some(supernet) = &supernet
+            && rescore(work, prepared, supernet, &mut history, journal, generation)?
+        {
+            proposals = next(&history);
+        }
+        note_priorities(work, journal, &ranked(&history), generation)?;
         let todo: Vec<Proposed> = proposals
             .into_iter()
             .skip(pending.len())
@@ -106,7 +112,7 @@ pub(super) fn search(
             Ok(())
         })?;
         history.candidates.extend(finished);
-        give_back(work, folder, journal, supernet.as_mut(), &history, generation)?;
+        give_back(work, prepared, folder, journal, supernet.as_mut(), &history, generation)?;
         let best = history.best(1);
         let (best, best_id) = best.first().map_or((0.0, 0), |best| (best.fitness.unwrap_or(0.0), best.id));
         journal.append(Entry::Generation { generation, best, best_id })?;
@@ -173,43 +179,6 @@ fn tick(work: &Work<'_>, steps: &AtomicU64, done: &AtomicU64) -> Result<()> {
     go_on(work.stop)
 }
 
-/// Whether the last table has begun, or the run is over: the search is then complete.
-fn finished(journal: &Journal) -> bool {
-    journal.entries().iter().any(|entry| matches!(entry, Entry::Final(_) | Entry::Finished { .. }))
-}
-
-/// How many generations are committed.
-fn committed(journal: &Journal) -> usize {
-    journal.entries().iter().filter(|entry| matches!(entry, Entry::Generation { .. })).count()
-}
-
-/// The candidates that a journal holds.
-fn candidates(journal: &Journal) -> impl Iterator<Item = &Candidate> {
-    journal.entries().iter().filter_map(|entry| if let Entry::Candidate(candidate) = entry { Some(candidate) } else { None })
-}
-
-fn damaged(why: String) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error(Code::RUN_FOLDER, why).help("start over with `--fresh`"))
-}
-
-/// The finished candidates that the journal holds.
-pub(super) fn restore(work: &Work<'_>, journal: &Journal) -> Result<History> {
-    let mut history = History::default();
-    for candidate in candidates(journal) {
-        history.candidates.push(search::Candidate {
-            id: candidate.id,
-            generation: candidate.generation,
-            architecture: work.checked.space.expand(&candidate.architecture)?,
-            hash: candidate.hash.parse().map_err(damaged)?,
-            parent: candidate.parent,
-            mutation: candidate.mutated.clone(),
-            fitness: candidate.values.first().copied(),
-            values: candidate.values.clone(),
-        });
-    }
-    Ok(history)
-}
-
 /// The priorities that this generation draws by, journalled once.
 fn note_priorities(work: &Work<'_>, journal: &mut Journal, history: &History, generation: usize) -> Result<()> {
     let settings = &work.checked.settings.search;
@@ -226,43 +195,6 @@ fn note_priorities(work: &Work<'_>, journal: &mut Journal, history: &History, ge
     }
     let operations = priorities.standing().into_iter().map(|op| (op.op, op.mean, op.seen as f64, op.probability)).collect();
     journal.append(Entry::Priority { generation, operations, says_nothing })
-}
-
-/// Commits a generation's children to the supernet and writes it whole, before the journal says so.
-fn give_back(
-    work: &Work<'_>,
-    folder: &Folder,
-    journal: &Journal,
-    supernet: Option<&mut Parameters>,
-    history: &History,
-    generation: usize,
-) -> Result<()> {
-    let (Some(supernet), Method::Biws { commit: rule, .. }) = (supernet, &work.checked.settings.evaluate.method) else { return Ok(()) };
-    // Whoever took over another's results was not trained.
-    let reuses = work.checked.settings.search.dedupe == Dedupe::Functional;
-    let trained: BTreeSet<usize> = candidates(journal).filter(|one| !reuses || one.same_as.is_none()).map(|one| one.id).collect();
-    let finished = history.candidates.iter().filter(|candidate| candidate.generation == generation && candidate.fitness.is_some());
-    let mut children: Vec<&search::Candidate> = finished.filter(|candidate| trained.contains(&candidate.id)).collect();
-    let beta = match rule {
-        Commit::None => return save_weights(folder, &file(generation + 1), supernet),
-        Commit::Mean { beta } => *beta as f32,
-        Commit::Best => {
-            let best = children.iter().copied().reduce(|best, child| if child.fitness > best.fitness { child } else { best });
-            children = best.into_iter().collect();
-            1.0
-        }
-    };
-    let mut given = Vec::new();
-    for child in children {
-        let program = work.models.masked_lm(&work.checked.space, &child.architecture)?;
-        let Some(weights) = load_weights(folder, &weights_file(child.id), program.parameters())? else {
-            let message = format!("the weights of candidate {} are missing from the run folder", child.id);
-            return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
-        };
-        given.push((program.parameters().to_vec(), weights));
-    }
-    commit(supernet, &given, beta)?;
-    save_weights(folder, &file(generation + 1), supernet)
 }
 
 fn words(candidate: &Candidate) -> String {

@@ -78,6 +78,8 @@ pub enum Entry {
     },
     /// A candidate has been evaluated.
     Candidate(Candidate),
+    /// A candidate has been scored again.
+    Rescored(Rescored),
     /// A generation is committed to the supernet.
     Generation {
         /// The generation.
@@ -152,6 +154,21 @@ pub struct Candidate {
     pub same_as: Option<usize>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// A candidate scored again from a supernet that has learnt since.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rescored {
+    /// The generation before which it was.
+    pub generation: usize,
+    /// Its number.
+    pub candidate: usize,
+    /// Whether it was as a parent, whose values are replaced; otherwise as an anchor.
+    pub parent: bool,
+    /// A value for each objective, larger being better; empty where it failed.
+    pub values: Vec<f64>,
     /// Seconds it took.
     pub seconds: f64,
 }

@@ -1,9 +1,10 @@
 //! A run from beginning to end, or from where it stopped.
 
-use super::candidates::{restore, search};
+use super::candidates::search;
 use super::finals::{contenders, finals};
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
+use super::restore::restore;
 use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -96,7 +97,7 @@ pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress
     let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
     let work = Work { checked, models: models(checked), executors, progress, stop, workers };
     if journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
-        let history = restore(&work, &journal)?;
+        let history = restore(&work, &journal, usize::MAX)?;
         return outcome(&work, &folder, &journal, &history, true);
     }
     progress.stage("data", 1, "text");

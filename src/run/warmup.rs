@@ -1,15 +1,15 @@
 //! The supernet's warm-up: masked-LM on sampled paths, with checkpoints.
 
+use super::commit::sampled;
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
 use super::prepare::Prepared;
 use super::session::Work;
 use super::weights::{load_training, load_weights, save_training, save_weights};
 use super::workers::{go_on, pool};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::Result;
 use crate::exec::{ParameterSpec, Parameters};
-use crate::settings::{Method, PathSampling};
-use crate::space::Draw;
+use crate::settings::Method;
 use crate::stream::{derived, stream};
 use crate::supernet::{fresh, specifications};
 use crate::train::{Training, masking, pretrain};
@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 
 /// The time between two checkpoints.
 pub(super) const CHECKPOINT: Duration = Duration::from_secs(5);
-
-/// Members drawn in search of one that meets the space's conditions, at most.
-const MEMBERS: usize = 10_000;
 
 /// The losses of the steps so far, for the mean that is told at the end, and the seconds they took.
 const LOSSES: &str = "work/warmup-losses.json";
@@ -60,10 +57,6 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
             Training { parameters, ..Training::default() }
         }
     };
-    let draw = match paths {
-        PathSampling::BySize => Draw::BySize,
-        PathSampling::Uniform => Draw::Uniform,
-    };
     work.progress.stage("warm-up", total, "step");
     let begun = Instant::now();
     let mut saved = Instant::now();
@@ -72,10 +65,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     losses.truncate(training.step as usize);
     let masking = masking(train, &prepared.vocabulary);
     let mut path = |step: u64| {
-        let mut draws = stream(seed, "supernet/path", step);
-        let empty = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "no member of the space that meets its conditions was found"));
-        let mut member = || work.checked.space.sample(draw, &mut draws);
-        let architecture = (0..MEMBERS).find_map(|_| member().filter(|architecture| work.meets(architecture))).ok_or_else(empty)?;
+        let architecture = sampled(work, paths, None, &mut stream(seed, "supernet/path", step))?;
         work.models.masked_lm(&work.checked.space, &architecture)
     };
     let mut watch = |training: &Training, loss: f32| {

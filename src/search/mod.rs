@@ -18,7 +18,7 @@ mod regularized_evolution;
 
 pub use history::{Candidate, History};
 pub use pareto::{dominates, fronts, ranked};
-pub use priority::{OperationPriority, Priorities};
+pub use priority::{OperationPriority, Priorities, occurrences};
 pub use proposal::{Meets, Proposal};
 
 use crate::settings::{Algorithm, Search};

@@ -125,7 +125,7 @@ fn operations(space: &Space) -> BTreeSet<String> {
 }
 
 /// How often each operation occurs in the expressions of an architecture, written out.
-fn occurrences(architecture: &Architecture) -> BTreeMap<String, u64> {
+pub fn occurrences(architecture: &Architecture) -> BTreeMap<String, u64> {
     fn collect(filling: &Filling, into: &mut BTreeMap<String, u64>) {
         match filling {
             Filling::Dag(term) => term.occurrences(into),

@@ -29,8 +29,14 @@ choice! {
         Biws = "biws" {
             /// How the supernet learns from a generation.
             commit: Commit = OneOf(Commit::variants), r#"{"mean":{"beta":0.5}}"#;
-            /// How paths are drawn in the warm-up.
+            /// How paths are drawn, in the warm-up and after each generation.
             paths: PathSampling = OneOf(PathSampling::variants), r#""by_size""#;
+            /// Masked-LM steps of the supernet on sampled paths after each generation.
+            refresh: u64 = Int(Steps, 0), "0";
+            /// Candidates of the initial population that are scored again before each later generation, to tell how far scores drift.
+            anchors: usize = Int(Plain, 0), "5";
+            /// Whether the best are scored again before they become parents.
+            rescore_parents: bool = Bool, "false";
         };
         /// From scratch: random weights, no sharing.
         Scratch = "scratch";
@@ -53,11 +59,13 @@ choice! {
 }
 
 choice! {
-    /// How paths are drawn in the warm-up.
+    /// How paths of the supernet are drawn.
     pub enum PathSampling {
         /// First a size, evenly, then evenly among its members.
         BySize = "by_size";
         /// Evenly among all members.
         Uniform = "uniform";
+        /// By size, those preferred whose operations have a high priority; in the warm-up, which knows no priorities, by size.
+        ByPriority = "by_priority";
     }
 }
