@@ -449,24 +449,67 @@ experiment few {
 }
 ";
 
+/// That space's experiment, into a folder of its own below `out`.
+fn few(out: &Path, name: &str, more: &[&str]) -> Command {
+    let file = out.join("few.phyla");
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
+    fs::write(&file, FEW.replace("TEXT", &text.display().to_string())).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    command.arg("run").arg(&file).arg("--out").arg(out.join(name)).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The candidates of such a run, carried on to its end.
+fn candidates(out: &Path, name: &str, more: &[&str]) -> Vec<phyla::run::journal::Candidate> {
+    let (code, stdout, stderr) = finish(&mut few(out, name, more));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let bytes = fs::read(journal(&out.join(name))).expect("a journal");
+    let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
+    let candidates = entries.into_iter().filter_map(|entry| match entry {
+        phyla::run::journal::Entry::Candidate(candidate) => Some(candidate),
+        _ => None,
+    });
+    candidates.collect()
+}
+
+/// Rungs of 3, 6 and 12 steps: who survives is what it would be without rungs, and a kill between rungs changes nothing.
+#[test]
+fn a_generation_is_halved_from_rung_to_rung() {
+    let out = folder();
+    let (one, single) = (["--set", "evaluate.adapt=12"], ["--set", "objective=minimize(loss)"]);
+    let plain = [&one[..], &single[..]].concat();
+    let rungs = [&plain[..], &["--set", "search.halving={ rungs = 3, keep = 50% }"]].concat();
+    let halved = candidates(out.path(), "halved", &rungs);
+    let whole = candidates(out.path(), "whole", &plain);
+    let steps = |generation: usize| {
+        let mut steps: Vec<u64> =
+            halved.iter().filter(|one| one.generation == generation && one.same_as.is_none()).map(|one| one.steps).collect();
+        steps.sort_unstable();
+        steps
+    };
+    let first = steps(0);
+    assert_eq!(first.iter().filter(|steps| **steps > 3).count(), first.len().div_ceil(2));
+    assert_eq!(first.iter().filter(|steps| **steps == 12).count(), first.len().div_ceil(2).div_ceil(2));
+    let survivors: Vec<_> = halved.iter().zip(&whole).filter(|(one, _)| one.generation == 0 && one.steps == 12).collect();
+    assert!(survivors.iter().all(|(one, other)| one.held_out_loss == other.held_out_loss && one.hash == other.hash), "{survivors:?}");
+    let mut child = few(out.path(), "killed", &rungs).spawn().expect("the program starts");
+    while fs::read_to_string(journal(&out.path().join("killed"))).map_or(0, |text| text.matches("\"rung\":").count()) < 10 {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended too early");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let told = |all: &[phyla::run::journal::Candidate]| {
+        all.iter().map(|one| (one.id, one.hash.clone(), one.steps, one.values.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&candidates(out.path(), "killed", &rungs)), told(&halved));
+}
+
 #[test]
 fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() {
     let out = folder();
-    let file = out.path().join("few.phyla");
-    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
-    fs::write(&file, FEW.replace("TEXT", &text.display().to_string())).expect("written");
-    let run = |name: &str, more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
-        let (code, stdout, stderr) = finish(command.arg("run").arg(&file).arg("--out").arg(out.path().join(name)).args(more));
-        assert_eq!(code, Some(0), "{stdout}{stderr}");
-        let bytes = fs::read(journal(&out.path().join(name))).expect("a journal");
-        let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
-        let candidates = entries.into_iter().filter_map(|entry| match entry {
-            phyla::run::journal::Entry::Candidate(candidate) => Some(candidate),
-            _ => None,
-        });
-        candidates.collect::<Vec<_>>()
-    };
+    let run = |name: &str, more: &[&str]| candidates(out.path(), name, more);
     let reusing = run("reusing", &[]);
     assert_eq!(reusing.len(), 40);
     let copies: Vec<_> = reusing.iter().filter_map(|one| Some((one, &reusing[one.same_as?]))).collect();

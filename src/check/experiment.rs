@@ -395,6 +395,21 @@ impl Checker<'_> {
                 Diagnostic::warning(Code::RANGE, message).at(span(&["evaluate", "method"]), "`refresh` is 0").help("`refresh = 100 steps`"),
             );
         }
+        if let Some(halving) = &settings.search.halving {
+            let first = settings.evaluate.adapt as f64 * halving.keep.powi(i32::try_from(halving.rungs).unwrap_or(i32::MAX) - 1);
+            if first < 1.0 {
+                let message = format!(
+                    "{} rungs of {} steps of adaptation leave less than a step to the first",
+                    halving.rungs, settings.evaluate.adapt
+                );
+                self.report(
+                    Diagnostic::error(Code::RANGE, message)
+                        .at(span(&["search", "halving"]), "too many rungs")
+                        .at(span(&["evaluate", "adapt"]), "too few steps")
+                        .help("raise `evaluate.adapt`, or take fewer rungs"),
+                );
+            }
+        }
         let measures: Vec<&settings::Measure> = settings.objective.iter().map(|goal| goal.sought().0).collect();
         let twice = measures.iter().enumerate().any(|(place, measure)| measures.iter().skip(place + 1).any(|other| other == measure));
         if measures.is_empty() || twice {

@@ -84,7 +84,7 @@ impl<'a> Contents<'a> {
                 },
                 Entry::Finished { .. } => contents.finished = true,
                 Entry::Rescored(one) => contents.rescored.push(one),
-                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } | Entry::Agreed(_) => {}
+                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } | Entry::Agreed(_) | Entry::Rung { .. } => {}
             }
         }
         contents.candidates.sort_by_key(|candidate| candidate.id);

@@ -125,6 +125,9 @@ impl Explained {
                 .map(|column| format!("{} {} {}", column.task, column.metric, number(value(scores, column))));
             lines.push(format!("tasks      {}", told.collect::<Vec<String>>().join(", ")));
         }
+        if one.steps > 0 {
+            lines.push(format!("adapted    {} masked-LM steps", one.steps));
+        }
         if let Some(first) = one.same_as {
             lines.push(format!("computes   what candidate {first} does, told by values on fixed inputs"));
         }

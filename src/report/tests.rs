@@ -35,6 +35,7 @@ fn candidate(id: usize) -> Candidate {
         layers: vec!["conv(kernel = 65)".to_owned(), "attention(softmax(scale(q @ -transpose(logsigmoid(-k)))) @ (q + k))".to_owned()],
         params: 3_900_000 + (id as u64 * 7919 * 37) % 900_000,
         flops: 210_000_000 + (id as u64 * 104_729) % 60_000_000,
+        steps: 100,
         loss: (!failed).then_some(5.9 - 0.05 * generation as f64),
         scores: (!failed).then(|| scores(0.42 + 0.03 * generation as f64 + 0.04 * (id as f64 * 2.4).sin(), id)),
         failure: failed.then(|| "training diverged at step 14: the loss is not a number".to_owned()),

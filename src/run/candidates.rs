@@ -4,6 +4,7 @@ use super::commit::give_back;
 use super::evaluate::{Proposed, evaluate, say, weights_file};
 use super::folder::Folder;
 use super::functional::{Functions, functional};
+use super::halving::{self, halved};
 use super::journal::{Candidate, Entry, Journal};
 use super::prepare::Prepared;
 use super::rescore::rescore;
@@ -14,9 +15,10 @@ use super::weights::load_weights;
 use super::workers::{go_on, in_order};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
-use crate::search::{self, History, Priorities, propose, ranked};
+use crate::search::{self, History, Priorities, Screening, propose, ranked};
 use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Stop};
 use crate::space::Architecture;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Carries the search out, from wherever the journal says it is; gives all finished candidates.
@@ -62,8 +64,11 @@ pub(super) fn search(
             work.progress.line(&format!("the search ends at its bound of time, after {} candidates", history.candidates.len()));
             return Ok(history);
         }
-        let meets = |architecture: &Architecture| work.meets(architecture);
-        let next = |history: &History| propose(&work.checked.space, &settings.search, settings.seed, &ranked(history), &meets);
+        let (meets, worth) =
+            (|architecture: &Architecture| work.meets(architecture), |architecture: &Architecture| work.worth(architecture));
+        let among = settings.search.screen.as_ref().map_or(1, |screen| screen.asked().2);
+        let screening = Screening { meets: &meets, worth: &worth, among };
+        let next = |history: &History| propose(&work.checked.space, &settings.search, settings.seed, &ranked(history), &screening);
         let mut proposals = next(&history);
         if proposals.is_empty() {
             return Ok(history);
@@ -74,24 +79,34 @@ pub(super) fn search(
             proposals = next(&history);
         }
         note_priorities(work, journal, &ranked(&history), generation)?;
-        let todo: Vec<Proposed> = proposals
+        let proposed: Vec<Proposed> = proposals
             .into_iter()
-            .skip(pending.len())
             .map(|proposal| {
                 let function = functional(&work.checked.space, &proposal.architecture);
                 let same_as = functions.first(function, proposal.id);
                 Proposed { proposal, generation, function, same_as }
             })
             .collect();
+        let begun = pending.len();
         history.candidates.extend(pending);
         let (steps, done) = (AtomicU64::new(0), AtomicU64::new(history.candidates.len() as u64));
+        let judged = match &settings.search.halving {
+            Some(halving) => {
+                let own: Vec<&Proposed> = proposed.iter().filter(|one| !reuses || one.same_as.is_none()).collect();
+                let tick = || tick(work, &steps, &done);
+                halved(work, prepared, folder, supernet.as_ref(), journal, &own, halving, &tick)?
+            }
+            None => BTreeMap::new(),
+        };
+        let todo = proposed.get(begun..).unwrap_or_default();
         let job = |_: usize, one: &Proposed| match one.same_as.filter(|_| reuses) {
             // Whose results it takes may be in work; they are there when its turn comes to be written down.
             Some(_) => Ok(None),
+            None if settings.search.halving.is_some() => Ok(judged.get(&one.proposal.id).cloned()),
             None => evaluate(work, prepared, folder, supernet.as_ref(), one, &mut || tick(work, &steps, &done)).map(Some),
         };
         let mut finished = Vec::new();
-        in_order(&todo, work.workers, work.stop, &job, &mut |number, evaluated: Option<Candidate>| {
+        in_order(todo, work.workers, work.stop, &job, &mut |number, evaluated: Option<Candidate>| {
             let Some(one) = todo.get(number) else { return Ok(()) };
             let candidate = match evaluated {
                 Some(candidate) => candidate,
@@ -119,6 +134,7 @@ pub(super) fn search(
         folder.discard(&file(generation));
         for candidate in history.candidates.iter().filter(|candidate| candidate.generation == generation) {
             folder.discard(&weights_file(candidate.id));
+            folder.discard(&halving::file(candidate.id));
         }
         generation += 1;
     }

@@ -52,9 +52,11 @@ fn take(
     history: &History,
     (rule, generation): (&Commit, usize),
 ) -> Result<()> {
-    // Whoever took over another's results was not trained.
+    // Whoever took over another's results was not trained, and whoever left the halving early not in full.
     let reuses = work.checked.settings.search.dedupe == Dedupe::Functional;
-    let trained: BTreeSet<usize> = candidates(journal).filter(|one| !reuses || one.same_as.is_none()).map(|one| one.id).collect();
+    let full = work.checked.settings.evaluate.adapt;
+    let trained = candidates(journal).filter(|one| (!reuses || one.same_as.is_none()) && one.steps == full);
+    let trained: BTreeSet<usize> = trained.map(|one| one.id).collect();
     let finished = history.candidates.iter().filter(|candidate| candidate.generation == generation && candidate.fitness.is_some());
     let mut children: Vec<&search::Candidate> = finished.filter(|candidate| trained.contains(&candidate.id)).collect();
     let beta = match rule {

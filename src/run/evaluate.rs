@@ -13,7 +13,7 @@ use crate::search::Proposal;
 use crate::settings::{Commit, Goal, Measure, Method};
 use crate::space::{Architecture, MutationKind};
 use crate::stream::derived;
-use crate::train::{Training, held_out_loss, masking, pretrain, score_suite};
+use crate::train::{Training, held_out_loss, masking, pretrain_until, score_suite};
 use std::time::Instant;
 
 /// The masked-LM weights of a candidate after so many steps, from the supernet's or from random ones, and the loss of its last step.
@@ -30,13 +30,38 @@ pub(super) fn adapted(
     (seed, steps): (u64, u64),
     tick: &mut dyn FnMut() -> Result<()>,
 ) -> Result<(Training, Option<f64>)> {
-    let settings = &work.checked.settings;
+    let mut training = begun(work, supernet, architecture, seed)?;
+    let loss = further(work, prepared, architecture, &mut training, (seed, steps, steps), tick)?;
+    Ok((training, loss))
+}
+
+/// A candidate before its first step.
+///
+/// # Errors
+/// Where it cannot be lowered, or does not fit the supernet.
+pub(super) fn begun(work: &Work<'_>, supernet: Option<&Parameters>, architecture: &Architecture, seed: u64) -> Result<Training> {
     let program = work.models.masked_lm(&work.checked.space, architecture)?;
     let parameters = match supernet {
         Some(supernet) => inherit(supernet, program.parameters())?,
         None => initialise(program.parameters(), derived(seed, "scratch", 0)),
     };
-    let mut training = Training { parameters, ..Training::default() };
+    Ok(Training { parameters, ..Training::default() })
+}
+
+/// Trains a candidate on, `until` a step of the `total` that rule the schedule; gives the loss of the last step it took.
+///
+/// # Errors
+/// Where a step fails, the loss is not finite, or `tick` ends it.
+pub(super) fn further(
+    work: &Work<'_>,
+    prepared: &Prepared,
+    architecture: &Architecture,
+    training: &mut Training,
+    (seed, until, total): (u64, u64, u64),
+    tick: &mut dyn FnMut() -> Result<()>,
+) -> Result<Option<f64>> {
+    let settings = &work.checked.settings;
+    let program = work.models.masked_lm(&work.checked.space, architecture)?;
     let train = &settings.evaluate.pretrain;
     let masking = masking(train, &prepared.vocabulary);
     let mut last = None;
@@ -46,8 +71,9 @@ pub(super) fn adapted(
     };
     let (executor, seed) = (work.executors.of(train)?, derived(seed, "adapt", 0));
     let (corpus, length) = (&prepared.corpus, settings.model.length);
-    pretrain(executor, &mut |_| Ok(program.clone()), corpus, &masking, train, length, seed, steps, &mut training, &mut watch)?;
-    Ok((training, last))
+    let mut same = |_: u64| Ok(program.clone());
+    pretrain_until(executor, &mut same, corpus, &masking, train, length, seed, (until, total), training, &mut watch)?;
+    Ok(last)
 }
 
 /// The seed and the steps of a candidate's adaptation.
@@ -100,22 +126,35 @@ pub(super) fn evaluate(
     one: &Proposed,
     tick: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Candidate> {
-    let (space, begun, proposal) = (&work.checked.space, Instant::now(), &one.proposal);
-    let cost = work.models.cost(space, &proposal.architecture)?;
-    let mut loss = None;
-    let outcome: Result<Measured> = (|| {
-        let (training, last) = adapted(work, prepared, supernet, &proposal.architecture, budget(work), tick)?;
-        loss = last;
-        let found = measured(work, prepared, &proposal.architecture, &training.parameters, tick)?;
+    let begun = Instant::now();
+    let (seed, steps) = budget(work);
+    let outcome = adapted(work, prepared, supernet, &one.proposal.architecture, (seed, steps), tick).and_then(|(training, loss)| {
+        let found = measured(work, prepared, &one.proposal.architecture, &training.parameters, tick)?;
         if gives_back(work) {
-            save_weights(folder, &weights_file(proposal.id), &training.parameters)?;
+            save_weights(folder, &weights_file(one.proposal.id), &training.parameters)?;
         }
-        Ok(found)
-    })();
-    let (found, failure) = match outcome {
+        Ok((found, loss))
+    });
+    told(work, one, outcome, steps, begun.elapsed().as_secs_f64())
+}
+
+/// A candidate as the journal keeps it, after so many steps of adaptation.
+///
+/// # Errors
+/// Where its evaluation failed for another reason than that it diverged.
+pub(super) fn told(
+    work: &Work<'_>,
+    one: &Proposed,
+    outcome: Result<(Measured, Option<f64>)>,
+    steps: u64,
+    seconds: f64,
+) -> Result<Candidate> {
+    let (space, proposal) = (&work.checked.space, &one.proposal);
+    let cost = work.models.cost(space, &proposal.architecture)?;
+    let ((found, loss), failure) = match outcome {
         Ok(found) => (found, None),
         // A candidate may diverge; anything else is no fault of its own.
-        Err(error) if error.code == Code::DIVERGED => (Measured::default(), Some(error.message.clone())),
+        Err(error) if error.code == Code::DIVERGED => (Default::default(), Some(error.message.clone())),
         Err(error) => return Err(error),
     };
     let values = values(work, &found, cost).filter(|_| failure.is_none());
@@ -131,6 +170,7 @@ pub(super) fn evaluate(
         layers: super::outputs::layers(space, &proposal.architecture),
         params: cost.params,
         flops: cost.flops,
+        steps,
         loss,
         held_out_loss: found.held_out_loss,
         scores: found.scores.filter(|_| failure.is_none()),
@@ -138,7 +178,7 @@ pub(super) fn evaluate(
         function: one.function.to_string(),
         same_as: one.same_as,
         failure,
-        seconds: begun.elapsed().as_secs_f64(),
+        seconds,
     })
 }
 
@@ -202,6 +242,6 @@ pub(super) fn weights_file(id: usize) -> String {
 }
 
 /// Whether children's weights go back to the supernet.
-fn gives_back(work: &Work<'_>) -> bool {
+pub(super) fn gives_back(work: &Work<'_>) -> bool {
     matches!(&work.checked.settings.evaluate.method, Method::Biws { commit, .. } if *commit != Commit::None)
 }

@@ -78,6 +78,13 @@ pub enum Entry {
     },
     /// A candidate has been evaluated.
     Candidate(Candidate),
+    /// A candidate has been judged on a rung of the halving.
+    Rung {
+        /// The rung, from 0.
+        rung: usize,
+        /// The candidate as it then was.
+        candidate: Candidate,
+    },
     /// A candidate has been scored again.
     Rescored(Rescored),
     /// A generation is committed to the supernet.
@@ -136,6 +143,9 @@ pub struct Candidate {
     pub params: u64,
     /// Forward FLOPs of the masked-LM model for one sentence at full length.
     pub flops: u64,
+    /// Masked-LM steps of its adaptation: fewer than asked for where it left the halving early.
+    #[serde(default)]
+    pub steps: u64,
     /// Masked-LM loss at the end of adaptation.
     pub loss: Option<f64>,
     /// Masked-LM loss in nats on the held-out text after adaptation, where an objective asks for it.

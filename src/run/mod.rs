@@ -2,7 +2,7 @@
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
 //! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
-//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `finals` (the last table),
+//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `halving` (a generation in rungs), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
@@ -20,6 +20,7 @@ pub mod files;
 mod finals;
 pub mod folder;
 mod functional;
+mod halving;
 pub mod journal;
 mod memory;
 mod outputs;

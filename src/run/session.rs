@@ -9,6 +9,7 @@ use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::History;
+use crate::settings::{Cheap, Screen};
 use crate::space::Architecture;
 use crate::supernet::Models;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,19 @@ impl Work<'_> {
     /// Whether a member meets the conditions of the searched space.
     pub fn meets(&self, architecture: &Architecture) -> bool {
         self.models.unmet(&self.checked.space, architecture).is_ok_and(|unmet| unmet.is_none())
+    }
+}
+
+impl Work<'_> {
+    /// What the search's screen thinks of an architecture, larger being better.
+    pub fn worth(&self, architecture: &Architecture) -> f64 {
+        let Some((measure, more, _)) = self.checked.settings.search.screen.as_ref().map(Screen::asked) else { return 0.0 };
+        let cost = self.models.cost(&self.checked.space, architecture).unwrap_or_default();
+        let value = match measure {
+            Cheap::Params => cost.params as f64,
+            Cheap::Flops => cost.flops as f64,
+        };
+        if more { value } else { -value }
     }
 }
 

@@ -6,20 +6,27 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Meets, Proposal, allowed, drawn_anew, generation, one_mutation};
+use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
 
 /// The next generation.
-pub(super) fn propose(space: &Space, settings: &Search, patience: usize, seed: u64, history: &History, meets: &Meets<'_>) -> Vec<Proposal> {
+pub(super) fn propose(
+    space: &Space,
+    settings: &Search,
+    patience: usize,
+    seed: u64,
+    history: &History,
+    screening: &Screening<'_>,
+) -> Vec<Proposal> {
     if history.candidates.is_empty() {
-        return drawn_anew(space, settings, seed, history, meets, allowed(settings, history, settings.population));
+        return drawn_anew(space, settings, seed, history, screening, allowed(settings, history, settings.population));
     }
     let count = allowed(settings, history, settings.parents.saturating_mul(settings.children));
     let next = history.next_generation();
     if let Some(top) = summit(history).filter(|top| next - top.generation <= patience.max(1)) {
         let picker = picker(space, settings, history);
-        let neighbours = generation(space, seed, history, meets, count, &|_, draws| {
+        let neighbours = generation(space, seed, history, screening, count, &|_, draws| {
             let (child, mutation) = one_mutation(space, settings, &picker, &top.architecture, draws)?;
             Some((child, Some(top.id), vec![mutation]))
         });
@@ -27,7 +34,7 @@ pub(super) fn propose(space: &Space, settings: &Search, patience: usize, seed: u
             return neighbours;
         }
     }
-    drawn_anew(space, settings, seed, history, meets, count.min(1))
+    drawn_anew(space, settings, seed, history, screening, count.min(1))
 }
 
 /// The best of the climb that is going on: since the last candidate that was drawn without a parent, or since the beginning. `None`

@@ -4,7 +4,7 @@
 //! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `regularized_evolution`, `local_search`,
 //! `random_search`.
 //!
-//! Invariants: the next generation follows from (space, settings, seed, history, meets) alone, so that a search that was
+//! Invariants: the next generation follows from (space, settings, seed, history, screening) alone, so that a search that was
 //! interrupted needs nothing but its history. This module knows no model, no data, no clock and no tensors.
 
 mod history;
@@ -19,7 +19,7 @@ mod regularized_evolution;
 pub use history::{Candidate, History};
 pub use pareto::{dominates, fronts, ranked};
 pub use priority::{OperationPriority, Priorities, occurrences};
-pub use proposal::{Meets, Proposal};
+pub use proposal::{Proposal, Screening};
 
 use crate::settings::{Algorithm, Search};
 use crate::space::Space;
@@ -27,14 +27,14 @@ use crate::space::Space;
 /// The next generation, in the order of its numbers; empty where the search is over: at the budget, at the plateau, or
 /// where nothing new is found in the space.
 ///
-/// Only what `meets` the space's conditions is proposed. The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished. With several
+/// Only what meets the space's conditions is proposed, and of several draws the one that the screening likes best. The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished. With several
 /// objectives it is given as [`ranked`] makes it.
-pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History, meets: &Meets<'_>) -> Vec<Proposal> {
+pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History, screening: &Screening<'_>) -> Vec<Proposal> {
     match settings.algorithm {
-        Algorithm::Evolution => op_nas::propose(space, settings, seed, history, meets),
-        Algorithm::Aging { tournament } => regularized_evolution::propose(space, settings, tournament, seed, history, meets),
-        Algorithm::Climb { patience } => local_search::propose(space, settings, patience, seed, history, meets),
-        Algorithm::Random => random_search::propose(space, settings, seed, history, meets),
+        Algorithm::Evolution => op_nas::propose(space, settings, seed, history, screening),
+        Algorithm::Aging { tournament } => regularized_evolution::propose(space, settings, tournament, seed, history, screening),
+        Algorithm::Climb { patience } => local_search::propose(space, settings, patience, seed, history, screening),
+        Algorithm::Random => random_search::propose(space, settings, seed, history, screening),
     }
 }
 

@@ -2,24 +2,24 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Meets, Proposal, allowed, drawn_anew, generation};
+use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation};
 use crate::settings::Search;
 use crate::space::{Space, mutate};
 
 /// The next generation.
-pub(super) fn propose(space: &Space, settings: &Search, seed: u64, history: &History, meets: &Meets<'_>) -> Vec<Proposal> {
+pub(super) fn propose(space: &Space, settings: &Search, seed: u64, history: &History, screening: &Screening<'_>) -> Vec<Proposal> {
     let parents: Vec<&Candidate> = history.best(settings.parents);
     if history.candidates.is_empty() {
-        return drawn_anew(space, settings, seed, history, meets, allowed(settings, history, settings.population));
+        return drawn_anew(space, settings, seed, history, screening, allowed(settings, history, settings.population));
     }
     if parents.is_empty() {
         // All have failed: there is nothing to mutate.
         let count = settings.parents.saturating_mul(settings.children);
-        return drawn_anew(space, settings, seed, history, meets, allowed(settings, history, count));
+        return drawn_anew(space, settings, seed, history, screening, allowed(settings, history, count));
     }
     let picker = picker(space, settings, history);
     let count = allowed(settings, history, parents.len().saturating_mul(settings.children));
-    generation(space, seed, history, meets, count, &|place, draws| {
+    generation(space, seed, history, screening, count, &|place, draws| {
         let parent = parents.get(place / settings.children.max(1))?;
         let (child, mutation) = mutate(space, &parent.architecture, &settings.mutation, &picker, draws)?;
         Some((child, Some(parent.id), mutation))

@@ -5,14 +5,28 @@ use crate::graph::Hash;
 use crate::settings::{Initial, Search, Stop};
 use crate::space::{Architecture, Draw, Mutated, OpPicker, Space, hash, inter, intra};
 use crate::stream::{RngExt, Stream, stream};
+use std::collections::BTreeSet;
 
 /// Draws in search of one candidate that is new, at most.
 const REDRAWS: usize = 20;
 /// Likewise in search of one that meets the space's conditions.
 const UNMET: usize = 1000;
 
-/// Whether an architecture meets the conditions of its space.
-pub type Meets<'a> = dyn Fn(&Architecture) -> bool + 'a;
+/// What is known of an architecture before it is evaluated.
+#[derive(Clone, Copy)]
+pub struct Screening<'a> {
+    /// Whether it meets the conditions of its space.
+    pub meets: &'a dyn Fn(&Architecture) -> bool,
+    /// What costs nothing to tell, larger being better: of several draws the best is proposed.
+    pub worth: &'a dyn Fn(&Architecture) -> f64,
+    /// How many draws.
+    pub among: usize,
+}
+
+impl Screening<'_> {
+    /// Nothing is known.
+    pub const NONE: Screening<'static> = Screening { meets: &|_| true, worth: &|_| 0.0, among: 1 };
+}
 
 /// A candidate to be evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +70,7 @@ pub(super) fn generation(
     space: &Space,
     seed: u64,
     history: &History,
-    meets: &Meets<'_>,
+    screening: &Screening<'_>,
     count: usize,
     draw: &dyn Fn(usize, &mut Stream) -> Option<Drawn>,
 ) -> Vec<Proposal> {
@@ -65,28 +79,49 @@ pub(super) fn generation(
     let generation = u64::try_from(history.next_generation()).unwrap_or(u64::MAX);
     for place in 0..count {
         let mut draws = stream(seed, &format!("search/{place}"), generation);
-        let (mut repeated, mut unmet) = (0, 0);
-        let new = loop {
-            let Some((architecture, parent, mutation)) = draw(place, &mut draws) else { break None };
-            let hash = hash(space, &architecture);
-            if known.contains(&hash) {
-                repeated += 1;
-            } else if meets(&architecture) {
-                break Some((architecture, hash, parent, mutation));
-            } else {
-                unmet += 1;
+        let mut tries = BTreeSet::new();
+        let mut best: Option<(f64, Hash, Drawn)> = None;
+        for _ in 0..screening.among.max(1) {
+            let Some((hash, drawn)) = fresh(space, screening, &known, &tries, &mut || draw(place, &mut draws)) else { break };
+            tries.insert(hash);
+            // A single draw need not be judged.
+            let worth = if screening.among > 1 { (screening.worth)(&drawn.0) } else { 0.0 };
+            if best.as_ref().is_none_or(|(known, ..)| worth > *known) {
+                best = Some((worth, hash, drawn));
             }
-            if repeated > REDRAWS || unmet > UNMET {
-                break None;
-            }
-        };
-        if let Some((architecture, hash, parent, mutation)) = new {
+        }
+        if let Some((_, hash, (architecture, parent, mutation))) = best {
             known.insert(hash);
             let id = history.candidates.len() + proposals.len();
             proposals.push(Proposal { id, architecture, hash, parent, mutation });
         }
     }
     proposals
+}
+
+/// A draw that is new and meets the space's conditions.
+fn fresh(
+    space: &Space,
+    screening: &Screening<'_>,
+    known: &BTreeSet<Hash>,
+    tries: &BTreeSet<Hash>,
+    draw: &mut dyn FnMut() -> Option<Drawn>,
+) -> Option<(Hash, Drawn)> {
+    let (mut repeated, mut unmet) = (0, 0);
+    loop {
+        let drawn = draw()?;
+        let hash = hash(space, &drawn.0);
+        if known.contains(&hash) || tries.contains(&hash) {
+            repeated += 1;
+        } else if (screening.meets)(&drawn.0) {
+            return Some((hash, drawn));
+        } else {
+            unmet += 1;
+        }
+        if repeated > REDRAWS || unmet > UNMET {
+            return None;
+        }
+    }
 }
 
 /// A child by one mutation: within an expression or between layers, evenly where both can be.
@@ -103,10 +138,17 @@ pub(super) fn one_mutation(
 }
 
 /// A generation drawn without parents.
-pub(super) fn drawn_anew(space: &Space, settings: &Search, seed: u64, history: &History, meets: &Meets<'_>, count: usize) -> Vec<Proposal> {
+pub(super) fn drawn_anew(
+    space: &Space,
+    settings: &Search,
+    seed: u64,
+    history: &History,
+    screening: &Screening<'_>,
+    count: usize,
+) -> Vec<Proposal> {
     let draw = match settings.initial {
         Initial::BySize => Draw::BySize,
         Initial::Uniform => Draw::Uniform,
     };
-    generation(space, seed, history, meets, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
+    generation(space, seed, history, screening, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
 }

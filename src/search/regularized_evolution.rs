@@ -6,7 +6,7 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Meets, Proposal, allowed, drawn_anew, generation, one_mutation};
+use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
 use crate::stream::RngExt;
@@ -18,17 +18,17 @@ pub(super) fn propose(
     tournament: usize,
     seed: u64,
     history: &History,
-    meets: &Meets<'_>,
+    screening: &Screening<'_>,
 ) -> Vec<Proposal> {
     let first = history.candidates.is_empty();
     let wanted = if first { settings.population } else { settings.parents.saturating_mul(settings.children) };
     let count = allowed(settings, history, wanted);
     let population = youngest(history, settings.population);
     if population.iter().all(|candidate| candidate.finite().is_none()) {
-        return drawn_anew(space, settings, seed, history, meets, count);
+        return drawn_anew(space, settings, seed, history, screening, count);
     }
     let picker = picker(space, settings, history);
-    generation(space, seed, history, meets, count, &|_, draws| {
+    generation(space, seed, history, screening, count, &|_, draws| {
         let mut best: Option<(f64, &Candidate)> = None;
         for _ in 0..tournament.max(1) {
             let drawn = population.get(draws.random_range(0..population.len()))?;

@@ -16,6 +16,8 @@ fn settings(algorithm: Algorithm) -> Search {
             intra: Intra { replace_op: 4.0, insert_op: 1.0, delete_op: 1.0, rewire: 1.0 },
             pick: Pick::Ucb { alpha: 1.0, temperature: 1.0, credit: Credit::Occurrences },
         },
+        halving: None,
+        screen: None,
         dedupe: crate::settings::Dedupe::Canonical,
         evaluations: 100,
         stop: None,
@@ -34,7 +36,7 @@ fn finish(proposals: Vec<Proposal>, history: &mut History, fitness: &dyn Fn(&Arc
 fn search(space: &Space, settings: &Search, seed: u64, fitness: &dyn Fn(&Architecture) -> Option<f64>) -> History {
     let mut history = History::default();
     loop {
-        let proposals = propose(space, settings, seed, &history, &|_| true);
+        let proposals = propose(space, settings, seed, &history, &Screening::NONE);
         if proposals.is_empty() {
             return history;
         }
@@ -88,7 +90,7 @@ fn a_search_is_its_history() {
         let whole = search(&space, &settings(algorithm.clone()), 3, &toy);
         assert_eq!(whole, search(&space, &settings(algorithm.clone()), 3, &toy));
         let until = |generation: usize| whole.candidates.iter().filter(|one| one.generation < generation).cloned().collect();
-        let next = propose(&space, &settings(algorithm), 3, &History { candidates: until(3) }, &|_| true);
+        let next = propose(&space, &settings(algorithm), 3, &History { candidates: until(3) }, &Screening::NONE);
         let there: Vec<_> = whole.candidates.iter().filter(|one| one.generation == 3).map(|one| (one.id, one.hash)).collect();
         assert_eq!(next.iter().map(|one| (one.id, one.hash)).collect::<Vec<_>>(), there);
     }
@@ -277,7 +279,7 @@ fn several_objectives_end_in_a_front() {
     let (space, settings) = (small(), settings(Algorithm::Evolution));
     let mut history = History::default();
     loop {
-        let proposals = propose(&space, &settings, 3, &ranked(&history), &|_| true);
+        let proposals = propose(&space, &settings, 3, &ranked(&history), &Screening::NONE);
         if proposals.is_empty() {
             break;
         }
@@ -317,7 +319,7 @@ fn only_what_meets_the_conditions_is_proposed() {
     for algorithm in [Algorithm::Evolution, Algorithm::Random, Algorithm::Aging { tournament: 4 }, Algorithm::Climb { patience: 2 }] {
         let mut history = History::default();
         loop {
-            let proposals = propose(&space, &settings(algorithm.clone()), 5, &history, &short);
+            let proposals = propose(&space, &settings(algorithm.clone()), 5, &history, &Screening { meets: &short, ..Screening::NONE });
             assert!(proposals.iter().all(|one| short(&one.architecture)));
             if proposals.is_empty() {
                 break;
@@ -325,6 +327,21 @@ fn only_what_meets_the_conditions_is_proposed() {
             finish(proposals, &mut history, &toy);
         }
         assert_eq!(history.candidates.len(), 100, "{algorithm:?}");
-        assert_eq!(propose(&space, &settings(algorithm), 5, &History::default(), &|_| false), []);
+        assert_eq!(propose(&space, &settings(algorithm), 5, &History::default(), &Screening { meets: &|_| false, ..Screening::NONE }), []);
     }
+}
+
+#[test]
+fn of_several_draws_the_screening_proposes_its_best() {
+    let space = small();
+    let worth = |architecture: &Architecture| architecture.fillings.values().flatten().map(size).sum::<f64>();
+    let drawn = |among| {
+        let screening = Screening { worth: &worth, among, ..Screening::NONE };
+        propose(&space, &settings(Algorithm::Random), 5, &History::default(), &screening)
+    };
+    let (alone, of_four) = (drawn(1), drawn(4));
+    assert_eq!((alone.len(), of_four.len()), (12, 12));
+    // The first draw of each place is among the four.
+    assert!(alone.iter().zip(&of_four).filter(|(one, best)| worth(&one.architecture) > worth(&best.architecture)).count() == 0);
+    assert!(alone.iter().zip(&of_four).any(|(one, best)| worth(&one.architecture) < worth(&best.architecture)));
 }

@@ -14,6 +14,6 @@ mod train;
 pub use evaluation::{Commit, Evaluate, Method, PathSampling};
 pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
-pub use search::{Algorithm, Credit, Dedupe, Initial, Inter, Intra, Mutation, Pick, Search, Stop};
+pub use search::{Algorithm, Cheap, Credit, Dedupe, Halving, Initial, Inter, Intra, Mutation, Pick, Screen, Search, Stop};
 pub use task::{Averaging, Files, Label, Metric, Report, Suite, Task};
 pub use train::{Objective, Optimizer, Phase, Precision, Schedule, Train};

@@ -17,6 +17,10 @@ record! {
         children: usize = Int(Plain, 1), "5";
         /// The mutation policy.
         mutation: Mutation = Record(Mutation::schema);
+        /// Whether a generation is judged in rungs, of which only the better candidates reach the next.
+        halving: Option<Halving> = Optional(&Record(Halving::schema)), "null";
+        /// What is told of candidates without training: of several draws for a place one is proposed.
+        screen: Option<Screen> = Optional(&OneOf(Screen::variants)), "null";
         /// When the results of one candidate stand for another.
         dedupe: Dedupe = OneOf(Dedupe::variants), r#""canonical""#;
         /// Candidates evaluated in all.
@@ -43,6 +47,57 @@ choice! {
         };
         /// Every candidate drawn anew.
         Random = "random";
+    }
+}
+
+record! {
+    /// Successive halving (Jamieson and Talwalkar 2016) over the steps of adaptation: the share `keep` of a rung goes on to `1 / keep` times as
+    /// many steps, the last rung takes them all; whoever leaves keeps the values of its last rung.
+    pub struct Halving: "halving" {
+        /// How many rungs.
+        rungs: usize = Int(Plain, 2), "3";
+        /// Share of a rung that goes on.
+        keep: f64 = Real(Share, 0.05, 0.95), "0.5";
+    }
+}
+
+choice! {
+    /// Which of several draws is proposed, told without training.
+    pub enum Screen {
+        /// The one with the most.
+        Largest = "largest" {
+            /// Of what.
+            of: Cheap = OneOf(Cheap::variants), r#""params""#;
+            /// How many draws.
+            among: usize = Int(Plain, 2), "4";
+        };
+        /// The one with the least.
+        Smallest = "smallest" {
+            /// Of what.
+            of: Cheap = OneOf(Cheap::variants), r#""params""#;
+            /// How many draws.
+            among: usize = Int(Plain, 2), "4";
+        };
+    }
+}
+
+choice! {
+    /// What costs no training to tell.
+    pub enum Cheap {
+        /// Parameters of the masked-LM model: a method that does not beat it has found nothing.
+        Params = "params";
+        /// Its forward FLOPs for one sentence of full length.
+        Flops = "flops";
+    }
+}
+
+impl Screen {
+    /// What is told, whether more of it is better, and of how many draws.
+    pub fn asked(&self) -> (&Cheap, bool, usize) {
+        match self {
+            Self::Largest { of, among } => (of, true, *among),
+            Self::Smallest { of, among } => (of, false, *among),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod sizes;
 mod suite;
 
 pub use finetune::{finetune, predict};
-pub use pretrain::{Training, held_out_loss, masking, masking_places, optimizer, pretrain};
+pub use pretrain::{Training, held_out_loss, masking, masking_places, optimizer, pretrain, pretrain_until};
 pub use schedule::rate;
 pub use sizes::sizes;
 pub use suite::{SuiteScore, TaskData, score_suite};

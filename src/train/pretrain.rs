@@ -69,7 +69,27 @@ pub fn pretrain(
     training: &mut Training,
     watch: &mut dyn FnMut(&Training, f32) -> Result<()>,
 ) -> Result<()> {
-    while training.step < total {
+    pretrain_until(executor, program, corpus, masking, train, length, seed, (total, total), training, watch)
+}
+
+/// Likewise up to a step before the last of those that rule the schedule: `(until, total)`.
+///
+/// # Errors
+/// As for [`pretrain`].
+#[expect(clippy::too_many_arguments, reason = "what is trained, on what, how, and who watches")]
+pub fn pretrain_until(
+    executor: &dyn Executor,
+    program: &mut dyn FnMut(u64) -> Result<Arc<Program>>,
+    corpus: &Corpus,
+    masking: &Masking,
+    train: &Train,
+    length: usize,
+    seed: u64,
+    (until, total): (u64, u64),
+    training: &mut Training,
+    watch: &mut dyn FnMut(&Training, f32) -> Result<()>,
+) -> Result<()> {
+    while training.step < until.min(total) {
         let step = training.step;
         let program = program(step)?;
         let (settings, lr) = optimizer(train, program.parameters());

@@ -3,7 +3,9 @@
 use super::Lookup;
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::search::{History, propose};
+use crate::search::{History, Screening, propose};
+use crate::settings::{Cheap, Screen};
+use crate::space::{Architecture, hash};
 
 /// The place in a row of the loss that a search sees, and of the one that it is judged by.
 const SEEN: usize = 0;
@@ -16,12 +18,22 @@ const JUDGED: usize = 1;
 /// Where a member is missing from the table, or every candidate failed.
 pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f64>> {
     let (space, settings) = (&checked.space, &checked.settings.search);
+    let row = |architecture: &Architecture| lookup.row(hash(space, architecture));
+    let meets = |architecture: &Architecture| row(architecture).is_some();
+    let worth = |architecture: &Architecture| {
+        let told = row(architecture).zip(settings.screen.as_ref().map(Screen::asked));
+        told.map_or(0.0, |(row, (measure, more, _))| {
+            let value = if *measure == Cheap::Params { row.params } else { row.flops } as f64;
+            if more { value } else { -value }
+        })
+    };
+    let among = settings.screen.as_ref().map_or(1, |screen| screen.asked().2);
+    let screening = Screening { meets: &meets, worth: &worth, among };
     let mut history = History::default();
     let mut incumbent: Option<(f64, f64)> = None;
     let mut judged = Vec::with_capacity(settings.evaluations);
     loop {
-        let proposals =
-            propose(space, settings, seed, &history, &|architecture| lookup.row(crate::space::hash(space, architecture)).is_some());
+        let proposals = propose(space, settings, seed, &history, &screening);
         if proposals.is_empty() {
             break;
         }
