@@ -320,7 +320,8 @@ fn under(conditions: &str) -> phyla::check::Checked {
     let checker = Checker::new(&world, &files);
     let id = checker.experiments("space.phyla").first().expect("an experiment").0;
     let checked = checker.experiment(id, &[]);
-    checked.unwrap_or_else(|| panic!("{:?}", checker.diagnostics()))
+    assert_eq!(checker.diagnostics(), []);
+    checked.expect("an experiment")
 }
 
 #[test]

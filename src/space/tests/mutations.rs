@@ -51,6 +51,58 @@ fn mutations_stay_in_their_space() {
     }
 }
 
+/// Some minutes: `cargo test --lib -- --ignored a_million`.
+#[test]
+#[ignore = "takes some minutes"]
+fn a_million_mutations_stay_in_their_spaces() {
+    let spaces = [
+        backbone(2, 1, dag(3, PAPER, [4, 8, 4, 10, 2, 3])),
+        backbone(2, 1, dag(3, PAPER, [3, 4, 3, 5, 2, 2])),
+        backbone(2, 2, dag(2, "neg relu add sub", [1, 3, 1, 3, 1, 2])),
+        backbone(4, 3, dag(3, "transpose matmul abs mul", [2, 5, 3, 8, 1, 3])),
+        backbone(1, 1, dag(2, "add", [1, 2, 2, 2, 1, 2])),
+    ];
+    spaces.iter().for_each(|space| drop(walk(space, 200_000)));
+}
+
+/// Each operation is drawn as often as the probabilities of all draws say, within four standard deviations.
+#[test]
+fn operations_are_drawn_by_their_probabilities() {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    let space = backbone(1, 1, dag(3, PAPER, [1, 6, 1, 8, 1, 3]));
+    let expected: RefCell<BTreeMap<String, (f64, f64)>> = RefCell::default();
+    let weight = |name: &str| 1.0 + ops(PAPER).iter().position(|op| op.name == name).unwrap() as f64;
+    let picker = |names: &[&str]| {
+        let weights: Vec<f64> = names.iter().map(|name| weight(name)).collect();
+        let total: f64 = weights.iter().sum();
+        for (name, weight) in names.iter().zip(&weights) {
+            let share = weight / total;
+            let mut expected = expected.borrow_mut();
+            let (mean, variance) = expected.entry((*name).to_owned()).or_default();
+            *mean += share;
+            *variance += share * (1.0 - share);
+        }
+        weights
+    };
+    let mut only = weights().intra;
+    (only.delete_op, only.rewire) = (0.0, 0.0);
+    let mut drawn: BTreeMap<String, f64> = BTreeMap::new();
+    for step in 0..3_000 {
+        let mut draws = stream(4, "probabilities", step);
+        let parent = space.sample(Draw::BySize, &mut draws).unwrap();
+        if let Some((_, Mutated { op: Some(op), .. })) = intra(&space, &parent, &only, &picker, &mut draws) {
+            *drawn.entry(op).or_default() += 1.0;
+        }
+    }
+    let expected = expected.into_inner();
+    assert_eq!(expected.len(), 10);
+    for (op, (mean, variance)) in expected {
+        let count = drawn.get(&op).copied().unwrap_or(0.0);
+        assert!((count - mean).abs() < 4.0 * variance.sqrt().max(1.0), "{op}: {count} of {mean}");
+    }
+}
+
 #[test]
 fn every_kind_takes_place() {
     let mutated = walk(&backbone(3, 1, dag(3, PAPER, [1, 10, 1, 16, 1, 3])), 120);
