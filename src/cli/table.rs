@@ -6,6 +6,7 @@ use super::progress::Shown;
 use super::run::{failed, interrupts};
 use super::source::{out, show_one};
 use crate::diagnostic::Result;
+use crate::report::curves;
 use crate::run::files::read_data;
 use crate::run::folder::write_whole;
 use crate::run::table::{Comparison, Duel, Facts, Table, TableOptions, build_table, compare, facts};
@@ -69,6 +70,9 @@ other one, paired by seed: the same seed gives the same initial population.")]
         /// Searches at the same time
         #[arg(long, value_name = "N", default_value = "2")]
         workers: NonZeroUsize,
+        /// Draw the median curves here
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
         /// As one JSON object
         #[arg(long)]
         json: bool,
@@ -89,8 +93,12 @@ pub(super) fn table(command: TableCommand) -> u8 {
             build(&file, &which, &out, &TableOptions { seeds: seeds.get(), folder, workers: workers.map(NonZeroUsize::get) })
         }
         TableCommand::Show { table, file, which, json } => show(&table, &file, &which, json),
-        TableCommand::Compare { table, file, seeds, experiments, workers, json } => {
-            rivals(&table, &file, seeds, &experiments, workers.get(), json)
+        TableCommand::Compare { table, file, seeds, experiments, workers, svg, json } => {
+            rivals(&table, &file, seeds, &experiments, workers.get()).and_then(|found| {
+                out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { compared(&found) });
+                let drawn = svg.map(|path| write_whole(&path, curves(&found).unwrap_or_default().as_bytes()));
+                drawn.transpose().map(|_| ()).map_err(|error| show_one(&error))
+            })
         }
     };
     done.err().unwrap_or(0)
@@ -124,21 +132,12 @@ fn show(table: &Path, file: &Path, which: &Which, json: bool) -> std::result::Re
     Ok(())
 }
 
-fn rivals(
-    table: &Path,
-    file: &Path,
-    seeds: RangeInclusive<u64>,
-    names: &[String],
-    workers: usize,
-    json: bool,
-) -> std::result::Result<(), u8> {
+fn rivals(table: &Path, file: &Path, seeds: RangeInclusive<u64>, names: &[String], workers: usize) -> std::result::Result<Comparison, u8> {
     let searches = load_all(file, names)?;
     let (progress, stop) = (Shown::new(), interrupts());
     let result = read(table).and_then(|table| compare(&searches, &table, seeds, workers, &progress, &stop));
     progress.finish();
-    let found = result.map_err(|error| failed(&error))?;
-    out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { compared(&found) });
-    Ok(())
+    result.map_err(|error| failed(&error))
 }
 
 /// What a table shows, for a reader.

@@ -7,10 +7,11 @@
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
 //! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `lineage`, `drift`, `agreement`, `population` and `priorities` its plots, drawn on
-//! a `plot`; `explain` tells of one candidate.
+//! a `plot`; `explain` tells of one candidate, `compared` draws searches on a table.
 
 mod agreement;
 mod candidates;
+mod compared;
 mod contents;
 mod csv;
 mod curve;
@@ -28,6 +29,7 @@ mod terminal;
 mod tests;
 mod words;
 
+pub use compared::curves;
 pub use csv::results_csv;
 pub use explain::{Ancestor, Explained, explain};
 pub use html::{Drawing, html};

@@ -36,7 +36,21 @@ pub(super) fn figure(draw: impl Fn(f64) -> Plot, label: &str, caption: &str) -> 
     format!("<figure>\n{}<figcaption>{caption}</figcaption>\n</figure>\n", drawn.collect::<String>())
 }
 
+/// The styles of a plot that stands by itself, on white.
+const ALONE: &str = "text{font:12px system-ui,'Segoe UI','Helvetica Neue',Arial,sans-serif;fill:#22262b}.title{fill:#626a73}.quiet{fill:#626a73}\
+    .grid{stroke:#d9dcdf;stroke-width:.7}.axis{stroke:#626a73}.line{fill:none;stroke:var(--k);stroke-width:2;stroke-linejoin:round}\
+    .k0{--k:#3b76af}.k1{--k:#d9760f}.k2{--k:#4a9440}.k3{--k:#cc444b}.k4{--k:#8c66b8}.k5{--k:#8d6a5d}.k6{--k:#cf64a9}.k7{--k:#7b7f85}";
+
 impl Plot {
+    /// The plot as an SVG file of its own.
+    pub(super) fn alone(&self) -> String {
+        let (width, height, body) = (self.width, self.height, &self.body);
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\n\
+             <style>{ALONE}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{body}</svg>\n"
+        )
+    }
+
     /// An empty plot over the ranges `x` and `y`, with `right` pixels kept free at its right.
     pub(super) fn new(width: f64, height: f64, right: f64, x: (f64, f64), y: (f64, f64)) -> Self {
         Self { width, height, right, x, y, body: String::new() }

@@ -1,5 +1,6 @@
 //! What may fill a hole, and what fills it.
 
+use super::draw::Members;
 use super::require::Require;
 use super::table::{Productions, Table};
 use super::term::{DEEPEST, Term};
@@ -28,6 +29,7 @@ pub struct DagDomain {
     pub output: Shape,
     pub(super) productions: Productions,
     table: OnceLock<Table>,
+    pub(super) members: OnceLock<Members>,
 }
 
 impl DagDomain {
@@ -59,7 +61,7 @@ impl DagDomain {
         }
         let productions = Productions::new(&inputs, &ops)?;
         productions.fits(inputs.len(), (*depth.end()).min(*size.end()), *size.end())?;
-        Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, table: OnceLock::new() }))
+        Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, table: OnceLock::new(), members: OnceLock::new() }))
     }
 
     /// The labels of the inputs, in order.

@@ -9,10 +9,26 @@ use num_bigint::BigUint;
 use num_traits::Zero;
 use std::sync::Arc;
 
+/// Goals with the number of terms that meet each.
+pub(super) type Goals = Vec<(BigUint, Goal)>;
+
+/// What a domain is asked at every draw: its count, the sizes that have members, and the goals that members meet, smaller sizes first.
+#[derive(Debug)]
+pub(super) struct Members {
+    count: BigUint,
+    sizes: Vec<u32>,
+    goals: Goals,
+}
+
 impl DagDomain {
     /// The number of members.
     pub fn count(&self) -> BigUint {
-        self.size.clone().map(|size| self.count_of(size)).sum()
+        self.members().count.clone()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.members().count.is_zero()
     }
 
     /// The number of members with this many operations.
@@ -22,41 +38,60 @@ impl DagDomain {
 
     /// The sizes that have members.
     pub fn sizes(&self) -> Vec<u32> {
-        self.size.clone().filter(|size| !self.count_of(*size).is_zero()).collect()
+        self.members().sizes.clone()
     }
 
     /// A member, evenly among all; `None` where there is none.
     pub fn sample_uniform(&self, stream: &mut Stream) -> Option<Arc<Term>> {
-        let goals = self.size.clone().flat_map(|size| self.goals(size)).collect();
-        self.sample_goal(goals, stream)
+        self.sample_goal(&self.members().goals, stream)
     }
 
     /// A member: first a size, evenly among those with members, then evenly among its members.
     pub fn sample_by_size(&self, stream: &mut Stream) -> Option<Arc<Term>> {
-        let size = *evenly(&self.sizes(), stream)?;
+        let size = *evenly(&self.members().sizes, stream)?;
         self.sample_of(size, stream)
     }
 
     /// A member with this many operations, evenly among them.
     pub fn sample_of(&self, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
-        self.sample_goal(self.goals(size), stream)
+        let all = &self.members().goals;
+        let begin = all.partition_point(|(_, goal)| goal.size < size);
+        let end = all.partition_point(|(_, goal)| goal.size <= size);
+        self.sample_goal(all.get(begin..end)?, stream)
     }
 
     /// A term of this shape to stand inside a member, by size: at most this deep and large, over any inputs.
     pub fn sample_operand(&self, shape: &Shape, depth: u32, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
         let shape = self.table().shape(shape)?;
-        let sized = |size: u32| {
-            let goals = (0..1usize << self.inputs.len()).map(|mask| Goal { shape, low: 0, high: depth, size, mask });
-            goals.map(|goal| (self.table().number(None, goal), goal)).filter(|(count, _)| !count.is_zero()).collect()
-        };
-        let sizes: Vec<Vec<(BigUint, Goal)>> =
-            (0..=size.min(*self.size.end())).map(sized).filter(|goals: &Vec<_>| !goals.is_empty()).collect();
-        let goals = evenly(&sizes, stream)?.clone();
+        let operands = self.operands_of(shape, depth)?;
+        let within = operands.partition_point(|goals| goals.first().is_some_and(|(_, goal)| goal.size <= size));
+        let goals = evenly(operands.get(..within)?, stream)?;
         self.sample_goal(goals, stream)
     }
 
+    /// For each size that has some, the goals of terms of this shape at most this deep, over any inputs.
+    fn operands_of(&self, shape: usize, depth: u32) -> Option<&Vec<Goals>> {
+        let table = self.table();
+        let sized = |size: u32| {
+            let goals = (0..1usize << self.inputs.len()).map(|mask| Goal { shape, low: 0, high: depth, size, mask });
+            goals.map(|goal| (table.number(None, goal), goal)).filter(|(count, _)| !count.is_zero()).collect()
+        };
+        let all = || (0..=*self.size.end()).map(sized).filter(|goals: &Goals| !goals.is_empty()).collect();
+        Some(table.operands(shape, depth)?.get_or_init(all))
+    }
+
+    /// What is asked at every draw.
+    fn members(&self) -> &Members {
+        self.members.get_or_init(|| {
+            let goals: Goals = self.size.clone().flat_map(|size| self.goals(size)).collect();
+            let mut sizes: Vec<u32> = goals.iter().map(|(_, goal)| goal.size).collect();
+            sizes.dedup();
+            Members { count: goals.iter().map(|(count, _)| count).sum(), sizes, goals }
+        })
+    }
+
     /// The goals that members with this many operations meet, with their counts.
-    pub(super) fn goals(&self, size: u32) -> Vec<(BigUint, Goal)> {
+    pub(super) fn goals(&self, size: u32) -> Goals {
         let Some(shape) = self.table().shape(&self.output) else { return Vec::new() };
         let masks = (0..1usize << self.inputs.len()).filter(|mask| self.uses.contains(&mask.count_ones()));
         let (low, high) = (*self.depth.start(), *self.depth.end());
@@ -67,13 +102,23 @@ impl DagDomain {
             .collect()
     }
 
-    fn sample_goal(&self, goals: Vec<(BigUint, Goal)>, stream: &mut Stream) -> Option<Arc<Term>> {
-        let goal = weighted(goals, stream)?;
+    fn sample_goal(&self, goals: &[(BigUint, Goal)], stream: &mut Stream) -> Option<Arc<Term>> {
+        let total: BigUint = goals.iter().map(|(weight, _)| weight).sum();
+        let mut left = below(&total, stream)?;
+        let goal = goals.iter().find_map(|(weight, goal)| falls(&mut left, weight).then_some(*goal))?;
         self.sample(goal, None, stream)
     }
 
     /// A term that meets the goal, evenly, whose root is not `forbidden`.
     fn sample(&self, goal: Goal, forbidden: Option<usize>, stream: &mut Stream) -> Option<Arc<Term>> {
+        match self.table().small() {
+            Some(counts) => self.sample_small(&counts, goal, forbidden, stream),
+            None => self.sample_large(goal, forbidden, stream),
+        }
+    }
+
+    /// Likewise by counts of any size.
+    pub(super) fn sample_large(&self, goal: Goal, forbidden: Option<usize>, stream: &mut Stream) -> Option<Arc<Term>> {
         if goal.size == 0 {
             let input = goal.mask.trailing_zeros() as usize;
             let (_, shape) = self.inputs.get(input)?;
@@ -89,7 +134,7 @@ impl DagDomain {
         let forbidden = Some(root).filter(|_| forbids && children.goals.len() == 1 && !children.twice);
         let mut arguments = Vec::new();
         for child in &children.goals {
-            arguments.push(self.sample(*child, forbidden, stream)?);
+            arguments.push(self.sample_large(*child, forbidden, stream)?);
         }
         if children.twice {
             arguments.extend(arguments.first().cloned());
@@ -116,10 +161,10 @@ impl DagDomain {
 }
 
 /// The goals of the arguments of an operation.
-struct Children {
-    goals: Vec<Goal>,
+pub(super) struct Children {
+    pub goals: Vec<Goal>,
     /// Whether both arguments are the one term.
-    twice: bool,
+    pub twice: bool,
 }
 
 /// The pair of goals that the drawn number falls on, if it is among those of this production.

@@ -1,7 +1,7 @@
 //! Spaces of architectures: graphs with holes, and what may fill them.
 //!
 //! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
-//! spaces), `table` (exact counts), `draw` (terms drawn by them), `enumerate`, `sample` (whole
+//! spaces), `table` (exact counts), `draw` and `small` (terms drawn by them), `enumerate`, `sample` (whole
 //! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
 //! Phyla source), `require` (conditions beyond the holes), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
 //! and `vary` (mutation).
@@ -21,6 +21,7 @@ mod member;
 mod mutate;
 mod require;
 mod sample;
+mod small;
 mod source;
 mod table;
 pub mod term;

@@ -10,7 +10,6 @@ use super::term::Term;
 use super::vary::{Place, places, vary};
 use crate::settings::{Inter, Intra, Mutation};
 use crate::stream::{RngExt, SliceRandom, Stream};
-use num_traits::Zero;
 use std::sync::Arc;
 
 /// The kinds of mutation.
@@ -76,7 +75,7 @@ pub fn inter(space: &Space, parent: &Architecture, weights: &Inter, stream: &mut
     for site in sites(space, parent) {
         match (site.domain, site.filling) {
             (Domain::Choose(arms), Filling::Arm { label, .. }) => {
-                let others: Vec<_> = arms.iter().filter(|arm| arm.label != *label && !arm.count().is_zero()).collect();
+                let others: Vec<_> = arms.iter().filter(|arm| arm.label != *label && !arm.is_empty()).collect();
                 if !others.is_empty() {
                     choices.push((site, others));
                 }

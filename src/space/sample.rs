@@ -26,6 +26,15 @@ impl Domain {
         }
     }
 
+    /// Whether there is no filling.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Dag(dag) => dag.is_empty(),
+            Self::Values(values) => values.is_empty(),
+            Self::Choose(arms) => arms.iter().all(Arm::is_empty),
+        }
+    }
+
     /// A filling; `None` where there is none.
     pub fn sample(&self, draw: Draw, stream: &mut Stream) -> Option<Filling> {
         match (self, draw) {
@@ -36,7 +45,7 @@ impl Domain {
                 weighted(arms.iter().map(|arm| (arm.count(), arm)).collect(), stream)?.sample(draw, stream)
             }
             (Self::Choose(arms), Draw::BySize) => {
-                let filled: Vec<&Arm> = arms.iter().filter(|arm| !arm.count().is_zero()).collect();
+                let filled: Vec<&Arm> = arms.iter().filter(|arm| !arm.is_empty()).collect();
                 evenly(&filled, stream)?.sample(draw, stream)
             }
         }
@@ -65,6 +74,11 @@ impl Arm {
     /// The number of ways to fill its holes.
     pub fn count(&self) -> BigUint {
         self.holes.iter().map(|(_, domain)| domain.count()).product()
+    }
+
+    /// Whether one of its holes has no filling.
+    pub fn is_empty(&self) -> bool {
+        self.holes.iter().any(|(_, domain)| domain.is_empty())
     }
 
     /// The arm with its holes filled at random; `None` where one has no filling.

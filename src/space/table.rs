@@ -8,11 +8,13 @@
 //! Inputs of one shape are alike to the counts, so U matters only through how many of each shape it holds.
 
 use super::domain::DagDomain;
+use super::draw::Goals;
 use crate::graph::{Op, Shape};
 use num_bigint::BigUint;
-use num_traits::Zero;
+use num_traits::{ToPrimitive, Zero};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// Shapes that terms of one domain may have, at most.
 const SHAPES: usize = 64;
@@ -56,6 +58,34 @@ pub(super) struct Table {
     /// By operation, with every input total last.
     exact: Vec<Vec<BigUint>>,
     zero: BigUint,
+    /// The same counts where all of them leave room for products in 128 bits; empty otherwise.
+    small: Vec<Vec<u128>>,
+    /// Goals of operands by shape and depth, made when first asked for.
+    operands: Vec<OnceLock<Vec<Goals>>>,
+}
+
+/// Counts below this leave room for twice a sum of their products: no product is larger than what it is a part of.
+const LARGEST_SMALL: u128 = 1 << 120;
+
+/// A table whose counts fit 128 bits.
+#[derive(Clone, Copy)]
+pub(super) struct Small<'a> {
+    pub table: &'a Table,
+}
+
+impl Small<'_> {
+    /// The number of terms with this root (any for `None`) that meet the goal.
+    pub fn number(&self, root: Option<usize>, goal: Goal) -> u128 {
+        let table = self.table;
+        let high = goal.high.min(table.deepest);
+        if goal.low > high || goal.size > table.largest {
+            return 0;
+        }
+        let counts = table.small.get(root.unwrap_or(table.productions.of.len()));
+        let (Some(counts), Some(class)) = (counts, table.class_of.get(goal.mask)) else { return 0 };
+        let at = |depth: u32| counts.get(table.place(goal.shape, depth, goal.size, *class)).copied().unwrap_or(0);
+        goal.low.checked_sub(1).map_or_else(|| at(high), |below| at(high) - at(below))
+    }
 }
 
 impl fmt::Debug for Table {
@@ -124,9 +154,19 @@ impl Table {
             class_of,
             exact: Vec::new(),
             zero: BigUint::zero(),
+            small: Vec::new(),
+            operands: Vec::new(),
         };
+        table.operands = (0..table.productions.shapes.len() * (table.deepest as usize + 1)).map(|_| OnceLock::new()).collect();
         table.fill(domain, &kinds);
+        let fit = |counts: &Vec<BigUint>| counts.iter().map(|count| count.to_u128().filter(|count| *count < LARGEST_SMALL)).collect();
+        table.small = table.exact.iter().map(fit).collect::<Option<Vec<Vec<u128>>>>().unwrap_or_default();
         table
+    }
+
+    /// The counts in 128 bits, where they fit.
+    pub fn small(&self) -> Option<Small<'_>> {
+        (!self.small.is_empty()).then_some(Small { table: self })
     }
 
     /// The number of terms with this root (any for `None`) that meet the goal.
@@ -148,6 +188,12 @@ impl Table {
     pub fn number_under(&self, op: usize, forbidden: bool, goal: Goal) -> BigUint {
         let all = self.number(None, goal);
         if forbidden { all - self.number(Some(op), goal) } else { all }
+    }
+
+    /// Where the goals of operands of a shape, at most so deep, are kept.
+    pub fn operands(&self, shape: usize, depth: u32) -> Option<&OnceLock<Vec<Goals>>> {
+        let depths = self.deepest as usize + 1;
+        self.operands.get(shape * depths + depth.min(self.deepest) as usize)
     }
 
     /// The shape's number, if any term has it.

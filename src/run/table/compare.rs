@@ -38,6 +38,8 @@ pub struct Rival {
     pub name: String,
     /// Evaluations, and the median over the seeds of the loss reached by then.
     pub medians: Vec<(usize, f64)>,
+    /// The median over the seeds of the loss reached after each evaluation.
+    pub curve: Vec<f64>,
     /// The area under the curve: the mean over evaluations and seeds of the loss reached, with its 95 % interval over seeds.
     pub area: (f64, f64, f64),
     /// Share of the seeds that ended within 1 % of the table's range from its smallest loss.
@@ -95,7 +97,7 @@ pub fn compare(
         return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
     }
     let all: Vec<u64> = seeds.clone().collect();
-    progress.stage("compare", (all.len() * rivals.len()) as u64, "search");
+    progress.stage("compare", (all.len() * rivals.len()) as u64, "replay");
     let mut curves: Vec<Vec<Vec<f64>>> = Vec::new();
     for rival in rivals {
         let lookup = Lookup::new(rival, table)?;
@@ -114,10 +116,11 @@ pub fn compare(
     let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
     let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
     let told = |((rival, own), area): ((&Checked, &Vec<Vec<f64>>), &Vec<f64>)| {
-        let median = |share: &f64| {
+        let reached = |count: usize| own.iter().filter_map(|curve| curve.get(count).copied()).collect::<Vec<f64>>();
+        let curve: Vec<f64> = (0..evaluations).filter_map(|count| quantile(&reached(count), 0.5)).collect();
+        let told = |share: &f64| {
             let count = ((evaluations as f64 * share) as usize).max(1);
-            let reached: Vec<f64> = own.iter().filter_map(|curve| curve.get(count - 1).copied()).collect();
-            Some((count, quantile(&reached, 0.5)?))
+            Some((count, *curve.get(count - 1)?))
         };
         let mut draws = stream(0, "compare/area", 0);
         let (low, high) =
@@ -125,7 +128,8 @@ pub fn compare(
         let close = own.iter().filter(|curve| curve.last().is_some_and(|loss| *loss <= near)).count();
         Rival {
             name: rival.settings.name.clone(),
-            medians: TOLD.iter().filter_map(median).collect(),
+            medians: TOLD.iter().filter_map(told).collect(),
+            curve,
             area: (mean(area), low, high),
             near_best: close as f64 / own.len().max(1) as f64,
         }

@@ -132,3 +132,28 @@ fn the_largest_table_allowed_is_made() {
     let largest = (20..=64).rev().find_map(|size| DagDomain::new(inputs(4), ops(all), 0..=size, 0..=size, 1..=4, narrow()).ok()).unwrap();
     assert!(largest.sample_by_size(&mut stream(1, "largest", 0)).is_some());
 }
+
+/// Counts that fit 128 bits are drawn by as such, and nothing comes out differently.
+#[test]
+fn small_and_large_counts_draw_the_same() {
+    use crate::stream::RngExt;
+    for (place, domain) in [
+        dag(3, PAPER, [4, 10, 4, 16, 2, 3]),
+        dag(2, "neg relu add sub", [1, 5, 1, 7, 1, 2]),
+        dag(3, "transpose matmul abs mul cosine", [2, 6, 3, 9, 1, 3]),
+        dag(1, "add", [1, 3, 1, 5, 1, 1]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let counts = domain.table().small().unwrap();
+        let goals: Vec<_> = domain.sizes().into_iter().flat_map(|size| domain.goals(size)).map(|(_, goal)| goal).collect();
+        let (mut one, mut other) = (stream(7, "small", place as u64), stream(7, "small", place as u64));
+        for goal in goals.iter().cycle().take(400) {
+            assert_eq!(domain.sample_small(&counts, *goal, None, &mut one), domain.sample_large(*goal, None, &mut other));
+        }
+        assert_eq!(one.random::<u64>(), other.random::<u64>(), "as many words were drawn");
+    }
+    // Beyond 128 bits the counts are kept as they are.
+    assert!(dag(3, PAPER, [1, 30, 1, 40, 1, 3]).table().small().is_none());
+}
