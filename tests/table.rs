@@ -164,3 +164,22 @@ fn an_exhaustive_search_ends_at_the_smallest_seen_loss() {
     let reached = found["rivals"][0]["medians"].as_array().and_then(|medians| medians.last()).expect("medians")[1].as_f64();
     assert_eq!(reached, best.loss[1]);
 }
+
+/// The tables that ship are whole and of the experiments that say how they were made.
+#[test]
+fn the_tables_that_ship_hold_every_member() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["attention"] {
+        let (table, file) = (format!("experiments/data/{name}_table.jsonl"), format!("experiments/{name}_table.phyla"));
+        let (code, stdout, stderr) = phyla(root, &["table", "show", &table, &file, "--json"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let facts: Value = serde_json::from_str(&stdout).expect("JSON");
+        assert_eq!(
+            (facts["failed"].as_u64(), facts["known"].as_array().map(Vec::len)),
+            (Some(0), Some(if name == "attention" { 4 } else { 2 }))
+        );
+        let rows = facts["members"][1].as_u64().expect("a count");
+        assert!((300..=900).contains(&rows), "{rows}");
+        assert!(fs::metadata(root.join(&table)).expect("a file").len() < 1 << 20);
+    }
+}
