@@ -169,7 +169,7 @@ fn an_exhaustive_search_ends_at_the_smallest_seen_loss() {
 #[test]
 fn the_tables_that_ship_hold_every_member() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["attention"] {
+    for name in ["attention", "operation"] {
         let (table, file) = (format!("experiments/data/{name}_table.jsonl"), format!("experiments/{name}_table.phyla"));
         let (code, stdout, stderr) = phyla(root, &["table", "show", &table, &file, "--json"]);
         assert_eq!(code, Some(0), "{stderr}");
