@@ -1,6 +1,6 @@
 """Makes tests/oracles/statistics.json: rank statistics by scipy, for src/data/statistics.rs.
 
-python -m pip install scipy && python tests/peers/statistics.py > tests/oracles/statistics.json
+python -m pip install scipy && python tests/peers/rank_statistics.py > tests/oracles/statistics.json
 """
 
 import json
