@@ -107,18 +107,20 @@ fn fresh(
     tries: &BTreeSet<Hash>,
     draw: &mut dyn FnMut() -> Option<Drawn>,
 ) -> Option<(Hash, Drawn)> {
-    let (mut repeated, mut unmet) = (0, 0);
+    let mut repeated = 0;
+    // What does not meet the conditions counts once: where little else is left, the same few come again and again.
+    let mut unmet = BTreeSet::new();
     loop {
         let drawn = draw()?;
         let hash = hash(space, &drawn.0);
-        if known.contains(&hash) || tries.contains(&hash) {
+        if known.contains(&hash) || tries.contains(&hash) || unmet.contains(&hash) {
             repeated += 1;
         } else if (screening.meets)(&drawn.0) {
             return Some((hash, drawn));
         } else {
-            unmet += 1;
+            unmet.insert(hash);
         }
-        if repeated > REDRAWS || unmet > UNMET {
+        if repeated > REDRAWS || unmet.len() > UNMET {
             return None;
         }
     }
