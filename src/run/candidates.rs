@@ -1,7 +1,7 @@
 //! The search: generations proposed from the history, evaluated in parallel, committed in candidate order.
 
 use super::commit::give_back;
-use super::evaluate::{Proposed, evaluate, say, weights_file};
+use super::evaluate::{Proposed, evaluate, unjudged, weights_file};
 use super::folder::Folder;
 use super::functional::{Functions, functional};
 use super::halving::{self, halved};
@@ -168,23 +168,9 @@ fn reused(work: &Work<'_>, journal: &Journal, one: &Proposed) -> Result<Candidat
     let Some(known) = candidates(journal).find(|candidate| Some(candidate.id) == one.same_as).cloned() else {
         return Diagnostic::error(Code::INTERNAL, "the results that a candidate takes over are not in the journal").into();
     };
-    let (space, proposal) = (&work.checked.space, &one.proposal);
-    let cost = work.models.cost(space, &proposal.architecture)?;
-    Ok(Candidate {
-        id: proposal.id,
-        generation: one.generation,
-        hash: proposal.hash.to_string(),
-        parent: proposal.parent,
-        mutation: proposal.mutation.iter().map(say).collect(),
-        mutated: proposal.mutation.clone(),
-        architecture: space.compact(&proposal.architecture),
-        layers: super::outputs::layers(space, &proposal.architecture),
-        params: cost.params,
-        flops: cost.flops,
-        same_as: one.same_as,
-        seconds: 0.0,
-        ..known
-    })
+    let cost = work.models.cost(&work.checked.space, &one.proposal.architecture)?;
+    let Candidate { steps, loss, held_out_loss, scores, values, failure, .. } = known;
+    Ok(Candidate { steps, loss, held_out_loss, scores, values, failure, ..unjudged(work, one, cost) })
 }
 
 fn tick(work: &Work<'_>, steps: &AtomicU64, done: &AtomicU64) -> Result<()> {

@@ -149,8 +149,7 @@ pub(super) fn told(
     steps: u64,
     seconds: f64,
 ) -> Result<Candidate> {
-    let (space, proposal) = (&work.checked.space, &one.proposal);
-    let cost = work.models.cost(space, &proposal.architecture)?;
+    let cost = work.models.cost(&work.checked.space, &one.proposal.architecture)?;
     let ((found, loss), failure) = match outcome {
         Ok(found) => (found, None),
         // A candidate may diverge; anything else is no fault of its own.
@@ -160,6 +159,21 @@ pub(super) fn told(
     let values = values(work, &found, cost).filter(|_| failure.is_none());
     let failure = failure.or_else(|| values.is_none().then(|| "what was measured of it is not finite".to_owned()));
     Ok(Candidate {
+        steps,
+        loss,
+        held_out_loss: found.held_out_loss,
+        scores: found.scores.filter(|_| failure.is_none()),
+        values: values.unwrap_or_default(),
+        failure,
+        seconds,
+        ..unjudged(work, one, cost)
+    })
+}
+
+/// A candidate as the journal keeps it, before anything was measured of it.
+pub(super) fn unjudged(work: &Work<'_>, one: &Proposed, cost: Cost) -> Candidate {
+    let (space, proposal) = (&work.checked.space, &one.proposal);
+    Candidate {
         id: proposal.id,
         generation: one.generation,
         hash: proposal.hash.to_string(),
@@ -170,16 +184,16 @@ pub(super) fn told(
         layers: super::outputs::layers(space, &proposal.architecture),
         params: cost.params,
         flops: cost.flops,
-        steps,
-        loss,
-        held_out_loss: found.held_out_loss,
-        scores: found.scores.filter(|_| failure.is_none()),
-        values: values.unwrap_or_default(),
+        steps: 0,
+        loss: None,
+        held_out_loss: None,
+        scores: None,
+        values: Vec::new(),
         function: one.function.to_string(),
         same_as: one.same_as,
-        failure,
-        seconds,
-    })
+        failure: None,
+        seconds: 0.0,
+    }
 }
 
 /// What the objectives ask for, of weights after adaptation.
@@ -223,7 +237,7 @@ pub(super) fn values(work: &Work<'_>, found: &Measured, cost: Cost) -> Option<Ve
 }
 
 /// A mutation in words.
-pub(super) fn say(mutated: &crate::space::Mutated) -> String {
+fn say(mutated: &crate::space::Mutated) -> String {
     let kind = match mutated.kind {
         MutationKind::SwapMixer => "swap mixer",
         MutationKind::ChangeKernel => "change kernel",
