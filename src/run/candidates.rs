@@ -16,7 +16,7 @@ use super::workers::{go_on, in_order};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
 use crate::search::{self, History, Priorities, Screening, propose, ranked};
-use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Stop};
+use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Screen, Stop};
 use crate::space::Architecture;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,7 +66,7 @@ pub(super) fn search(
         }
         let (meets, worth) =
             (|architecture: &Architecture| work.meets(architecture), |architecture: &Architecture| work.worth(architecture));
-        let among = settings.search.screen.as_ref().map_or(1, |screen| screen.asked().2);
+        let among = settings.search.screen.as_ref().map_or(1, Screen::among);
         let screening = Screening { meets: &meets, worth: &worth, among };
         let next = |history: &History| propose(&work.checked.space, &settings.search, settings.seed, &ranked(history), &screening);
         let mut proposals = next(&history);

@@ -135,14 +135,14 @@ pub(super) fn evaluate(
         }
         Ok((found, loss))
     });
-    told(work, one, outcome, steps, begun.elapsed().as_secs_f64())
+    record(work, one, outcome, steps, begun.elapsed().as_secs_f64())
 }
 
 /// A candidate as the journal keeps it, after so many steps of adaptation.
 ///
 /// # Errors
 /// Where its evaluation failed for another reason than that it diverged.
-pub(super) fn told(
+pub(super) fn record(
     work: &Work<'_>,
     one: &Proposed,
     outcome: Result<(Measured, Option<f64>)>,

@@ -1,6 +1,6 @@
 //! Successive halving: a generation judged in rungs, of which only the better candidates reach the next.
 
-use super::evaluate::{Proposed, begun, budget, further, gives_back, measured, told, weights_file};
+use super::evaluate::{Proposed, begun, budget, further, gives_back, measured, record, weights_file};
 use super::folder::Folder;
 use super::journal::{Candidate, Entry, Journal};
 use super::prepare::Prepared;
@@ -106,5 +106,5 @@ fn train(
         }
         Ok((found, loss))
     })();
-    told(work, one, outcome, until, before + time.elapsed().as_secs_f64())
+    record(work, one, outcome, until, before + time.elapsed().as_secs_f64())
 }

@@ -9,7 +9,6 @@ use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::History;
-use crate::settings::{Cheap, Screen};
 use crate::space::Architecture;
 use crate::supernet::Models;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ pub struct Options {
     pub fresh: bool,
     /// Candidates evaluated at the same time, in place of the experiment's.
     pub workers: Option<usize>,
-    /// The stage after which it stops for now.
+    /// The stage after which it stops; started again without one, it goes on.
     pub until: Option<Until>,
 }
 
@@ -73,13 +72,9 @@ impl Work<'_> {
 impl Work<'_> {
     /// What the search's screen thinks of an architecture, larger being better.
     pub fn worth(&self, architecture: &Architecture) -> f64 {
-        let Some((measure, more, _)) = self.checked.settings.search.screen.as_ref().map(Screen::asked) else { return 0.0 };
+        let Some(screen) = &self.checked.settings.search.screen else { return 0.0 };
         let cost = self.models.cost(&self.checked.space, architecture).unwrap_or_default();
-        let value = match measure {
-            Cheap::Params => cost.params as f64,
-            Cheap::Flops => cost.flops as f64,
-        };
-        if more { value } else { -value }
+        screen.worth(cost.params, cost.flops)
     }
 }
 

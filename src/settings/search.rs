@@ -92,12 +92,17 @@ choice! {
 }
 
 impl Screen {
-    /// What is told, whether more of it is better, and of how many draws.
-    pub fn asked(&self) -> (&Cheap, bool, usize) {
-        match self {
-            Self::Largest { of, among } => (of, true, *among),
-            Self::Smallest { of, among } => (of, false, *among),
-        }
+    /// How many draws.
+    pub fn among(&self) -> usize {
+        let (Self::Largest { among, .. } | Self::Smallest { among, .. }) = self;
+        *among
+    }
+
+    /// What it thinks of a model with so many parameters and FLOPs, larger being better.
+    pub fn worth(&self, params: u64, flops: u64) -> f64 {
+        let (Self::Largest { of, .. } | Self::Smallest { of, .. }) = self;
+        let value = if *of == Cheap::Params { params } else { flops } as f64;
+        if matches!(self, Self::Largest { .. }) { value } else { -value }
     }
 }
 

@@ -4,7 +4,7 @@ use super::Lookup;
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::{History, Screening, propose};
-use crate::settings::{Cheap, Screen};
+use crate::settings::Screen;
 use crate::space::{Architecture, hash};
 
 /// The place in a row of the loss that a search sees, and of the one that it is judged by.
@@ -21,13 +21,10 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f
     let row = |architecture: &Architecture| lookup.row(hash(space, architecture));
     let meets = |architecture: &Architecture| row(architecture).is_some();
     let worth = |architecture: &Architecture| {
-        let told = row(architecture).zip(settings.screen.as_ref().map(Screen::asked));
-        told.map_or(0.0, |(row, (measure, more, _))| {
-            let value = if *measure == Cheap::Params { row.params } else { row.flops } as f64;
-            if more { value } else { -value }
-        })
+        let told = row(architecture).zip(settings.screen.as_ref());
+        told.map_or(0.0, |(row, screen)| screen.worth(row.params, row.flops))
     };
-    let among = settings.screen.as_ref().map_or(1, |screen| screen.asked().2);
+    let among = settings.screen.as_ref().map_or(1, Screen::among);
     let screening = Screening { meets: &meets, worth: &worth, among };
     let mut history = History::default();
     let mut incumbent: Option<(f64, f64)> = None;
