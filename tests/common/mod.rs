@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 pub mod executors;
+pub mod process;
 
 use phyla::check::{Checked, Checker, Files, World};
 use phyla::diagnostic::{Diagnostic, render_all};

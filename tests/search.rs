@@ -1,0 +1,198 @@
+//! Searches as a user starts them: rungs, rank agreement, supernets that learn, objectives, and what is not trained twice.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+mod common;
+
+use common::process::{COMPARED, complete, count, finish, folder, journal, phyla, until};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A space of many ways to write few functions, searched by loss and by parameters, from scratch.
+const FEW: &str = "use std.layers { attention, encoder_layer }
+use std.models { micro }
+use std.search { op_nas, scratch }
+use std.suites { mini }
+use std.train { pretrain_tiny }
+
+ops sums = [add, neg, scale]
+
+space few {
+    mixer = attention(dag(inputs = [q, k, v], ops = sums, depth = 1..=3, size = 1..=3, uses = 1..=2))
+    body = repeat(1) { encoder_layer(mixer) }
+}
+
+experiment few {
+    model = micro { hidden = 16, feed_forward = 16, length = 16, vocabulary = 512 }
+    space = few
+    corpus = text(\"TEXT\")
+    search = op_nas { population = 8, parents = 3, children = 2, evaluations = 40, dedupe = functional }
+    evaluate = scratch { adapt = 3, pretrain = pretrain_tiny, suite = mini { rows = 8, train.epochs = 1 } }
+    final = { pretrain = pretrain_tiny { steps = 3 }, suite = mini { rows = 8, train.epochs = 1 } }
+    objective = [minimize(loss), minimize(params)]
+}
+";
+
+/// That space's experiment, into a folder of its own below `out`.
+fn few(out: &Path, name: &str, more: &[&str]) -> Command {
+    let file = out.join("few.phyla");
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
+    fs::write(&file, FEW.replace("TEXT", &text.display().to_string())).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    command.arg("run").arg(&file).arg("--out").arg(out.join(name)).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The candidates of such a run, carried on to its end.
+fn candidates(out: &Path, name: &str, more: &[&str]) -> Vec<phyla::run::journal::Candidate> {
+    let (code, stdout, stderr) = finish(&mut few(out, name, more));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let bytes = fs::read(journal(&out.join(name))).expect("a journal");
+    let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
+    let candidates = entries.into_iter().filter_map(|entry| match entry {
+        phyla::run::journal::Entry::Candidate(candidate) => Some(candidate),
+        _ => None,
+    });
+    candidates.collect()
+}
+
+/// Rungs of 3, 6 and 12 steps: who survives is what it would be without rungs, and a kill between rungs changes nothing.
+#[test]
+fn a_generation_is_halved_from_rung_to_rung() {
+    let out = folder();
+    let (one, single) = (["--set", "evaluate.adapt=12"], ["--set", "objective=minimize(loss)"]);
+    let plain = [&one[..], &single[..]].concat();
+    let rungs = [&plain[..], &["--set", "search.halving={ rungs = 3, keep = 50% }"]].concat();
+    let halved = candidates(out.path(), "halved", &rungs);
+    let whole = candidates(out.path(), "whole", &plain);
+    let steps = |generation: usize| {
+        let mut steps: Vec<u64> =
+            halved.iter().filter(|one| one.generation == generation && one.same_as.is_none()).map(|one| one.steps).collect();
+        steps.sort_unstable();
+        steps
+    };
+    let first = steps(0);
+    assert_eq!(first.iter().filter(|steps| **steps > 3).count(), first.len().div_ceil(2));
+    assert_eq!(first.iter().filter(|steps| **steps == 12).count(), first.len().div_ceil(2).div_ceil(2));
+    let survivors: Vec<_> = halved.iter().zip(&whole).filter(|(one, _)| one.generation == 0 && one.steps == 12).collect();
+    assert!(survivors.iter().all(|(one, other)| one.held_out_loss == other.held_out_loss && one.hash == other.hash), "{survivors:?}");
+    let mut child = few(out.path(), "killed", &rungs).spawn().expect("the program starts");
+    while fs::read_to_string(journal(&out.path().join("killed"))).map_or(0, |text| text.matches("\"rung\":").count()) < 10 {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended too early");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let told = |all: &[phyla::run::journal::Candidate]| {
+        all.iter().map(|one| (one.id, one.hash.clone(), one.steps, one.values.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&candidates(out.path(), "killed", &rungs)), told(&halved));
+}
+
+#[test]
+fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() {
+    let out = folder();
+    let run = |name: &str, more: &[&str]| candidates(out.path(), name, more);
+    let reusing = run("reusing", &[]);
+    assert_eq!(reusing.len(), 40);
+    let copies: Vec<_> = reusing.iter().filter_map(|one| Some((one, &reusing[one.same_as?]))).collect();
+    assert!(copies.len() >= 3, "{}", copies.len());
+    for (one, first) in copies {
+        assert!(first.id < one.id && first.same_as.is_none() && first.hash != one.hash);
+        assert_eq!((&one.function, one.held_out_loss, one.seconds), (&first.function, first.held_out_loss, 0.0));
+    }
+    for one in &reusing {
+        let loss = one.held_out_loss.expect("a loss");
+        assert_eq!((one.values.as_slice(), one.scores.is_none()), ([-loss, -(one.params as f64)].as_slice(), true));
+    }
+    // Trained anew, the copies have the same loss but for rounding: the identity told the truth.
+    let anew = run("anew", &["--set", "search.dedupe=canonical", "--workers", "1"]);
+    for (one, other) in reusing.iter().zip(&anew) {
+        assert_eq!(one.hash, other.hash);
+        let apart = (one.held_out_loss.expect("a loss") - other.held_out_loss.expect("a loss")).abs();
+        assert!(apart < 1e-3, "candidate {}: {apart}", one.id);
+    }
+}
+
+#[test]
+fn rank_agreement_is_measured_once_and_goes_on_after_a_kill() {
+    let asked = ["--set", "agreement={ models = 5, steps = 30 }", "--set", "objective=minimize(loss)", "--until", "agreement"];
+    let judged = |out: &Path| {
+        let (entries, _) = phyla::run::journal::read(&fs::read(journal(out)).expect("a journal")).expect("a sound journal");
+        let values = entries.iter().filter_map(|entry| match entry {
+            phyla::run::journal::Entry::Agreed(one) => Some((one.model, one.way, one.steps, one.value)),
+            _ => None,
+        });
+        (values.collect::<Vec<_>>(), phyla::run::rank_agreement(&entries))
+    };
+    let whole = folder();
+    complete(whole.path(), &asked);
+    let (values, found) = judged(whole.path());
+    assert_eq!(values.len(), 5 * 4, "shared, short and two seeds of each");
+    let found = found.expect("a summary");
+    // 60 warm-up steps and 4 of each model, or 16 of each in as many; 30 from scratch.
+    assert!((found.speed_up_steps - 150.0 / 80.0).abs() < 1e-9, "{}", found.speed_up_steps);
+    assert!(values.iter().all(|(_, way, steps, _)| match way {
+        phyla::run::journal::Way::Shared => *steps == 4,
+        phyla::run::journal::Way::Short => *steps == 16,
+        phyla::run::journal::Way::Scratch(_) => *steps == 30,
+    }));
+    assert!(found.tau.abs() <= 1.0 && found.interval.is_none_or(|(low, high)| low <= found.tau && found.tau <= high));
+    let report = fs::read_to_string(whole.path().join("report.html")).expect("a report");
+    assert!(report.contains("<b>Rank agreement.</b>") && report.contains("This run is unfinished"));
+
+    let killed = folder();
+    let (mut child, _) = until(killed.path(), &asked, "model   2  from scratch, seed 0");
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(judged(killed.path()).0.len() < values.len());
+    complete(killed.path(), &asked);
+    assert_eq!(judged(killed.path()).0, values);
+    // Without the flag the search follows, from the same warm supernet.
+    complete(killed.path(), &asked[..4]);
+    assert_eq!(judged(killed.path()).0, values);
+    assert_eq!(count(killed.path(), "finished"), 1);
+}
+
+/// Every way in which the supernet learns at once, killed among the candidates that are scored again.
+#[test]
+fn a_supernet_that_learns_goes_on_after_a_kill() {
+    let method = "evaluate.method=biws { commit = best, paths = by_priority, refresh = 20, anchors = 3, rescore_parents = true }";
+    let asked = ["--set", method, "--set", "search.evaluations=10", "--set", "final.pretrain.steps=4"];
+    let rescored = |out: &Path| {
+        let (entries, _) = phyla::run::journal::read(&fs::read(journal(out)).expect("a journal")).expect("a sound journal");
+        let again = entries.iter().filter_map(|entry| match entry {
+            phyla::run::journal::Entry::Rescored(one) => Some((one.generation, one.candidate, one.parent, one.values.clone())),
+            phyla::run::journal::Entry::Candidate(one) => Some((one.generation, one.id, false, one.values.clone())),
+            _ => None,
+        });
+        again.collect::<Vec<_>>()
+    };
+    let whole = folder();
+    complete(whole.path(), &asked);
+    let expected = rescored(whole.path());
+    // Of three generations after the first: three anchors and two parents each.
+    assert_eq!(count(whole.path(), "rescored"), 3 * 5);
+    let anchors: Vec<&Vec<f64>> = expected.iter().filter(|one| one.1 == 0).map(|one| &one.3).collect();
+    assert!(anchors.windows(2).any(|pair| pair[0] != pair[1]), "the supernet learns: {anchors:?}");
+    let killed = folder();
+    let mut child = phyla(killed.path(), &asked).spawn().expect("the program starts");
+    while fs::read_to_string(journal(killed.path())).map_or(0, |text| text.matches("\"rescored\"").count()) < 6 {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended too early");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    complete(killed.path(), &asked);
+    assert_eq!(rescored(killed.path()), expected);
+    for name in COMPARED {
+        assert!(
+            fs::read(killed.path().join(name)).expect("a file") == fs::read(whole.path().join(name)).expect("a file"),
+            "{name} differs"
+        );
+    }
+    let report = fs::read_to_string(whole.path().join("report.html")).expect("a report");
+    assert!(report.contains("<b>Drift.</b> 3 anchors"));
+}
