@@ -37,41 +37,46 @@ impl<'de> serde::Deserialize<'de> for Hash {
 
 /// Collects what an identity is made of; every part is delimited, so that no two lists of parts run together.
 #[derive(Default)]
-pub struct Digest(blake3::Hasher);
+pub struct Digest(Vec<u8>);
 
 impl Digest {
     /// Without parts.
     pub fn new() -> Self {
-        Self::default()
+        Self(Vec::with_capacity(128))
     }
 
     /// The same with a text.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
         let mut with = self.number(u128::try_from(text.len()).unwrap_or(u128::MAX));
-        with.0.update(text.as_bytes());
+        with.0.extend_from_slice(text.as_bytes());
         with
     }
 
     /// The same with a number.
     #[must_use]
     pub fn number(mut self, number: impl Into<u128>) -> Self {
-        self.0.update(&number.into().to_le_bytes());
+        self.0.extend_from_slice(&number.into().to_le_bytes());
         self
     }
 
     /// The same with a list of numbers.
     #[must_use]
     pub fn numbers(self, numbers: impl IntoIterator<Item = u128>) -> Self {
-        let numbers: Vec<u128> = numbers.into_iter().collect();
-        let counted = self.number(u128::try_from(numbers.len()).unwrap_or(u128::MAX));
-        numbers.into_iter().fold(counted, Self::number)
+        let count = self.0.len();
+        // The list's length stands before it, and is known only behind it.
+        let mut with = numbers.into_iter().fold(self.number(0u128), Self::number);
+        let length = u128::try_from((with.0.len() - count) / 16 - 1).unwrap_or(u128::MAX);
+        if let Some(place) = with.0.get_mut(count..count + 16) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
+        with
     }
 
-    /// The identity.
+    /// The identity. What is hashed is short, so all at once is several times faster than part by part.
     pub fn finish(self) -> Hash {
         let mut bytes = [0; 16];
-        self.0.finalize_xof().fill(&mut bytes);
+        bytes.iter_mut().zip(blake3::hash(&self.0).as_bytes()).for_each(|(byte, hashed)| *byte = *hashed);
         Hash(u128::from_le_bytes(bytes))
     }
 }

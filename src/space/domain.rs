@@ -3,7 +3,7 @@
 use super::draw::Members;
 use super::require::Require;
 use super::table::{Productions, Table};
-use super::term::{DEEPEST, Term};
+use super::term::{DEEPEST, Term, same};
 use crate::graph::{Graph, Op, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -28,6 +28,8 @@ pub struct DagDomain {
     /// The shape of the result.
     pub output: Shape,
     pub(super) productions: Productions,
+    /// The inputs as terms.
+    pub(super) leaves: Vec<Arc<Term>>,
     table: OnceLock<Table>,
     pub(super) members: OnceLock<Members>,
 }
@@ -61,7 +63,13 @@ impl DagDomain {
         }
         let productions = Productions::new(&inputs, &ops)?;
         productions.fits(inputs.len(), (*depth.end()).min(*size.end()), *size.end())?;
-        Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, table: OnceLock::new(), members: OnceLock::new() }))
+        let leaf = |(number, (_, shape)): (u8, &(String, Shape))| {
+            let known = productions.shapes.iter().find(|known| ***known == *shape).cloned();
+            Term::input(number, known.unwrap_or_else(|| Arc::new(shape.clone())))
+        };
+        let leaves = (0u8..).zip(&inputs).map(leaf).collect();
+        let (table, members) = (OnceLock::new(), OnceLock::new());
+        Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, leaves, table, members }))
     }
 
     /// The labels of the inputs, in order.
@@ -78,7 +86,7 @@ impl DagDomain {
             let why = || format!("its {what} is {found}, and {}..={} is allowed", range.start(), range.end());
             if range.contains(&found) { Ok(()) } else { Err(why()) }
         };
-        if *term.shape() != self.output {
+        if **term.shape() != self.output {
             let show = crate::graph::dim::show_shape;
             return Err(format!("it is {}, and {} is wanted", show(term.shape()), show(&self.output)));
         }
@@ -90,7 +98,7 @@ impl DagDomain {
 
     fn knows(&self, term: &Term) -> Result<(), String> {
         match term.op() {
-            Some(op) if !self.ops.contains(op) => Err(format!("`{}` is not among its operations", op.name)),
+            Some(op) if !self.ops.iter().any(|known| same(known, op)) => Err(format!("`{}` is not among its operations", op.name)),
             Some(_) => term.arguments().iter().try_for_each(|argument| self.knows(argument)),
             None if term.used() >> self.inputs.len() != 0 => Err("it has an input that the `dag` does not have".to_owned()),
             None => Ok(()),

@@ -3,7 +3,6 @@
 use super::domain::DagDomain;
 use super::table::{Goal, Production, Table};
 use super::term::Term;
-use crate::graph::Shape;
 use crate::stream::{Rng, RngExt, Stream};
 use num_bigint::BigUint;
 use num_traits::Zero;
@@ -60,9 +59,8 @@ impl DagDomain {
         self.sample_goal(all.get(begin..end)?, stream)
     }
 
-    /// A term of this shape to stand inside a member, by size: at most this deep and large, over any inputs.
-    pub fn sample_operand(&self, shape: &Shape, depth: u32, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
-        let shape = self.table().shape(shape)?;
+    /// A term of the shape of this number to stand inside a member, by size: at most this deep and large, over any inputs.
+    pub(super) fn sample_operand(&self, shape: usize, depth: u32, size: u32, stream: &mut Stream) -> Option<Arc<Term>> {
         let operands = self.operands_of(shape, depth)?;
         let within = operands.partition_point(|goals| goals.first().is_some_and(|(_, goal)| goal.size <= size));
         let goals = evenly(operands.get(..within)?, stream)?;
@@ -92,7 +90,7 @@ impl DagDomain {
 
     /// The goals that members with this many operations meet, with their counts.
     pub(super) fn goals(&self, size: u32) -> Goals {
-        let Some(shape) = self.table().shape(&self.output) else { return Vec::new() };
+        let Some(shape) = self.shape_number(&self.output) else { return Vec::new() };
         let masks = (0..1usize << self.inputs.len()).filter(|mask| self.uses.contains(&mask.count_ones()));
         let (low, high) = (*self.depth.start(), *self.depth.end());
         masks
@@ -120,9 +118,7 @@ impl DagDomain {
     /// Likewise by counts of any size.
     pub(super) fn sample_large(&self, goal: Goal, forbidden: Option<usize>, stream: &mut Stream) -> Option<Arc<Term>> {
         if goal.size == 0 {
-            let input = goal.mask.trailing_zeros() as usize;
-            let (_, shape) = self.inputs.get(input)?;
-            return Some(Term::input(u8::try_from(input).ok()?, shape.clone()));
+            return self.leaves.get(goal.mask.trailing_zeros() as usize).cloned();
         }
         let roots = (0..self.ops.len()).filter(|op| Some(*op) != forbidden);
         let root = weighted(roots.map(|op| (self.table().number(Some(op), goal), op)).collect(), stream)?;
@@ -139,7 +135,7 @@ impl DagDomain {
         if children.twice {
             arguments.extend(arguments.first().cloned());
         }
-        Term::apply(op, arguments).ok()
+        Some(Term::known(op, arguments, self.productions.shapes.get(goal.shape)?))
     }
 
     /// The goals of the arguments that the drawn number falls on.

@@ -21,8 +21,7 @@ impl DagDomain {
     /// The terms that meet a goal, each once.
     fn terms(&self, goal: Goal) -> Vec<Arc<Term>> {
         let Some(rest) = goal.size.checked_sub(1) else {
-            let inputs = (0u8..).zip(&self.inputs).filter(|(index, _)| goal.mask == 1 << index);
-            return inputs.map(|(index, (_, shape))| Term::input(index, shape.clone())).collect();
+            return self.leaves.iter().enumerate().filter(|(index, _)| goal.mask == 1 << index).map(|(_, leaf)| leaf.clone()).collect();
         };
         let Some(high) = goal.high.checked_sub(1) else { return Vec::new() };
         let under = Goal { low: goal.low.saturating_sub(1), high, size: rest, ..goal };
@@ -36,7 +35,8 @@ impl DagDomain {
                     [shape] => self.terms(Goal { shape: *shape, ..under }).into_iter().map(|child| vec![child]).collect(),
                     _ => self.operands(production, under),
                 };
-                let applied = arguments.into_iter().filter_map(|arguments| Term::apply(op, arguments).ok());
+                let Some(shape) = self.productions.shapes.get(goal.shape) else { continue };
+                let applied = arguments.into_iter().map(|arguments| Term::known(op, arguments, shape));
                 found.extend(applied.filter(|term| term.size() == goal.size).map(|term| (term.hash(), term)));
             }
         }

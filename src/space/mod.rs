@@ -23,6 +23,7 @@ mod require;
 mod sample;
 mod small;
 mod source;
+mod spot;
 mod table;
 pub mod term;
 pub mod text;

@@ -6,8 +6,9 @@
 use super::domain::{Architecture, DagDomain, Domain, Filling, Space};
 use super::draw::evenly;
 use super::sample::Draw;
+use super::spot::{Places, Spot};
 use super::term::Term;
-use super::vary::{Place, places, vary};
+use super::vary::Variations;
 use crate::settings::{Inter, Intra, Mutation};
 use crate::stream::{RngExt, SliceRandom, Stream};
 use std::sync::Arc;
@@ -56,17 +57,11 @@ pub fn mutate(
     picker: &OpPicker,
     stream: &mut Stream,
 ) -> Option<(Architecture, Vec<Mutated>)> {
-    let mut child = parent.clone();
-    let mut mutated = Vec::new();
-    if let Some((next, what)) = inter(space, &child, &weights.inter, stream) {
-        child = next;
-        mutated.push(what);
-    }
-    if let Some((next, what)) = intra(space, &child, &weights.intra, picker, stream) {
-        child = next;
-        mutated.push(what);
-    }
-    (!mutated.is_empty()).then_some((child, mutated))
+    let first = inter(space, parent, &weights.inter, stream);
+    let between = first.as_ref().map_or(parent, |(child, _)| child);
+    let second = intra(space, between, &weights.intra, picker, stream);
+    let mutated: Vec<Mutated> = [&first, &second].into_iter().flatten().map(|(_, what)| what.clone()).collect();
+    second.or(first).map(|(child, _)| (child, mutated))
 }
 
 /// A child by one mutation between layers.
@@ -141,20 +136,30 @@ fn within(
     picker: &OpPicker,
     stream: &mut Stream,
 ) -> Option<(Arc<Term>, Option<String>)> {
-    let mut places: Vec<Place> = places(term);
-    places.shuffle(stream);
-    places.iter().find_map(|place| {
-        let results = vary(dag, term, place, kind, stream);
-        let names: Vec<&str> = results.keys().map(String::as_str).collect();
-        let mut weights = if names == [""] { Vec::new() } else { picker(&names) };
-        if weights.len() != names.len() || !weights.iter().any(|weight| *weight > 0.0) {
-            weights = vec![1.0; names.len()];
+    let places = Places::new(term);
+    let mut left: Vec<usize> = (0..places.len()).collect();
+    while !left.is_empty() {
+        let path = places.path(left.swap_remove(stream.random_range(0..left.len())));
+        let Some(mut variations) = Spot::new(dag, term, &path).and_then(|spot| Variations::new(spot, kind)) else { continue };
+        let op = match kind {
+            MutationKind::ReplaceOp | MutationKind::InsertOp => {
+                let ops = variations.operations(stream);
+                let names: Vec<&str> = ops.iter().filter_map(|op| dag.ops.get(*op)).map(|op| op.name.as_str()).collect();
+                let mut weights = if names.is_empty() { continue } else { picker(&names) };
+                if weights.len() != names.len() || !weights.iter().any(|weight| *weight > 0.0) {
+                    weights = vec![1.0; names.len()];
+                }
+                pick(&weights, stream).and_then(|drawn| ops.get(drawn).copied())
+            }
+            _ => None,
+        };
+        variations.drawn_for(op, stream);
+        let drawn = evenly(&variations.all(op), stream).cloned();
+        if let Some(child) = drawn.and_then(|new| variations.build(new)) {
+            return Some((child, op.and_then(|op| dag.ops.get(op)).map(|op| op.name.clone())));
         }
-        let name = *names.get(pick(&weights, stream)?)?;
-        let terms: Vec<&Arc<Term>> = results.get(name)?.values().collect();
-        let child = (*evenly(&terms, stream)?).clone();
-        Some((child, Some(name.to_owned()).filter(|name| !name.is_empty())))
-    })
+    }
+    None
 }
 
 /// One of these, by weight; `None` where no weight is above 0.

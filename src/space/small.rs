@@ -11,9 +11,7 @@ impl DagDomain {
     /// A term that meets the goal, evenly, whose root is not `forbidden`.
     pub(super) fn sample_small(&self, counts: &Small<'_>, goal: Goal, forbidden: Option<usize>, stream: &mut Stream) -> Option<Arc<Term>> {
         if goal.size == 0 {
-            let input = goal.mask.trailing_zeros() as usize;
-            let (_, shape) = self.inputs.get(input)?;
-            return Some(Term::input(u8::try_from(input).ok()?, shape.clone()));
+            return self.leaves.get(goal.mask.trailing_zeros() as usize).cloned();
         }
         let roots = || (0..self.ops.len()).filter(|op| Some(*op) != forbidden).map(|op| (op, counts.number(Some(op), goal)));
         let mut left = below(roots().map(|(_, count)| count).sum(), stream)?;
@@ -30,7 +28,7 @@ impl DagDomain {
         if children.twice {
             arguments.extend(arguments.first().cloned());
         }
-        Term::apply(op, arguments).ok()
+        Some(Term::known(op, arguments, self.productions.shapes.get(goal.shape)?))
     }
 }
 
@@ -58,29 +56,48 @@ fn pair(counts: &Small<'_>, production: &Production, under: Goal, left: &mut u12
     {
         return Some(Children { goals: vec![both], twice: true });
     }
-    let [first, second] = *production.arguments.as_slice() else { return None };
+    // Where the number falls among the sizes of the first operand is looked up; within one size it is found by going through.
+    let sizes = counts
+        .table
+        .splits(production, under, || (0..=under.size).map(|size| split(counts, production, under, size, &mut |_, _, _| false)).collect());
+    let size = (0..).zip(sizes.iter()).find_map(|(size, weight)| falls(left, *weight).then_some(size));
+    let mut found = None;
+    split(counts, production, under, size?, &mut |one, other, weight| {
+        let falls = falls(left, weight);
+        if falls {
+            found = Some(Children { goals: vec![one, other], twice: false });
+        }
+        falls
+    });
+    found
+}
+
+/// The weight of all pairs of goals whose first is of this size; goes through them in order until one is taken.
+fn split(counts: &Small<'_>, production: &Production, under: Goal, size: u32, take: &mut dyn FnMut(Goal, Goal, u128) -> bool) -> u128 {
+    let [first, second] = *production.arguments.as_slice() else { return 0 };
     let twofold = u32::from(!production.commutes);
     let deep = (under.low, under.high);
     let depths = [Some((deep, (0, under.high))), under.low.checked_sub(1).map(|low| ((0, low), deep))];
-    for size in 0..=under.size {
-        for mask in subsets(under.mask) {
-            for ((low, high), (low2, high2)) in depths.into_iter().flatten() {
-                let one = Goal { shape: first, low, high, size, mask };
-                let ways = counts.number(None, one);
-                if ways == 0 {
-                    continue;
-                }
-                for shared in subsets(mask) {
-                    let mask = (under.mask & !mask) | shared;
-                    let other = Goal { shape: second, low: low2, high: high2, size: under.size - size, mask };
-                    if falls(left, (ways * counts.number(None, other)) << twofold) {
-                        return Some(Children { goals: vec![one, other], twice: false });
-                    }
+    let mut all = 0;
+    for mask in subsets(under.mask) {
+        for ((low, high), (low2, high2)) in depths.into_iter().flatten() {
+            let one = Goal { shape: first, low, high, size, mask };
+            let ways = counts.number(None, one);
+            if ways == 0 {
+                continue;
+            }
+            for shared in subsets(mask) {
+                let mask = (under.mask & !mask) | shared;
+                let other = Goal { shape: second, low: low2, high: high2, size: under.size - size, mask };
+                let weight = (ways * counts.number(None, other)) << twofold;
+                all += weight;
+                if take(one, other, weight) {
+                    return all;
                 }
             }
         }
     }
-    None
+    all
 }
 
 fn subsets(mask: usize) -> impl Iterator<Item = usize> {

@@ -12,9 +12,9 @@ use super::draw::Goals;
 use crate::graph::{Op, Shape};
 use num_bigint::BigUint;
 use num_traits::{ToPrimitive, Zero};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// Shapes that terms of one domain may have, at most.
 const SHAPES: usize = 64;
@@ -43,9 +43,11 @@ pub(super) struct Goal {
 /// The shapes of a domain and how its operations lead from one to another.
 #[derive(Clone, Debug)]
 pub(super) struct Productions {
-    pub shapes: Vec<Shape>,
+    pub shapes: Vec<Arc<Shape>>,
     /// For each operation.
     pub of: Vec<Vec<Production>>,
+    /// For each operation how many arguments it takes, and the results by their shapes: of one in a row, of two in a square.
+    results: Vec<(usize, Vec<Option<usize>>)>,
 }
 
 /// Exact counts of the terms of a domain.
@@ -62,7 +64,15 @@ pub(super) struct Table {
     small: Vec<Vec<u128>>,
     /// Goals of operands by shape and depth, made when first asked for.
     operands: Vec<OnceLock<Vec<Goals>>>,
+    /// For an operation's operands and what both together are to meet: the weight of each size of the first.
+    splits: RwLock<HashMap<Split, Arc<[u128]>>>,
 }
+
+/// Two shapes, whether they may be exchanged, and what both together are to meet: lowest and highest depth, size, inputs.
+type Split = (usize, usize, bool, u32, u32, u32, usize);
+
+/// Splits that are kept at most; a search in one space meets some thousands.
+const SPLITS: usize = 1 << 16;
 
 /// Counts below this leave room for twice a sum of their products: no product is larger than what it is a part of.
 const LARGEST_SMALL: u128 = 1 << 120;
@@ -97,10 +107,10 @@ impl fmt::Debug for Table {
 impl Productions {
     /// Closes the shapes of the inputs under the operations.
     pub fn new(inputs: &[(String, Shape)], ops: &[Op]) -> Result<Self, String> {
-        let mut shapes: Vec<Shape> = Vec::new();
+        let mut shapes: Vec<Arc<Shape>> = Vec::new();
         for (_, shape) in inputs {
-            if !shapes.contains(shape) {
-                shapes.push(shape.clone());
+            if !shapes.iter().any(|known| **known == *shape) {
+                shapes.push(Arc::new(shape.clone()));
             }
         }
         loop {
@@ -109,10 +119,11 @@ impl Productions {
             for op in ops {
                 let mut productions = Vec::new();
                 for arguments in tuples(known, op.inputs.len()) {
-                    let given: Vec<Shape> = arguments.iter().filter_map(|index| shapes.get(*index).cloned()).collect();
+                    let given: Vec<Shape> =
+                        arguments.iter().filter_map(|index| shapes.get(*index).map(|shape| Shape::clone(shape))).collect();
                     let Ok(shape) = op.infer(&given, &BTreeMap::new()) else { continue };
-                    let result = shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
-                        shapes.push(shape);
+                    let result = shapes.iter().position(|known| **known == shape).unwrap_or_else(|| {
+                        shapes.push(Arc::new(shape));
                         shapes.len() - 1
                     });
                     let commutes = op.laws.commutative && arguments.len() == 2 && arguments.first() == arguments.last();
@@ -124,8 +135,26 @@ impl Productions {
                 return Err(format!("its operations lead to more than {SHAPES} shapes"));
             }
             if shapes.len() == known {
-                return Ok(Self { shapes, of });
+                let results = ops.iter().zip(&of).map(|(op, ways)| {
+                    let mut results = vec![None; known.pow(u32::try_from(op.inputs.len()).unwrap_or(0))];
+                    for way in ways {
+                        let place = way.arguments.iter().fold(0, |place, shape| place * known + shape);
+                        results.get_mut(place).into_iter().for_each(|result| *result = Some(way.result));
+                    }
+                    (op.inputs.len(), results)
+                });
+                return Ok(Self { results: results.collect(), shapes, of });
             }
+        }
+    }
+
+    /// The number of the shape that an operation makes of one or two; `None` where they do not fit.
+    pub fn result(&self, op: usize, one: usize, other: Option<usize>) -> Option<usize> {
+        let (arguments, results) = self.results.get(op)?;
+        match other {
+            Some(other) if *arguments == 2 => *results.get(one * self.shapes.len() + other)?,
+            None if *arguments == 1 => *results.get(one)?,
+            _ => None,
         }
     }
 
@@ -142,7 +171,7 @@ impl Table {
     /// Counts everything the domain may hold.
     pub fn new(domain: &DagDomain) -> Self {
         let productions = domain.productions.clone();
-        let shape_of = |shape: &Shape| productions.shapes.iter().position(|known| known == shape).unwrap_or(usize::MAX);
+        let shape_of = |shape: &Shape| productions.shapes.iter().position(|known| **known == *shape).unwrap_or(usize::MAX);
         let inputs: Vec<usize> = domain.inputs.iter().map(|(_, shape)| shape_of(shape)).collect();
         let (class_of, kinds) = classes(&inputs, productions.shapes.len());
         let largest = *domain.size.end();
@@ -156,6 +185,7 @@ impl Table {
             zero: BigUint::zero(),
             small: Vec::new(),
             operands: Vec::new(),
+            splits: RwLock::default(),
         };
         table.operands = (0..table.productions.shapes.len() * (table.deepest as usize + 1)).map(|_| OnceLock::new()).collect();
         table.fill(domain, &kinds);
@@ -196,9 +226,20 @@ impl Table {
         self.operands.get(shape * depths + depth.min(self.deepest) as usize)
     }
 
-    /// The shape's number, if any term has it.
-    pub fn shape(&self, shape: &Shape) -> Option<usize> {
-        self.productions.shapes.iter().position(|known| known == shape)
+    /// The weights by which a pair of operands is split in sizes, made when first asked for.
+    pub fn splits(&self, production: &Production, under: Goal, make: impl Fn() -> Arc<[u128]>) -> Arc<[u128]> {
+        let [first, second] = *production.arguments.as_slice() else { return Arc::new([]) };
+        let key = (first, second, production.commutes, under.low, under.high, under.size, under.mask);
+        if let Some(known) = self.splits.read().ok().and_then(|splits| splits.get(&key).cloned()) {
+            return known;
+        }
+        let made = make();
+        if let Ok(mut splits) = self.splits.write()
+            && splits.len() < SPLITS
+        {
+            splits.insert(key, made.clone());
+        }
+        made
     }
 
     fn place(&self, shape: usize, depth: u32, size: u32, class: usize) -> usize {

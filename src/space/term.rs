@@ -28,7 +28,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Term {
     kind: Kind,
-    shape: Shape,
+    shape: Arc<Shape>,
     hash: Hash,
     size: u32,
     depth: u32,
@@ -45,9 +45,16 @@ impl Eq for Term {}
 
 impl Term {
     /// An input of this shape.
-    pub fn input(index: u8, shape: Shape) -> Arc<Self> {
+    pub fn input(index: u8, shape: impl Into<Arc<Shape>>) -> Arc<Self> {
         let hash = Digest::new().text("input").number(index).finish();
-        Arc::new(Self { kind: Kind::Input(index), shape, hash, size: 0, depth: 0, used: 1u32.checked_shl(index.into()).unwrap_or(0) })
+        Arc::new(Self {
+            kind: Kind::Input(index),
+            shape: shape.into(),
+            hash,
+            size: 0,
+            depth: 0,
+            used: 1u32.checked_shl(index.into()).unwrap_or(0),
+        })
     }
 
     /// An operation over terms, in canonical form: `f(f(x))` is `x` for an involution and `f(x)` for an idempotent
@@ -55,30 +62,39 @@ impl Term {
     ///
     /// # Errors
     /// The number of the argument that does not fit, and why in the user's terms.
-    pub fn apply(op: &Op, mut arguments: Vec<Arc<Self>>) -> Result<Arc<Self>, (usize, String)> {
+    pub fn apply(op: &Op, arguments: Vec<Arc<Self>>) -> Result<Arc<Self>, (usize, String)> {
         if arguments.len() != op.inputs.len() {
             return Err((0, format!("`{}` takes {} arguments, and {} are given", op.name, op.inputs.len(), arguments.len())));
         }
-        let shapes: Vec<Shape> = arguments.iter().map(|argument| argument.shape.clone()).collect();
+        let shapes: Vec<Shape> = arguments.iter().map(|argument| Shape::clone(argument.shape())).collect();
         let shape = op.infer(&shapes, &BTreeMap::new())?;
+        Ok(Self::known(op, arguments, &Arc::new(shape)))
+    }
+
+    /// Likewise where the arguments are known to fit and the shape of the result is told.
+    pub(super) fn known(op: &Op, mut arguments: Vec<Arc<Self>>, shape: &Arc<Shape>) -> Arc<Self> {
         if let [argument] = arguments.as_slice()
+            && (op.laws.involution || op.laws.idempotent)
             && let Kind::Apply { op: inner, arguments: under } = &argument.kind
-            && inner == op
+            && same(inner, op)
         {
             match under.first() {
-                Some(under) if op.laws.involution => return Ok(under.clone()),
-                _ if op.laws.idempotent => return Ok(argument.clone()),
-                _ => {}
+                Some(under) if op.laws.involution => return under.clone(),
+                _ => return argument.clone(),
             }
         }
-        if op.laws.commutative && shapes.first() == shapes.last() {
-            arguments.sort_by(|left, right| left.order(right));
+        if op.laws.commutative
+            && let [left, right] = arguments.as_mut_slice()
+            && (Arc::ptr_eq(&left.shape, &right.shape) || left.shape == right.shape)
+            && left.order(right).is_gt()
+        {
+            std::mem::swap(left, right);
         }
         let children = Digest::new().text(&op.identity).numbers(arguments.iter().map(|argument| argument.hash.0));
         let size = arguments.iter().fold(1u32, |size, argument| size.saturating_add(argument.size));
         let depth = arguments.iter().map(|argument| argument.depth).max().unwrap_or(0).saturating_add(1);
         let used = arguments.iter().fold(0, |used, argument| used | argument.used);
-        Ok(Arc::new(Self { kind: Kind::Apply { op: op.clone(), arguments }, shape, hash: children.finish(), size, depth, used }))
+        Arc::new(Self { kind: Kind::Apply { op: op.clone(), arguments }, shape: shape.clone(), hash: children.finish(), size, depth, used })
     }
 
     /// What it is.
@@ -103,7 +119,7 @@ impl Term {
     }
 
     /// The shape of its value.
-    pub fn shape(&self) -> &Shape {
+    pub fn shape(&self) -> &Arc<Shape> {
         &self.shape
     }
 
@@ -177,6 +193,11 @@ impl Term {
         placed.insert(self.hash, node);
         Some(node)
     }
+}
+
+/// Whether two operations are one.
+pub(super) fn same(one: &Op, other: &Op) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 /// The graph of a term over labelled inputs, per head or not; `None` where the term uses an input not listed or one of another shape.

@@ -1,13 +1,18 @@
-//! How long a draw from the paper's space takes, and a mutation with the identity of its result: `cargo bench --bench space`.
+//! How long a draw from the paper's space takes, and a mutation with the identity of its result: `cargo bench --bench space`, or with a word
+//! of what is wanted behind `--`.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use phyla::check::{Checker, World};
 use phyla::run::files::Disk;
 use phyla::settings::{Inter, Intra, Mutation, Pick};
-use phyla::space::{Architecture, Draw, hash, mutate};
+use phyla::space::{Architecture, Draw, hash, inter, intra};
 use phyla::stream::stream;
 use std::time::Instant;
+
+/// The program's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Batches, of which the median counts.
 const BATCHES: u64 = 21;
@@ -37,16 +42,26 @@ fn main() {
     let even = |fitting: &[&str]| vec![1.0; fitting.len()];
     let mut draws = stream(0, "bench", 2);
     let parents: Vec<Architecture> = (0..EACH).filter_map(|_| space.sample(Draw::BySize, &mut draws)).collect();
-    report("an inter- and an intra-layer mutation, with hash", &mut |batch| {
+    report("a mutation between layers, with the hash of the result", &mut |batch| {
         let mut draws = stream(batch, "bench", 3);
         for parent in &parents {
-            let child = mutate(&space, parent, &weights, &even, &mut draws);
+            let child = inter(&space, parent, &weights.inter, &mut draws);
+            std::hint::black_box(child.map(|(child, _)| hash(&space, &child)));
+        }
+    });
+    report("a mutation of an expression, with the hash of the result", &mut |batch| {
+        let mut draws = stream(batch, "bench", 4);
+        for parent in &parents {
+            let child = intra(&space, parent, &weights.intra, &even, &mut draws);
             std::hint::black_box(child.map(|(child, _)| hash(&space, &child)));
         }
     });
 }
 
 fn report(what: &str, work: &mut dyn FnMut(u64)) {
+    if std::env::args().skip(1).any(|wanted| !wanted.starts_with('-') && !what.contains(&wanted)) {
+        return;
+    }
     let mut times: Vec<f64> = (0..BATCHES)
         .map(|batch| {
             let begun = Instant::now();
@@ -56,5 +71,5 @@ fn report(what: &str, work: &mut dyn FnMut(u64)) {
         .collect();
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or(0.0);
-    println!("{what:<50} {median:>8.1} µs");
+    println!("{what:<60} {median:>8.1} µs");
 }
