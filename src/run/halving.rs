@@ -9,7 +9,7 @@ use super::weights::{load_training, save_training, save_weights};
 use super::workers::in_order;
 use crate::diagnostic::Result;
 use crate::exec::Parameters;
-use crate::settings::Halving;
+use crate::settings::{Halving, Search};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ pub(super) fn halved(
     let mut judged: BTreeMap<usize, Candidate> = BTreeMap::new();
     let mut alive: Vec<&Proposed> = generation.to_vec();
     for rung in 0..halving.rungs {
-        let until = steps(work, halving, rung);
+        let until = steps(halving, work.checked.settings.evaluate.adapt, rung);
         let done = on_rung(journal, rung);
         let todo: Vec<&Proposed> = alive.iter().copied().filter(|one| !done.contains_key(&one.proposal.id)).collect();
         let job = |_: usize, one: &&Proposed| {
@@ -51,18 +51,41 @@ pub(super) fn halved(
             judged.insert(candidate.id, candidate.clone());
         }
         ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
-        let kept = (alive.len() as f64 * halving.keep).ceil() as usize;
+        let kept = kept(halving, alive.len());
         alive = ranked.into_iter().take(kept).map(|(_, one)| one).collect();
         alive.sort_by_key(|one| one.proposal.id);
     }
     Ok(judged)
 }
 
-/// The steps after which a rung is judged.
-pub(super) fn steps(work: &Work<'_>, halving: &Halving, rung: usize) -> u64 {
+/// The steps of `all` after which a rung is judged.
+fn steps(halving: &Halving, all: u64, rung: usize) -> u64 {
     let left = halving.rungs.saturating_sub(rung + 1);
-    let all = work.checked.settings.evaluate.adapt;
     ((all as f64 * halving.keep.powi(i32::try_from(left).unwrap_or(i32::MAX))).round() as u64).clamp(1, all.max(1))
+}
+
+/// What a search's candidates take in all where none fails: masked-LM steps of adaptation, and how often one is judged.
+pub(super) fn work_of(search: &Search, adapt: u64) -> (u64, u64) {
+    let Some(halving) = &search.halving else { return (search.evaluations as u64 * adapt, search.evaluations as u64) };
+    let (mut left, mut taken) = (search.evaluations, (0, 0));
+    let mut generation = search.population;
+    while left > 0 {
+        let mut alive = generation.clamp(1, left);
+        left -= alive;
+        for rung in 0..halving.rungs {
+            let before = rung.checked_sub(1).map_or(0, |before| steps(halving, adapt, before));
+            taken.0 += alive as u64 * (steps(halving, adapt, rung) - before);
+            taken.1 += alive as u64;
+            alive = kept(halving, alive);
+        }
+        generation = search.parents.saturating_mul(search.children);
+    }
+    taken
+}
+
+/// How many of a rung's candidates reach the next.
+fn kept(halving: &Halving, alive: usize) -> usize {
+    (alive as f64 * halving.keep).ceil() as usize
 }
 
 /// The candidates that were judged on a rung, by number.

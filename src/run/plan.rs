@@ -3,6 +3,7 @@
 use super::Executors;
 use super::feasible::acceptance;
 use super::files::free_memory;
+use super::halving::work_of;
 use super::memory::{Memory, memory};
 use super::session::models;
 use crate::check::Checked;
@@ -41,8 +42,10 @@ pub struct Plan {
     pub agreement: (u64, u64),
     /// Candidates.
     pub candidates: usize,
-    /// Masked-LM steps of each.
+    /// Masked-LM steps of each; where a search is halved, of those that are kept to the end.
     pub adapt: u64,
+    /// Masked-LM steps of all, and how often one is judged.
+    pub search: (u64, u64),
     /// Models of the last table, seeds included.
     pub finals: u64,
     /// Masked-LM steps of each.
@@ -91,6 +94,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         agreement,
         candidates: settings.search.evaluations,
         adapt: settings.evaluate.adapt,
+        search: work_of(&settings.search, settings.evaluate.adapt),
         finals,
         final_steps: settings.r#final.pretrain.steps,
         memory,
@@ -147,7 +151,7 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
     let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
     let tuned = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (2 + agreement.seeds)) as f64);
     let agreement = plan.agreement.1 as f64 * settings.evaluate.pretrain.batch as f64 + tuned * rows(&settings.evaluate.suite);
-    let search = plan.candidates as f64 * (plan.adapt as f64 * settings.evaluate.pretrain.batch as f64 + rows(&settings.evaluate.suite));
+    let search = plan.search.0 as f64 * settings.evaluate.pretrain.batch as f64 + plan.search.1 as f64 * rows(&settings.evaluate.suite);
     let finals = plan.finals as f64 * (plan.final_steps as f64 * settings.r#final.pretrain.batch as f64 + rows(&settings.r#final.suite));
     Ok(one * 1.2 * (warmup + (agreement + search + finals) / settings.workers as f64))
 }
@@ -159,11 +163,12 @@ impl Plan {
 
     /// The plan as lines for a reader.
     pub fn show(&self) -> String {
-        let steps = self.warmup + self.agreement.1 + self.candidates as u64 * self.adapt + self.finals * self.final_steps;
+        let steps = self.warmup + self.agreement.1 + self.search.0 + self.finals * self.final_steps;
         let agreement = match self.agreement {
             (0, _) => String::new(),
             (models, steps) => format!("; rank agreement of {models} models, {} steps", grouped(steps)),
         };
+        let halved = if self.search.1 > self.candidates as u64 { "at most " } else { "" };
         let mut lines = vec![
             format!("space       {} architectures{}", short(&self.architectures), self.accepted()),
             format!(
@@ -176,7 +181,7 @@ impl Plan {
                 amount(self.largest.1)
             ),
             format!(
-                "stages      warm-up {} steps{agreement}; search {} candidates × {} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
+                "stages      warm-up {} steps{agreement}; search {} candidates × {halved}{} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
                 grouped(self.warmup),
                 self.candidates,
                 grouped(self.adapt),
