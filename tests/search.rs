@@ -78,6 +78,12 @@ fn a_generation_is_halved_from_rung_to_rung() {
     assert_eq!(first.iter().filter(|steps| **steps == 12).count(), first.len().div_ceil(2).div_ceil(2));
     let survivors: Vec<_> = halved.iter().zip(&whole).filter(|(one, _)| one.generation == 0 && one.steps == 12).collect();
     assert!(survivors.iter().all(|(one, other)| one.held_out_loss == other.held_out_loss && one.hash == other.hash), "{survivors:?}");
+    // By hand: of 8, 6 (five times) and 2 candidates a half, rounded up, goes on, and on; each for 3, 3 and 6 more steps.
+    let (code, plan, stderr) =
+        finish(Command::new(env!("CARGO_BIN_EXE_phyla")).arg("plan").arg(out.path().join("few.phyla")).args(&rungs).arg("--json"));
+    assert_eq!(code, Some(0), "{stderr}");
+    let plan: serde_json::Value = serde_json::from_str(&plan).expect("JSON");
+    assert_eq!(plan["search"], serde_json::json!([48 + 5 * 39 + 15, 14 + 5 * 11 + 4]));
     let mut child = few(out.path(), "killed", &rungs).spawn().expect("the program starts");
     while fs::read_to_string(journal(&out.path().join("killed"))).map_or(0, |text| text.matches("\"rung\":").count()) < 10 {
         assert!(child.try_wait().expect("a state").is_none(), "it ended too early");
@@ -89,6 +95,70 @@ fn a_generation_is_halved_from_rung_to_rung() {
         all.iter().map(|one| (one.id, one.hash.clone(), one.steps, one.values.clone())).collect::<Vec<_>>()
     };
     assert_eq!(told(&candidates(out.path(), "killed", &rungs)), told(&halved));
+}
+
+/// Two experiments with two seeds each, paired; what cannot be compared is refused with the reason.
+#[test]
+fn runs_are_compared_by_seed() {
+    let out = folder();
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
+    let drawn =
+        "\nexperiment drawn = few { search = std.search.random_search { population = 8, evaluations = 10, dedupe = functional } }\n";
+    let file = out.path().join("both.phyla");
+    fs::write(&file, FEW.replace("TEXT", &text.display().to_string()) + drawn).expect("written");
+    let run = |name: &str, seed: u64, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        command.arg("run").arg(&file).args(["--experiment", name, "--set", &format!("seed={seed}"), "--out"]);
+        let folder = out.path().join(format!("{name}-{seed}{}", more.concat()));
+        let (code, stdout, stderr) = finish(command.arg(&folder).args(["--set", "search.evaluations=10"]).args(more));
+        assert_eq!(code, Some(0), "{stdout}{stderr}");
+        folder
+    };
+    let folders: Vec<_> = [("few", 1), ("few", 2), ("drawn", 2), ("drawn", 1)].map(|(name, seed)| run(name, seed, &[])).into();
+    let longer = run("drawn", 3, &["--set", "search.evaluations=12"]);
+    let half = run("few", 3, &["--until", "search"]);
+    let compare = |folders: &[&std::path::PathBuf], more: &[&str]| {
+        finish(Command::new(env!("CARGO_BIN_EXE_phyla")).args(["runs", "compare"]).args(folders).args(more))
+    };
+    let all: Vec<_> = folders.iter().collect();
+    let (code, stdout, stderr) = compare(&all, &["--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((&found["seeds"], &found["evaluations"]), (&serde_json::json!([1, 2]), &serde_json::json!(10)));
+    assert_eq!(found["experiments"], serde_json::json!(["few", "drawn"]));
+    let measures = found["measures"].as_array().expect("measures");
+    assert_eq!(measures.len(), 3);
+    // The values are those of the runs' own tables, in order of the seeds; the winner is the better.
+    for (measure, column) in measures.iter().skip(1).zip(["held_out_loss", "score"]) {
+        let own = |place: usize| {
+            let table = fs::read_to_string(all[place].join("results.csv")).expect("a table");
+            let mut lines = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+            let header = lines.next().expect("a header");
+            let at = header.iter().position(|name| *name == column).expect("the column");
+            lines.find(|line| line[0] == "best").expect("the best")[at].parse::<f64>().expect("a number")
+        };
+        let expected = [[own(0), own(1)], [own(3), own(2)]];
+        let more = measure["more_is_better"].as_bool().expect("a flag");
+        let wins =
+            (0..2).filter(|seed| if more { expected[0][*seed] > expected[1][*seed] } else { expected[0][*seed] < expected[1][*seed] });
+        assert_eq!(measure["duels"][0]["wins"], serde_json::json!(wins.count()));
+        for (side, values) in expected.iter().enumerate() {
+            for (seed, value) in values.iter().enumerate() {
+                let found = measure["values"][side][seed].as_f64().expect("a number");
+                assert!((found - value).abs() < 1e-5, "{column}: {found} for {value}");
+            }
+        }
+    }
+    let refused = |folders: &[&std::path::PathBuf], why: &str| {
+        let (code, _, stderr) = compare(folders, &[]);
+        assert!(code == Some(1) && stderr.contains(why), "{stderr}");
+    };
+    refused(&[&folders[0], &folders[1]], "there is nothing to compare: these runs are of `few`");
+    refused(&[&folders[0], &folders[2]], "no seed was used by all of `few` and `drawn`");
+    refused(&[&folders[0], &folders[0], &folders[3]], "`few` was run more than once with seed 1");
+    refused(&[&half, &longer], "is not complete");
+    run("few", 3, &[]);
+    refused(&[&out.path().join("few-3"), &longer], "a run of `few` evaluated 10 candidates, and one of `drawn` 12");
 }
 
 #[test]

@@ -115,7 +115,7 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         fresh: bool,
     },
-    /// Say what a run holds: one candidate explained
+    /// Say what runs hold: one candidate explained, searches compared
     #[command(subcommand, after_help = "Example:\n  phyla runs explain runs/quickstart-1a2b3c4d-s42 17 --json")]
     Runs(super::runs::RunsCommand),
     /// Train every member of a small space once, and compare searches on what was found

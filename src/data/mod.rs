@@ -6,6 +6,7 @@
 mod averages;
 pub mod baseline;
 mod corpus;
+mod duel;
 mod labelled;
 mod masking;
 pub mod metrics;
@@ -19,6 +20,7 @@ mod vocabulary;
 
 pub use averages::{TaskScore, average};
 pub use corpus::Corpus;
+pub use duel::{Duel, duels};
 pub use labelled::{Labelled, restored};
 pub use masking::{Masked, Masking, predicted};
 pub use metrics::{Answers, measure};

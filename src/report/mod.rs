@@ -24,6 +24,7 @@ mod lineage;
 mod plot;
 mod population;
 mod priorities;
+mod rivals;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -33,4 +34,5 @@ pub use compared::curves;
 pub use csv::results_csv;
 pub use explain::{Ancestor, Explained, explain};
 pub use html::{Drawing, html};
+pub use rivals::{Measured, Rivals, rivals};
 pub use terminal::table;

@@ -10,9 +10,9 @@ import scipy
 from scipy import stats
 
 
-def case(name, x, y):
+def case(name, x, y, method):
     tau = stats.kendalltau(x, y)
-    signed = stats.wilcoxon(x, y, zero_method="wilcox", correction=False, method="approx")
+    signed = stats.wilcoxon(x, y, zero_method="wilcox", correction=False, method=method)
     wins = sum(a < b for a, b in zip(x, y))
     interval = stats.binomtest(wins, len(x)).proportion_ci(0.95, method="wilson")
     return {
@@ -28,8 +28,17 @@ def case(name, x, y):
 
 rng = random.Random(4)
 cases = []
-for name, n, digits, shift in [("plain", 60, 6, 0.3), ("ties", 40, 1, 0.1), ("many ties", 200, 1, 0.02), ("small", 8, 3, 0.5), ("apart", 300, 5, 1.0)]:
+# Up to 50 pairs without ties the test is exact.
+for name, n, digits, shift, method in [
+    ("plain", 60, 6, 0.3, "approx"),
+    ("ties", 40, 1, 0.1, "approx"),
+    ("many ties", 200, 1, 0.02, "approx"),
+    ("small", 8, 3, 0.5, "exact"),
+    ("apart", 300, 5, 1.0, "approx"),
+    ("five", 5, 6, 2.0, "exact"),
+    ("fifty", 50, 9, 0.2, "exact"),
+]:
     x = [round(rng.gauss(0, 1), digits) for _ in range(n)]
     y = [round(0.6 * a + 0.8 * rng.gauss(shift, 1), digits) for a in x]
-    cases.append(case(name, x, y))
+    cases.append(case(name, x, y, method))
 print(json.dumps({"scipy": scipy.__version__, "cases": cases}))

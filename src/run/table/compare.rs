@@ -2,7 +2,8 @@
 
 use super::{Lookup, Table, replay};
 use crate::check::Checked;
-use crate::data::statistics::{at, bootstrap, holm, quantile, wilcoxon, wilson};
+use crate::data::statistics::{at, bootstrap, quantile};
+use crate::data::{Duel, duels};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::Progress;
 use crate::run::workers::in_order;
@@ -57,25 +58,6 @@ pub struct Pair {
     pub end: Duel,
     /// By the area under the curve.
     pub area: Duel,
-}
-
-/// How often one is below the other, and whether that may be chance.
-#[derive(Clone, Debug, Serialize)]
-pub struct Duel {
-    /// Seeds in which the one is lower.
-    pub wins: usize,
-    /// Seeds in which both are equal.
-    pub ties: usize,
-    /// Seeds in which the other is lower.
-    pub losses: usize,
-    /// The share of wins, a tie being half a win, with its 95 % interval.
-    pub rate: (f64, f64, f64),
-    /// The median over seeds of one − other, in nats.
-    pub difference: f64,
-    /// Wilcoxon's signed-rank test, two-sided; 1 where no pair differs.
-    pub p: f64,
-    /// The same, corrected for all pairs of the comparison.
-    pub holm: f64,
 }
 
 /// Carries every search out on the table with each of the seeds.
@@ -144,27 +126,10 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
-/// The first beside each other one, p-values corrected over all of them, ends and areas apart.
+/// The first beside each other one, ends and areas apart.
 fn pairs(rivals: &[Rival], ends: &[Vec<f64>], areas: &[Vec<f64>]) -> Vec<Pair> {
     let Some(first) = rivals.first() else { return Vec::new() };
-    let duels = |of: &[Vec<f64>]| {
-        let Some((one, others)) = of.split_first() else { return Vec::new() };
-        let mut duels: Vec<Duel> = others.iter().map(|other| duel(one, other)).collect();
-        let corrected = holm(&duels.iter().map(|duel| duel.p).collect::<Vec<f64>>());
-        duels.iter_mut().zip(corrected).for_each(|(duel, holm)| duel.holm = holm);
-        duels
-    };
-    let named = rivals.iter().skip(1).zip(duels(ends)).zip(duels(areas));
+    let fought = |of: &[Vec<f64>]| of.split_first().map(|(one, others)| duels(one, others)).unwrap_or_default();
+    let named = rivals.iter().skip(1).zip(fought(ends)).zip(fought(areas));
     named.map(|((other, end), area)| Pair { one: first.name.clone(), other: other.name.clone(), end, area }).collect()
-}
-
-fn duel(one: &[f64], other: &[f64]) -> Duel {
-    let differences: Vec<f64> = one.iter().zip(other).map(|(one, other)| one - other).collect();
-    let count = |of: &dyn Fn(f64) -> bool| differences.iter().filter(|difference| of(**difference)).count();
-    let (wins, ties) = (count(&|difference| difference < 0.0), count(&|difference| difference == 0.0));
-    let (all, won) = (differences.len() as f64, wins as f64 + 0.5 * ties as f64);
-    let (low, high) = wilson(won, all);
-    let p = wilcoxon(one, other).map_or(1.0, |(_, p)| p);
-    let losses = differences.len() - wins - ties;
-    Duel { wins, ties, losses, rate: (won / all, low, high), difference: quantile(&differences, 0.5).unwrap_or(f64::NAN), p, holm: p }
 }

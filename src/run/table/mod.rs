@@ -13,7 +13,7 @@ mod replay;
 mod text;
 
 pub use build::{TableOptions, build_table};
-pub use compare::{Comparison, Duel, Pair, Rival, compare};
+pub use compare::{Comparison, Pair, Rival, compare};
 pub use facts::{Facts, Known, facts};
 pub use lookup::Lookup;
 pub use replay::replay;
