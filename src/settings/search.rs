@@ -12,7 +12,7 @@ record! {
         /// Candidates of the initial population.
         population: usize = Int(Plain, 1), "100";
         /// Parents of a generation: the best so far.
-        parents: usize = Int(Plain, 1), "5";
+        parents: usize = Int(Plain, 1), "2";
         /// Children of each parent.
         children: usize = Int(Plain, 1), "5";
         /// The mutation policy.
@@ -38,7 +38,7 @@ choice! {
         /// Regularised evolution: the oldest leave the population, and parents win tournaments.
         Aging = "aging" {
             /// Members of the population that a parent is the best of, drawn with replacement.
-            tournament: usize = Int(Plain, 1), "10";
+            tournament: usize = Int(Plain, 1), "20";
         };
         /// Local search: neighbours of the best of a climb, and a new climb where none is better.
         Climb = "climb" {
@@ -168,9 +168,9 @@ choice! {
         /// By operation priority: `u_i = mean_i + alpha * sqrt(2 ln N / N_i)`, softmax(u / temperature).
         Ucb = "ucb" {
             /// Weight of the bonus for rare operations.
-            alpha: f64 = Real(Plain, 0.0, 1e9), "1.0";
+            alpha: f64 = Real(Plain, 0.0, 1e9), "0.3";
             /// Temperature of the softmax.
-            temperature: f64 = Real(Plain, 1e-9, 1e9), "1.0";
+            temperature: f64 = Real(Plain, 1e-9, 1e9), "0.3";
             /// What an operation's mean is taken over.
             credit: Credit = OneOf(Credit::variants), r#""occurrences""#;
         };
