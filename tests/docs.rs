@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// The documents, by their paths below the repository.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
-    let docs = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
+    let docs = ["docs", "docs/errors"].into_iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     found.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     found.sort();
     found
@@ -131,8 +131,8 @@ fn changes_on_the_command_line_fit_the_quickstart() {
         let text = fs::read_to_string(&document).unwrap();
         for change in text.split("--set ").skip(1) {
             let change = change.split(|letter: char| letter.is_whitespace() || letter == '`').next().unwrap_or_default();
-            // `--set PATH=VALUE` stands for all of them.
-            let Some((field, value)) = change.split_once('=').filter(|(field, _)| *field != "PATH") else { continue };
+            // `--set PATH=VALUE` stands for all of them, `$seed` for a value.
+            let Some((field, value)) = change.split_once('=').filter(|(field, value)| *field != "PATH" && !value.starts_with('$')) else { continue };
             let mut world = World::load(&Disk, std::slice::from_ref(&path));
             let mut expression = |text: &str| {
                 let file = world.sources.add("--set", text);

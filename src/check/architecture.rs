@@ -63,7 +63,7 @@ impl Checker<'_> {
     fn no_architecture<T>(&self, span: Span) -> Option<T> {
         let help =
             "name one, as `std.architectures.bert`, take its first layers, `bert.first(4)`, or fill a space: `backbone { mixer = [ … ] }`";
-        self.fail(Diagnostic::error(Code::TYPE, "an architecture is wanted here").at(span, "not an architecture").help(help))
+        self.fail(Diagnostic::error(Code::ARCHITECTURE_WANTED, "an architecture is wanted here").at(span, "not an architecture").help(help))
     }
 
     pub(super) fn architecture_item(&self, id: ItemId, span: Span) -> Option<Rc<ArchitectureValue>> {
@@ -71,7 +71,7 @@ impl Checker<'_> {
         let ItemBody::Value(expr) = &item.body else {
             let message = format!("`{}` does not say which space it fills", item.name.text);
             return self.fail(
-                Diagnostic::error(Code::TYPE, message)
+                Diagnostic::error(Code::ARCHITECTURE_WANTED, message)
                     .at(item.name.span, "of which space?")
                     .help("`architecture mine = backbone { mixer = [ … ] }`"),
             );
@@ -93,7 +93,7 @@ impl Checker<'_> {
                 let Some((_, written)) = fields.get_mut("layers") else {
                     let message = format!("the space of `{}` has no field `layers`", base.name);
                     return self
-                        .fail(Diagnostic::error(Code::TYPE, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
+                        .fail(Diagnostic::error(Code::FIRST, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
                 };
                 *written = Rc::new(Expr { kind: ExprKind::Number { value: count, unit: None }, span });
                 let fields = Rc::new(base.fields.with_fields(fields));
@@ -109,7 +109,7 @@ impl Checker<'_> {
             }
             _ => {
                 let message = format!("`first` takes a whole number from 1 to {layers}, the layers of `{}`", base.name);
-                self.fail(Diagnostic::error(Code::RANGE, message).at(span, "here").help(format!("`{}.first({layers})`", base.name)))
+                self.fail(Diagnostic::error(Code::FIRST, message).at(span, "here").help(format!("`{}.first({layers})`", base.name)))
             }
         }
     }
@@ -126,9 +126,8 @@ impl Checker<'_> {
         for hole in &space.holes {
             let Some(field) = block.fields.iter().find(|field| join(&field.path) == hole.name) else {
                 let message = format!("the hole `{}` is not filled", hole.name);
-                return self.fail(
-                    Diagnostic::error(Code::MISSING_FIELD, message).at(span, "nothing fills it").help(format!("`{} = …`", hole.name)),
-                );
+                return self
+                    .fail(Diagnostic::error(Code::UNFILLED, message).at(span, "nothing fills it").help(format!("`{} = …`", hole.name)));
             };
             fillings.insert(hole.name.clone(), self.fillings(module, hole, &field.value)?);
         }
@@ -144,13 +143,14 @@ impl Checker<'_> {
         let Some(count) = hole.repetitions else { return Some(vec![self.filling(module, &hole.domain, None, expr)?]) };
         let ExprKind::List(items) = &expr.kind else {
             let message = format!("`{}` is filled once for each of {count} repetitions", hole.name);
-            return self
-                .fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "a list is wanted").help("`[ … ]` with one filling a line"));
+            return self.fail(
+                Diagnostic::error(Code::FILLINGS, message).at(expr.span, "a list is wanted").help("`[ … ]` with one filling a line"),
+            );
         };
         if items.len() != count {
             let message = format!("`{}` takes {count} fillings, and {} are given", hole.name, items.len());
             return self.fail(
-                Diagnostic::error(Code::ARGUMENTS, message)
+                Diagnostic::error(Code::FILLINGS, message)
                     .at(expr.span, "one for each repetition")
                     .help(format!("add or remove some, or change the number of repetitions (`layers = {}`)", items.len())),
             );
@@ -196,7 +196,7 @@ impl Checker<'_> {
                     let Some(arg) = arg.or_else(|| args.get(position).filter(|arg| arg.name.is_none())) else {
                         let message = format!("`{}` needs `{name}`", arm.label);
                         return self.fail(
-                            Diagnostic::error(Code::ARGUMENTS, message)
+                            Diagnostic::error(Code::MISSING_ARGUMENT, message)
                                 .at(expr.span, "not given")
                                 .help(format!("`{}({name} = …)`", arm.label)),
                         );
@@ -225,7 +225,9 @@ impl Checker<'_> {
         let Value::Graph(callable) = self.eval(&frame, &mut b, expr)? else {
             let message = "a graph is wanted here";
             return self.fail(
-                Diagnostic::error(Code::TYPE, message).at(expr.span, "not a graph").help("`graph(q, k, v) { … }`, or the name of a graph"),
+                Diagnostic::error(Code::GRAPH_WANTED, message)
+                    .at(expr.span, "not a graph")
+                    .help("`graph(q, k, v) { … }`, or the name of a graph"),
             );
         };
         let typed = |shape: &[crate::graph::Dim]| Type { axes: shape.iter().cloned().map(Pattern::Fixed).collect(), index: false };

@@ -65,7 +65,7 @@ impl Checker<'_> {
                     (1, "`per_head(mix)(q, k, v)`")
                 };
                 let message = format!("`{name}` takes {count} graphs, and {} are given", graphs.len());
-                return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "here").help(help));
+                return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "here").help(help));
             }
         };
         Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
@@ -148,7 +148,7 @@ impl Checker<'_> {
                 (None, None) => {
                     let message = format!("{what} needs `{name}`");
                     return self.fail(
-                        Diagnostic::error(Code::ARGUMENTS, message)
+                        Diagnostic::error(Code::MISSING_ARGUMENT, message)
                             .at(span, format!("`{name}` is not given"))
                             .help(usage(&declared.name.text, params)),
                     );
@@ -202,7 +202,7 @@ impl Checker<'_> {
     fn wrong_static<T>(&self, name: &str, wanted: &str, expr: &Expr) -> Option<T> {
         let message = format!("`{name}` is {wanted}");
         self.fail(
-            Diagnostic::error(Code::TYPE, message)
+            Diagnostic::error(Code::STATIC_ARGUMENT, message)
                 .at(expr.span, format!("{wanted} is wanted here"))
                 .help("static arguments are sizes, numbers, texts and graphs"),
         )
@@ -239,7 +239,7 @@ impl Checker<'_> {
                 {
                     let message = format!("there is no input `{}` here", stranger.text);
                     let help = format!("the inputs are: {}", names.join(", "));
-                    return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, message).at(stranger.span, "not an input").help(help));
+                    return self.fail(Diagnostic::error(Code::UNKNOWN_INPUT, message).at(stranger.span, "not an input").help(help));
                 }
                 let ordered = self.bind_inputs(&wanted, args, names, "this graph", span)?;
                 let inner = Rc::new(frame.inner(Scope::at(callable.path.clone())));
@@ -277,7 +277,7 @@ impl Checker<'_> {
             CallKind::Repeat { count, tie, body, frame } => {
                 let [(first, at)] = args else {
                     let message = format!("`repeat` passes one tensor on, and {} are given", args.len());
-                    return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "here"));
+                    return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "here"));
                 };
                 let mut value = *first;
                 for number in 0..*count {
@@ -290,7 +290,7 @@ impl Checker<'_> {
                     let Value::Graph(layer) = result else {
                         let message = "the body of `repeat` is a graph, to be called again and again";
                         return self.fail(
-                            Diagnostic::error(Code::TYPE, message)
+                            Diagnostic::error(Code::GRAPH_WANTED, message)
                                 .at(body.span, "this is no graph")
                                 .help("as in `repeat(12) { encoder_layer(mixer) }`"),
                         );
@@ -324,7 +324,7 @@ impl Checker<'_> {
         if found != wanted {
             let message = format!("this graph is to give {} and gives {}", show_shape(&wanted), show_shape(&found));
             return self.fail(
-                Diagnostic::error(Code::SHAPE, message)
+                Diagnostic::error(Code::RESULT_SHAPE, message)
                     .at(inner.span, format!("gives {}", show_shape(&found)))
                     .help(transposed(&wanted, &found)),
             );
@@ -348,13 +348,13 @@ impl Checker<'_> {
         if shapes.len() != ty.inputs.len() {
             let span = args.first().map(|(_, span)| *span).unwrap_or_default();
             let message = format!("this graph takes {} inputs, and {} are given", ty.inputs.len(), shapes.len());
-            return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "called here"));
+            return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here"));
         }
         match signature.infer(&shapes, &BTreeMap::new()) {
             Ok(shape) => Some(shape),
             Err((at, why)) => {
                 let span = args.get(at).map(|(_, span)| *span).unwrap_or_default();
-                self.fail(Diagnostic::error(Code::SHAPE, "a shape does not fit the graph's input").at(span, why))
+                self.fail(Diagnostic::error(Code::INPUT_SHAPE, "a shape does not fit the graph's input").at(span, why))
             }
         }
     }
@@ -379,7 +379,7 @@ impl Checker<'_> {
             return Some(args.to_vec());
         }
         let message = format!("`{}` takes {} inputs, and {} are given", what.trim_matches('`'), inputs.len(), args.len());
-        self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "called here").help(format!("its inputs: {}", inputs.join(", "))))
+        self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(format!("its inputs: {}", inputs.join(", "))))
     }
 
     pub(super) fn apply(

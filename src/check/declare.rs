@@ -35,7 +35,7 @@ impl Checker<'_> {
         let Some(output) = output else {
             let message = format!("`{}` does not state its result", item.name.text);
             return self.fail(
-                Diagnostic::error(Code::TYPE, message)
+                Diagnostic::error(Code::NO_RESULT_SHAPE, message)
                     .at(item.name.span, "add `-> [i, j]`")
                     .help("every operation states the shape of its result"),
             );
@@ -75,7 +75,7 @@ impl Checker<'_> {
             let place = body.result.as_ref().map_or(body.span, |result| result.span);
             let message = format!("`{}` does not give the shape it states", op.name);
             return self.fail(
-                Diagnostic::error(Code::SHAPE, message)
+                Diagnostic::error(Code::RESULT_SHAPE, message)
                     .at(place, "the result has another shape")
                     .help("correct the result, or the shape after `->`"),
             );
@@ -84,7 +84,8 @@ impl Checker<'_> {
         let owns = graph.order().iter().filter_map(|node| graph.node(*node)).any(|node| !node.path.is_empty());
         if owns {
             let message = format!("`{}` owns parameters, which an operation cannot", op.name);
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(body.span, "in this body").help("declare it as a `graph`"));
+            return self
+                .fail(Diagnostic::error(Code::PARAMETERS_IN_OP, message).at(body.span, "in this body").help("declare it as a `graph`"));
         }
         Some(graph)
     }
@@ -120,7 +121,7 @@ impl Checker<'_> {
                     other => {
                         let message = format!("there is no law `{other}`");
                         self.report(
-                            Diagnostic::error(Code::UNKNOWN_NAME, message)
+                            Diagnostic::error(Code::UNKNOWN_LAW, message)
                                 .at(field.value.span, "not a law")
                                 .help("commutative, involution or idempotent"),
                         );
@@ -137,7 +138,9 @@ impl Checker<'_> {
             None => {
                 let message = format!("`{}` has no shape", param.name.text);
                 self.fail(
-                    Diagnostic::error(Code::TYPE, message).at(param.name.span, "add `: [n, h]`").help("every tensor states its shape"),
+                    Diagnostic::error(Code::SHAPE_WANTED, message)
+                        .at(param.name.span, "add `: [n, h]`")
+                        .help("every tensor states its shape"),
                 )
             }
         });
@@ -151,12 +154,12 @@ impl Checker<'_> {
                 Some(Type { axes, index: *index })
             }
             AstType::Graph { span, .. } => self.fail(
-                Diagnostic::error(Code::TYPE, "a graph is a static parameter")
+                Diagnostic::error(Code::SHAPE_WANTED, "a graph is a static parameter")
                     .at(*span, "not a tensor")
                     .help("put it into a parameter list of its own, before the tensors"),
             ),
             AstType::Named(name) => self.fail(
-                Diagnostic::error(Code::TYPE, format!("`{}` is no shape", name.text))
+                Diagnostic::error(Code::SHAPE_WANTED, format!("`{}` is no shape", name.text))
                     .at(name.span, "a tensor is wanted")
                     .help("shapes are written `[n, h]`"),
             ),
@@ -183,7 +186,8 @@ impl Checker<'_> {
 
     /// A size over the model's symbols alone.
     fn size(&self, expr: &Expr) -> Option<Dim> {
-        let wrong = |help: &str| self.fail(Diagnostic::error(Code::TYPE, "a size is wanted here").at(expr.span, "not a size").help(help));
+        let wrong =
+            |help: &str| self.fail(Diagnostic::error(Code::SIZE_WANTED, "a size is wanted here").at(expr.span, "not a size").help(help));
         match &expr.kind {
             ExprKind::Path(path) => match Symbol::from_letter(&join(path)) {
                 Some(symbol) => Some(symbol.into()),
@@ -261,7 +265,7 @@ impl Checker<'_> {
                 let place = ordered.get(at).map_or(span, |(_, place)| *place);
                 let stated = inputs.get(at).map_or(declared.name.span, |param| param.name.span);
                 let message = format!("`{}` cannot take this", declared.name.text);
-                let diagnostic = Diagnostic::error(Code::SHAPE, message).at(place, why).at(stated, "its shape is stated here");
+                let diagnostic = Diagnostic::error(Code::INPUT_SHAPE, message).at(place, why).at(stated, "its shape is stated here");
                 return self
                     .fail(diagnostic.help("every size is a symbol of its own: `n` and `d` never fit each other, whatever their values"));
             }
@@ -280,7 +284,7 @@ impl Checker<'_> {
             let found = b.shape(node);
             if stated.is_some() && found != wanted {
                 let message = format!("`{}` states {} and gives {}", declared.name.text, show_shape(&wanted), show_shape(&found));
-                let mut diagnostic = Diagnostic::error(Code::SHAPE, message).at(place, format!("this is {}", show_shape(&found)));
+                let mut diagnostic = Diagnostic::error(Code::RESULT_SHAPE, message).at(place, format!("this is {}", show_shape(&found)));
                 if let Some(AstType::Shape { span, .. }) = output {
                     diagnostic = diagnostic.at(*span, format!("{} is stated here", show_shape(&wanted)));
                 }
@@ -349,7 +353,7 @@ impl Checker<'_> {
                         ExprKind::Path(path) => self.dag_op(module, path, item.span),
                         ExprKind::Error => None,
                         _ => self.fail(
-                            Diagnostic::error(Code::TYPE, "a set of operations lists their names")
+                            Diagnostic::error(Code::OPS_WANTED, "a set of operations lists their names")
                                 .at(item.span, "not a name")
                                 .help("as in `[add, matmul, softmax]`"),
                         ),
@@ -363,7 +367,9 @@ impl Checker<'_> {
                     _ => {
                         let message = "a set of operations is a list";
                         return self.fail(
-                            Diagnostic::error(Code::TYPE, message).at(expr.span, "not a list").help("`ops mine = [add, matmul, softmax]`"),
+                            Diagnostic::error(Code::OPS_WANTED, message)
+                                .at(expr.span, "not a list")
+                                .help("`ops mine = [add, matmul, softmax]`"),
                         );
                     }
                 },
@@ -375,7 +381,7 @@ impl Checker<'_> {
             }
             _ => {
                 return self.fail(
-                    Diagnostic::error(Code::TYPE, "a set of operations is wanted here")
+                    Diagnostic::error(Code::OPS_WANTED, "a set of operations is wanted here")
                         .at(expr.span, "not a set")
                         .help("`[add, matmul]`, a declared set, or sets joined with `+`"),
                 );
@@ -389,7 +395,7 @@ impl Checker<'_> {
         });
         if ops.is_empty() {
             return self.fail(
-                Diagnostic::error(Code::CHOICE, "this set of operations is empty")
+                Diagnostic::error(Code::EMPTY_OPS, "this set of operations is empty")
                     .at(expr.span, "no members")
                     .help("`std.ops.autobert_zero` is the paper's set"),
             );
@@ -410,7 +416,7 @@ impl Checker<'_> {
         {
             let message = format!("`{}` cannot be an operation of a `dag`", op.name);
             return self.fail(
-                Diagnostic::error(Code::TYPE, message)
+                Diagnostic::error(Code::OP_IN_DAG, message)
                     .at(span, "owns parameters, or fixes a size")
                     .help("operations inside a `dag` are parameter-free and of any size: `[i, j] -> [i, j]`"),
             );

@@ -7,30 +7,17 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::{Builder, Dim, Graph, HoleRef, NodeIndex, Pattern, Shape};
 use crate::settings::{Field, Kind, Unit};
 use crate::space::{Arm, DagDomain, Domain};
+use crate::syntax::MAX_NESTING;
 use crate::syntax::ast::{Arg, Expr, ExprKind};
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 impl Checker<'_> {
     /// Whether an expression is a choice: `choose`, `dag`, a call with one among its arguments, or a field of the space that is one.
     pub(super) fn is_hole(&self, frame: &Rc<Frame>, expr: &Expr) -> bool {
-        match &expr.kind {
-            ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
-                Some("choose" | "dag") => true,
-                _ => args.iter().any(|arg| self.is_hole(frame, &arg.value)),
-            },
-            ExprKind::With { base: Some(base), .. } => path_of(base).is_some_and(|path| join(path) == "choose"),
-            ExprKind::Path(path) => match (path.as_slice(), &frame.space) {
-                ([name], Some(space)) => {
-                    let field = space.fields.get(&name.text).filter(|_| !frame.slots.borrow().contains_key(&name.text));
-                    // A field seen through itself is a circle, which is reported where it is evaluated.
-                    field.is_some_and(|(_, inner)| path_of(inner) != Some(path) && self.is_hole(frame, inner))
-                }
-                _ => false,
-            },
-            _ => false,
-        }
+        holds_hole(frame, expr, &mut HashSet::new())
     }
 
     /// A choice given as a static argument: a hole of the arm it stands in.
@@ -129,7 +116,7 @@ impl Checker<'_> {
                     _ => {
                         let message = "a choice of sizes lists positive whole numbers";
                         return self.fail(
-                            Diagnostic::error(Code::TYPE, message)
+                            Diagnostic::error(Code::MIXED_CHOICE, message)
                                 .at(expr.span, "this is none")
                                 .help("graphs and sizes cannot be mixed in one choice"),
                         );
@@ -154,7 +141,7 @@ impl Checker<'_> {
             if arms.iter().any(|arm| arm.label == label) {
                 let message = format!("two members of this choice are called `{label}`");
                 self.report(
-                    Diagnostic::error(Code::DUPLICATE_NAME, message)
+                    Diagnostic::error(Code::SAME_LABEL, message)
                         .at(expr.span, "the same name again")
                         .help("name them: `choose { a = …, b = … }`"),
                 );
@@ -224,7 +211,7 @@ impl Checker<'_> {
                 "inputs" => {
                     let ExprKind::List(items) = &arg.value.kind else {
                         return self.fail(
-                            Diagnostic::error(Code::TYPE, "`inputs` lists names")
+                            Diagnostic::error(Code::INPUT_LIST, "`inputs` lists names")
                                 .at(arg.value.span, "not a list")
                                 .help("`inputs = [q, k, v]`"),
                         );
@@ -232,7 +219,9 @@ impl Checker<'_> {
                     let names = items.iter().map(|item| match path_of(item).map(Vec::as_slice) {
                         Some([name]) => Some(name.text.clone()),
                         _ => self.fail(
-                            Diagnostic::error(Code::TYPE, "an input is a name").at(item.span, "not a name").help("`inputs = [q, k, v]`"),
+                            Diagnostic::error(Code::INPUT_LIST, "an input is a name")
+                                .at(item.span, "not a name")
+                                .help("`inputs = [q, k, v]`"),
                         ),
                     });
                     inputs = Some(names.collect::<Option<Vec<_>>>()?);
@@ -244,7 +233,7 @@ impl Checker<'_> {
                 "output" => {
                     let ExprKind::List(items) = &arg.value.kind else {
                         return self.fail(
-                            Diagnostic::error(Code::TYPE, "`output` is a shape")
+                            Diagnostic::error(Code::SHAPE_WANTED, "`output` is a shape")
                                 .at(arg.value.span, "not a shape")
                                 .help("`output = [n, d]`"),
                         );
@@ -253,7 +242,7 @@ impl Checker<'_> {
                         .iter()
                         .map(|item| match self.eval(frame, &mut Builder::new(), item)? {
                             Value::Size(size) => Some(size),
-                            _ => self.fail(Diagnostic::error(Code::TYPE, "a size is wanted here").at(item.span, "not a size")),
+                            _ => self.fail(Diagnostic::error(Code::SIZE_WANTED, "a size is wanted here").at(item.span, "not a size")),
                         })
                         .collect::<Option<_>>()?;
                 }
@@ -268,7 +257,7 @@ impl Checker<'_> {
         }
         let Some(ops) = ops else {
             return self.fail(
-                Diagnostic::error(Code::ARGUMENTS, "`dag` needs `ops`")
+                Diagnostic::error(Code::MISSING_ARGUMENT, "`dag` needs `ops`")
                     .at(span, "of which operations?")
                     .help("`dag(inputs = [q, k, v], ops = std.ops.autobert_zero)`"),
             );
@@ -285,7 +274,7 @@ impl Checker<'_> {
                     let message = format!("there is no input `{stranger}` here");
                     let there: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
                     return self.fail(
-                        Diagnostic::error(Code::UNKNOWN_NAME, message)
+                        Diagnostic::error(Code::UNKNOWN_INPUT, message)
                             .at(span, "in `inputs`")
                             .help(format!("the inputs are: {}", there.join(", "))),
                     );
@@ -295,7 +284,7 @@ impl Checker<'_> {
         };
         if inputs.is_empty() {
             return self.fail(
-                Diagnostic::error(Code::CHOICE, "this `dag` has no inputs").at(span, "nothing to build on").help("`inputs = [q, k, v]`"),
+                Diagnostic::error(Code::NO_INPUTS, "this `dag` has no inputs").at(span, "nothing to build on").help("`inputs = [q, k, v]`"),
             );
         }
         let all = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
@@ -305,7 +294,9 @@ impl Checker<'_> {
                 if *uses.start() > all {
                     let message = format!("`uses` asks for {} inputs, and there are {all}", uses.start());
                     return self.fail(
-                        Diagnostic::error(Code::RANGE, message).at(place, "more than there are").help("lower it, or list more inputs"),
+                        Diagnostic::error(Code::TOO_MANY_USES, message)
+                            .at(place, "more than there are")
+                            .help("lower it, or list more inputs"),
                     );
                 }
                 *uses.start()..=(*uses.end()).min(all)
@@ -315,7 +306,7 @@ impl Checker<'_> {
             Ok(domain) => domain,
             Err(why) => {
                 return self.fail(
-                    Diagnostic::error(Code::RANGE, why)
+                    Diagnostic::error(Code::UNCOUNTABLE, why)
                         .at(span, "this `dag`")
                         .help("lower `size` and `depth`, or take fewer inputs and operations"),
                 );
@@ -340,6 +331,7 @@ impl Checker<'_> {
         };
         let (from, to) = match &expr.kind {
             ExprKind::Range { from, to } => (end(from)?, end(to)?),
+            ExprKind::Error => return None,
             _ => {
                 let both = end(expr)?;
                 (both, both)
@@ -348,7 +340,7 @@ impl Checker<'_> {
         if from > to {
             let message = format!("`{name}` is an empty range");
             return self.fail(
-                Diagnostic::error(Code::RANGE, message)
+                Diagnostic::error(Code::EMPTY_RANGE, message)
                     .at(expr.span, format!("{from} is more than {to}"))
                     .help(format!("write `{to}..={from}`")),
             );
@@ -365,4 +357,24 @@ fn fixed(axes: &[Pattern]) -> Vec<Dim> {
             Pattern::Any(_) | Pattern::Static(_) => Dim::default(),
         })
         .collect()
+}
+
+/// Whether a value is a hole or has one among its arguments. A field is looked at once: one seen through itself is a circle, which is
+/// reported where it is evaluated, and so is a chain that is too long.
+fn holds_hole(frame: &Rc<Frame>, expr: &Expr, seen: &mut HashSet<*const Expr>) -> bool {
+    match &expr.kind {
+        ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
+            Some("choose" | "dag") => true,
+            _ => args.iter().any(|arg| holds_hole(frame, &arg.value, seen)),
+        },
+        ExprKind::With { base: Some(base), .. } => path_of(base).is_some_and(|path| join(path) == "choose"),
+        ExprKind::Path(path) => match (path.as_slice(), &frame.space) {
+            ([name], Some(space)) if !frame.slots.borrow().contains_key(&name.text) => {
+                let inner = space.fields.get(&name.text);
+                inner.is_some_and(|(_, inner)| seen.len() < MAX_NESTING && seen.insert(Rc::as_ptr(inner)) && holds_hole(frame, inner, seen))
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }

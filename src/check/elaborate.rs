@@ -168,7 +168,7 @@ impl Checker<'_> {
             if again {
                 let message = format!("`{}` is bound twice", name.text);
                 self.report(
-                    Diagnostic::error(Code::DUPLICATE_NAME, message).at(name.span, "bound again").help("give one of them another name"),
+                    Diagnostic::error(Code::BOUND_TWICE, message).at(name.span, "bound again").help("give one of them another name"),
                 );
             }
         }
@@ -177,7 +177,9 @@ impl Checker<'_> {
             None => {
                 let message = "a body ends with its result";
                 self.fail(
-                    Diagnostic::error(Code::TYPE, message).at(body.span, "no last expression").help("write the result as the last line"),
+                    Diagnostic::error(Code::NO_RESULT, message)
+                        .at(body.span, "no last expression")
+                        .help("write the result as the last line"),
                 )
             }
         };
@@ -247,7 +249,7 @@ impl Checker<'_> {
             _ => {
                 let message = "this has no meaning inside a graph";
                 let help = "a graph is built of names, calls, operators, `graph(…) { … }` and `repeat(…) { … }`";
-                self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "not a tensor, a size or a graph").help(help))
+                self.fail(Diagnostic::error(Code::NOT_A_TENSOR, message).at(expr.span, "not a tensor, a size or a graph").help(help))
             }
         }
     }
@@ -282,7 +284,7 @@ impl Checker<'_> {
             BinaryOp::MatMul => "matmul",
             _ => {
                 let message = "a comparison has no meaning inside a graph";
-                return self.fail(Diagnostic::error(Code::TYPE, message).at(span, "here").help("comparisons belong in `require`"));
+                return self.fail(Diagnostic::error(Code::COMPARISON, message).at(span, "here").help("comparisons belong in `require`"));
             }
         };
         let (x, y) = (self.eval(frame, b, left), self.eval(frame, b, right));
@@ -296,7 +298,11 @@ impl Checker<'_> {
                 };
                 match size {
                     Some(size) => Some(Value::Size(size)),
-                    None => self.fail(Diagnostic::error(Code::RANGE, "this size cannot be computed").at(span, "too large, or not + - *")),
+                    None => self.fail(
+                        Diagnostic::error(Code::SIZE, "this size cannot be computed")
+                            .at(span, "too large, or not + - *")
+                            .help("sizes go up to 2⁶³ − 1"),
+                    ),
                 }
             }
             (x, y) => {
@@ -321,7 +327,7 @@ impl Checker<'_> {
                 self.mistakes_of_one(frame, body, span);
                 let message = "`repeat` takes a whole number from 1 to 4096";
                 return self
-                    .fail(Diagnostic::error(Code::RANGE, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
+                    .fail(Diagnostic::error(Code::REPEAT, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
             };
             match (position, arg.name.as_ref().map(|name| name.text.as_str())) {
                 (_, Some("tie")) => tie = number,
@@ -329,7 +335,7 @@ impl Checker<'_> {
                 _ => {
                     let message = "`repeat` takes a count and `tie`";
                     return self.fail(
-                        Diagnostic::error(Code::ARGUMENTS, message)
+                        Diagnostic::error(Code::REPEAT, message)
                             .at(arg.value.span, "not understood")
                             .help("write `repeat(12, tie = 2) { … }`"),
                     );
@@ -337,9 +343,8 @@ impl Checker<'_> {
             }
         }
         let Some(count) = count else {
-            return self.fail(
-                Diagnostic::error(Code::ARGUMENTS, "`repeat` needs a count").at(span, "how often?").help("write `repeat(12) { … }`"),
-            );
+            return self
+                .fail(Diagnostic::error(Code::REPEAT, "`repeat` needs a count").at(span, "how often?").help("write `repeat(12) { … }`"));
         };
         let kind = CallKind::Repeat { count, tie, body: Rc::new(body.clone()), frame: frame.clone() };
         Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
@@ -367,7 +372,7 @@ impl Checker<'_> {
                 let what = self.describe(b, &other);
                 let message = format!("a graph is wanted here, and this is {what}");
                 self.fail(
-                    Diagnostic::error(Code::TYPE, message)
+                    Diagnostic::error(Code::GRAPH_WANTED, message)
                         .at(expr.span, "cannot be called")
                         .help("name a graph or an operation, or write `graph(x) { … }`"),
                 )
@@ -382,7 +387,7 @@ impl Checker<'_> {
             Value::Graph(_) => {
                 let message = "a tensor is wanted here, and this is a graph";
                 self.fail(
-                    Diagnostic::error(Code::TYPE, message)
+                    Diagnostic::error(Code::NOT_A_TENSOR, message)
                         .at(span, "not called yet")
                         .help("call it with its inputs, as in `feed_forward(x)`"),
                 )
@@ -390,7 +395,9 @@ impl Checker<'_> {
             _ => {
                 let message = "a tensor is wanted here, and this is a number";
                 self.fail(
-                    Diagnostic::error(Code::TYPE, message).at(span, "not a tensor").help("graphs have no constants; `scale` divides by √d"),
+                    Diagnostic::error(Code::NOT_A_TENSOR, message)
+                        .at(span, "not a tensor")
+                        .help("graphs have no constants; `scale` divides by √d"),
                 )
             }
         }
@@ -428,6 +435,6 @@ impl Checker<'_> {
             None => format!("it takes: {}", known.join(", ")),
         };
         let message = format!("{what} has no parameter `{}`", name.text);
-        self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(name.span, "unknown parameter").help(help))
+        self.fail(Diagnostic::error(Code::UNKNOWN_PARAMETER, message).at(name.span, "unknown parameter").help(help))
     }
 }

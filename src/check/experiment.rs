@@ -94,7 +94,7 @@ impl Checker<'_> {
             "ops" => match &item.body {
                 ItemBody::Value(expr) => drop(self.op_set(id.module, expr)),
                 _ => self.report(
-                    Diagnostic::error(Code::TYPE, "a set of operations is a list")
+                    Diagnostic::error(Code::OPS_WANTED, "a set of operations is a list")
                         .at(item.name.span, "not a list")
                         .help("`ops mine = [add, matmul]`"),
                 ),
@@ -109,13 +109,8 @@ impl Checker<'_> {
             }
             kind => match RECORDS.iter().find(|(known, _)| *known == kind) {
                 Some((_, schema)) => drop(self.record_item(id, schema(), item.name.span)),
-                None => {
-                    let kinds = "primitive, op, ops, graph, space, architecture, model, corpus, mutation, search, evaluate, train, task, suite, experiment, test";
-                    let message = format!("there is no kind of declaration `{kind}`");
-                    let near = nearest(kind, kinds.split(", "));
-                    let help = near.map_or_else(|| format!("the kinds are: {kinds}"), |near| format!("did you mean `{near}`?"));
-                    self.report(Diagnostic::error(Code::UNKNOWN_NAME, message).at(item.kind.span, "not a kind").help(help));
-                }
+                // The grammar knows no other kind.
+                None => {}
             },
         }
     }
@@ -296,7 +291,7 @@ impl Checker<'_> {
         if !model.hidden.is_multiple_of(model.heads) {
             let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
             self.report(
-                Diagnostic::error(Code::RANGE, message)
+                Diagnostic::error(Code::HEADS, message)
                     .at(span(&["model", "hidden"]), "this width")
                     .at(span(&["model", "heads"]), "these heads")
                     .help("choose `heads` so that `hidden / heads` is whole"),
@@ -306,7 +301,7 @@ impl Checker<'_> {
         for (path, train) in trains {
             if !matches!(train.objective, settings::Objective::Mlm { .. }) {
                 self.report(
-                    Diagnostic::error(Code::TYPE, "pre-training needs `objective = mlm { … }`")
+                    Diagnostic::error(Code::OBJECTIVE, "pre-training needs `objective = mlm { … }`")
                         .at(span(path), "learns from labels")
                         .help("`std.train.pretrain`"),
                 );
@@ -314,7 +309,7 @@ impl Checker<'_> {
             for settings::Phase::Phase { length, .. } in &train.phases {
                 if *length > model.length {
                     let message = format!("a phase of length {length} exceeds the model's {}", model.length);
-                    self.report(Diagnostic::error(Code::RANGE, message).at(span(path), "in its phases").help("raise `model.length`"));
+                    self.report(Diagnostic::error(Code::PHASE, message).at(span(path), "in its phases").help("raise `model.length`"));
                 }
             }
             let evaluate = &settings.evaluate;
@@ -330,13 +325,15 @@ impl Checker<'_> {
             {
                 let message = format!("the learning rate warms up over {warmup} steps, and a training here has only {shortest}");
                 let help = "give the warm-up as a share: `pretrain { schedule.warmup = 10% }`";
-                self.report(Diagnostic::warning(Code::RANGE, message).at(span(path), "it never reaches its full learning rate").help(help));
+                self.report(
+                    Diagnostic::warning(Code::WARM_UP, message).at(span(path), "it never reaches its full learning rate").help(help),
+                );
             }
             if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
                 && betas.len() != 2
             {
                 self.report(
-                    Diagnostic::error(Code::RANGE, "`betas` are two numbers")
+                    Diagnostic::error(Code::BETAS, "`betas` are two numbers")
                         .at(span(path), "in its optimizer")
                         .help("`betas = [0.9, 0.999]`"),
                 );
@@ -349,7 +346,7 @@ impl Checker<'_> {
         for (path, train) in trains.into_iter().chain(suites) {
             if train.precision == settings::Precision::Bf16 && settings.device == settings::Device::Cpu {
                 self.report(
-                    Diagnostic::error(Code::TYPE, "bf16 needs a GPU, and the device is the CPU")
+                    Diagnostic::error(Code::PRECISION, "bf16 needs a GPU, and the device is the CPU")
                         .at(span(path), "asks for `precision = bf16`")
                         .help("`device = cuda` in the experiment, or `--device cuda:0`; or `precision = f32`"),
                 );
@@ -357,7 +354,7 @@ impl Checker<'_> {
         }
         if settings.r#final.pretrain.steps == 0 {
             self.report(
-                Diagnostic::error(Code::RANGE, "the final pre-training has no steps")
+                Diagnostic::error(Code::NO_STEPS, "the final pre-training has no steps")
                     .at(span(&["final", "pretrain"]), "`steps` is 0")
                     .help("`steps = 800`"),
             );
@@ -365,14 +362,14 @@ impl Checker<'_> {
         for (path, suite) in [(&["final", "suite"][..], &settings.r#final.suite), (&["evaluate", "suite"], &settings.evaluate.suite)] {
             if suite.tasks.is_empty() {
                 self.report(
-                    Diagnostic::error(Code::CHOICE, "this suite has no tasks")
+                    Diagnostic::error(Code::NO_TASKS, "this suite has no tasks")
                         .at(span(path), "nothing to score on")
                         .help("`tasks = [order, kin, overlap]`"),
                 );
             }
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
                 self.report(
-                    Diagnostic::error(Code::TYPE, "a suite's `train` learns labels, by epochs")
+                    Diagnostic::error(Code::OBJECTIVE, "a suite's `train` learns labels, by epochs")
                         .at(span(path), "this one does not")
                         .help("`train = finetune { epochs = 3 }`"),
                 );
@@ -381,7 +378,7 @@ impl Checker<'_> {
         if settings.agreement.is_some() && settings.evaluate.method == settings::Method::Scratch {
             self.report(
                 Diagnostic::error(
-                    Code::TYPE,
+                    Code::AGREEMENT,
                     "rank agreement compares shared weights with training from scratch, and nothing is shared here",
                 )
                 .at(span(&["agreement"]), "asks for it")
@@ -392,7 +389,9 @@ impl Checker<'_> {
         if let settings::Method::Biws { paths: settings::PathSampling::ByPriority, refresh: 0, .. } = settings.evaluate.method {
             let message = "`paths = by_priority` makes no difference: priorities are known after a generation, and nothing is learnt then";
             self.report(
-                Diagnostic::warning(Code::RANGE, message).at(span(&["evaluate", "method"]), "`refresh` is 0").help("`refresh = 100 steps`"),
+                Diagnostic::warning(Code::IDLE_PATHS, message)
+                    .at(span(&["evaluate", "method"]), "`refresh` is 0")
+                    .help("`refresh = 100 steps`"),
             );
         }
         if let Some(halving) = &settings.search.halving {
@@ -403,7 +402,7 @@ impl Checker<'_> {
                     halving.rungs, settings.evaluate.adapt
                 );
                 self.report(
-                    Diagnostic::error(Code::RANGE, message)
+                    Diagnostic::error(Code::RUNGS, message)
                         .at(span(&["search", "halving"]), "too many rungs")
                         .at(span(&["evaluate", "adapt"]), "too few steps")
                         .help("raise `evaluate.adapt`, or take fewer rungs"),
@@ -415,14 +414,14 @@ impl Checker<'_> {
         if measures.is_empty() || twice {
             let message = if twice { "two objectives are about the same measure" } else { "a search needs an objective" };
             self.report(
-                Diagnostic::error(Code::CHOICE, message)
+                Diagnostic::error(Code::OBJECTIVES, message)
                     .at(span(&["objective"]), if twice { "named twice" } else { "nothing is sought" })
                     .help("`objective = maximize(score)`, or several: `[maximize(score), minimize(params)]`"),
             );
         }
         if settings.evaluate.holdout <= 0.0 {
             let message = "candidates need a hold-out to be scored on";
-            self.report(Diagnostic::error(Code::RANGE, message).at(span(&["evaluate"]), "`holdout` is 0").help("`holdout = 10%`"));
+            self.report(Diagnostic::error(Code::HOLD_OUT, message).at(span(&["evaluate"]), "`holdout` is 0").help("`holdout = 10%`"));
         }
     }
 
@@ -443,7 +442,7 @@ impl Checker<'_> {
                 unset.push(name.clone());
                 let message = format!("the environment variable `{name}` is not set");
                 let help = format!("`export {name}=<folder>` before the experiment is run");
-                self.report(Diagnostic::warning(Code::MISSING_FILE, message).at(span, "this data lies where it says").help(help));
+                self.report(Diagnostic::warning(Code::VARIABLE, message).at(span, "this data lies where it says").help(help));
                 data.insert(path, Vec::new());
                 return;
             }

@@ -137,8 +137,8 @@ impl World {
             Err(why) => {
                 let (code, help) = match import {
                     _ if why.starts_with(NOT_TEXT) => (Code::NOT_TEXT, "a source is plain text: save it as UTF-8, or name another file"),
-                    Some(_) => (Code::MODULE, "paths in `use` are relative to the file that says them"),
-                    None => (Code::MODULE, "name a `.phyla` file"),
+                    Some(_) => (Code::SOURCE, "paths in `use` are relative to the file that says them"),
+                    None => (Code::SOURCE, "name a `.phyla` file"),
                 };
                 let mut diagnostic = Diagnostic::error(code, format!("`{key}` cannot be read: {why}"));
                 if let Some(span) = import {
@@ -185,7 +185,8 @@ impl World {
                         None => format!("`{from}` declares: {}", there.join(", ")),
                     };
                     let message = format!("`{from}` declares no `{}`", name.text);
-                    self.diagnostics.push(Diagnostic::error(Code::UNKNOWN_NAME, message).at(name.span, "not declared there").help(help));
+                    self.diagnostics
+                        .push(Diagnostic::error(Code::NOT_DECLARED_THERE, message).at(name.span, "not declared there").help(help));
                     broken.push(local(name, alias));
                     continue;
                 }

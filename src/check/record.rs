@@ -56,7 +56,7 @@ impl<'w> Checker<'w> {
             _ => {
                 let message = format!("{} is wanted here", article(schema.kind));
                 let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
-                self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none").help(help))
+                self.fail(Diagnostic::error(Code::RECORD_WANTED, message).at(expr.span, "this is none").help(help))
             }
         }
     }
@@ -127,7 +127,7 @@ impl<'w> Checker<'w> {
         if let Some(require) = block.requires.first() {
             let message = "`require` belongs in a space";
             self.report(
-                Diagnostic::error(Code::UNKNOWN_FIELD, message).at(require.span, "here").help("move it into the `space` it constrains"),
+                Diagnostic::error(Code::MISPLACED_REQUIRE, message).at(require.span, "here").help("move it into the `space` it constrains"),
             );
         }
     }
@@ -241,7 +241,7 @@ impl<'w> Checker<'w> {
         };
         let Some(base) = base else {
             let message = format!("`{}` takes one of {}", plain(field), names());
-            return self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "this is none of them").help(field.doc.trim()));
+            return self.fail(Diagnostic::error(Code::ONE_OF, message).at(expr.span, "this is none of them").help(field.doc.trim()));
         };
         let written = join(base);
         let Some(variant) = variants.iter().find(|variant| variant.name == written) else {
@@ -252,7 +252,7 @@ impl<'w> Checker<'w> {
                 None => format!("one of {}", names()),
             };
             let message = format!("`{}` cannot be `{written}`", plain(field));
-            return self.fail(Diagnostic::error(Code::UNKNOWN_NAME, message).at(span, "not one of its values").help(help));
+            return self.fail(Diagnostic::error(Code::UNKNOWN_VALUE, message).at(span, "not one of its values").help(help));
         };
         let mut fields = self.defaults(variant.fields, expr.span);
         let what = format!("`{}`", variant.name);

@@ -35,7 +35,7 @@ impl Checker<'_> {
     }
 
     fn no_condition<T>(&self, span: Span) -> Option<T> {
-        self.fail(Diagnostic::error(Code::TYPE, "this is no condition on architectures").at(span, "cannot be required").help(HELP))
+        self.fail(Diagnostic::error(Code::CONDITION, "this is no condition on architectures").at(span, "cannot be required").help(HELP))
     }
 
     fn mixes(&self, args: &[Arg], span: Span) -> Option<Condition> {
@@ -47,7 +47,7 @@ impl Checker<'_> {
             Some(symbol) => Some(Condition::Mixes(symbol)),
             None => {
                 let message = "`mixes` takes the size of an axis";
-                self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "no such size").help("`mixes(n)`: tokens see one another"))
+                self.fail(Diagnostic::error(Code::CONDITION, message).at(span, "no such size").help("`mixes(n)`: tokens see one another"))
             }
         }
     }
@@ -68,26 +68,26 @@ impl Checker<'_> {
                     _ => {
                         let message = "`flops` takes the number of tokens, at least 4";
                         self.fail(
-                            Diagnostic::error(Code::ARGUMENTS, message).at(expr.span, "of how many?").help("`flops(n = 128) <= 1.5G`"),
+                            Diagnostic::error(Code::CONDITION, message).at(expr.span, "of how many?").help("`flops(n = 128) <= 1.5G`"),
                         )
                     }
                 }
             }
             _ => self.fail(
-                Diagnostic::error(Code::UNKNOWN_NAME, "a bound is put on `params` or `flops`").at(expr.span, "neither of them").help(HELP),
+                Diagnostic::error(Code::CONDITION, "a bound is put on `params` or `flops`").at(expr.span, "neither of them").help(HELP),
             ),
         }
     }
 
     fn bound(&self, expr: &Expr) -> Option<f64> {
         let Some((value, unit)) = number(expr) else {
-            return self.fail(Diagnostic::error(Code::TYPE, "a bound is a number").at(expr.span, "not a number").help(HELP));
+            return self.fail(Diagnostic::error(Code::CONDITION, "a bound is a number").at(expr.span, "not a number").help(HELP));
         };
         match factor(Unit::Plain, unit) {
             Some(factor) if !unit.is_some_and(|unit| unit.ends_with("iB")) => Some(value * factor),
             _ => {
                 let message = format!("a bound is a plain number, not one in `{}`", unit.unwrap_or_default());
-                self.fail(Diagnostic::error(Code::UNIT, message).at(expr.span, "wrong unit").help("`20M` is 20,000,000"))
+                self.fail(Diagnostic::error(Code::CONDITION, message).at(expr.span, "wrong unit").help("`20M` is 20,000,000"))
             }
         }
     }

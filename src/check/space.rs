@@ -7,10 +7,14 @@ use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, HoleRef, Symbol};
 use crate::space::{Domain, Hole, Require, Space};
+use crate::syntax::MAX_NESTING;
 use crate::syntax::ast::{Block, Expr, ExprKind, ItemBody};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+
+/// How often the fields of a space may be used in all: where each uses the next twice, this doubles with every field.
+const EVALUATIONS: usize = 1 << 16;
 
 /// A space's fields, each with the module whose names it sees, and the space built from them.
 #[derive(Debug)]
@@ -23,8 +27,10 @@ pub(super) struct SpaceValue {
     pub built: RefCell<Option<Option<SharedSpace>>>,
     /// Holes met while the body is evaluated, with how often each is filled.
     pub(super) met: RefCell<BTreeMap<String, (Domain, usize, bool)>>,
-    /// Fields being evaluated, to meet a circle.
-    depth: Cell<usize>,
+    /// Fields being evaluated, to meet a circle, and how often any was.
+    open: RefCell<Vec<String>>,
+    evaluated: Cell<usize>,
+    circular: RefCell<BTreeSet<String>>,
     pub span: Span,
 }
 
@@ -42,7 +48,7 @@ impl Checker<'_> {
             }
             ExprKind::Error => None,
             _ => self.fail(
-                Diagnostic::error(Code::TYPE, "a space is wanted here")
+                Diagnostic::error(Code::SPACE_WANTED, "a space is wanted here")
                     .at(expr.span, "not a space")
                     .help("name one, or change one: `backbone { layers = 4 }`"),
             ),
@@ -124,7 +130,7 @@ impl Checker<'_> {
         let shape = b.shape(output);
         if shape != b.shape(x) {
             let message = format!("a space's body gives [n, h], and this gives {}", crate::graph::dim::show_shape(&shape));
-            return self.fail(Diagnostic::error(Code::SHAPE, message).at(body.span, "another shape"));
+            return self.fail(Diagnostic::error(Code::RESULT_SHAPE, message).at(body.span, "another shape"));
         }
         let met = value.met.borrow();
         let holes: Vec<Hole> = met
@@ -161,25 +167,38 @@ impl Checker<'_> {
     pub(super) fn space_name(&self, frame: &Rc<Frame>, b: &mut Builder, name: &str, span: Span) -> Option<Option<Value>> {
         let space = frame.space.clone()?;
         let (module, expr) = space.fields.get(name)?.clone();
-        if space.depth.get() > 32 {
+        if space.circular.borrow().contains(name) {
+            return Some(None);
+        }
+        if space.evaluated.get() >= EVALUATIONS || space.open.borrow().len() >= MAX_NESTING {
+            // Told of once.
+            space.circular.borrow_mut().extend(space.fields.keys().cloned());
+            let message = "the fields of this space use one another too often";
+            let help = format!("at most {MAX_NESTING} within one another, and {EVALUATIONS} times in all");
+            return Some(self.fail(Diagnostic::error(Code::NESTING, message).at(span, "used here").help(help)));
+        }
+        space.evaluated.set(space.evaluated.get() + 1);
+        if space.open.borrow().iter().any(|open| open == name) {
+            // The whole circle is told of once.
+            space.circular.borrow_mut().extend(space.open.borrow().iter().cloned());
             let message = format!("the field `{name}` is defined through itself");
             return Some(
                 self.fail(
-                    Diagnostic::error(Code::CYCLE, message)
+                    Diagnostic::error(Code::FIELD_CYCLE, message)
                         .at(expr.span, "leads back to itself")
                         .at(span, "used here")
                         .help("fields of a space may see each other, but not in a circle"),
                 ),
             );
         }
-        space.depth.set(space.depth.get() + 1);
+        space.open.borrow_mut().push(name.to_owned());
         let mut home = Frame::root(module, frame.scope.clone());
         home.space = Some(space.clone());
         home.repetition = frame.repetition;
         home.holes = frame.holes.clone();
         let home = Rc::new(home);
         let value = if self.is_hole(&home, &expr) { self.field_hole(&home, name, &expr) } else { self.eval(&home, b, &expr) };
-        space.depth.set(space.depth.get() - 1);
+        space.open.borrow_mut().pop();
         Some(value)
     }
 
@@ -224,6 +243,16 @@ impl SpaceValue {
     }
 
     fn new(name: String, fields: BTreeMap<String, (usize, Rc<Expr>)>, span: Span) -> Self {
-        Self { name, fields, requires: Vec::new(), built: RefCell::default(), met: RefCell::default(), depth: Cell::default(), span }
+        Self {
+            name,
+            fields,
+            requires: Vec::new(),
+            built: RefCell::default(),
+            met: RefCell::default(),
+            open: RefCell::default(),
+            evaluated: Cell::default(),
+            circular: RefCell::default(),
+            span,
+        }
     }
 }

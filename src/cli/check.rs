@@ -31,7 +31,7 @@ pub fn check(paths: &[PathBuf], json: bool) -> u8 {
         let count = files.len();
         out(&format!("{count} file{} checked, no mistakes found\n", if count == 1 { "" } else { "s" }));
     } else if !json {
-        err("mistakes were found\n");
+        err("mistakes were found; `phyla explain CODE` says more of each\n");
     }
     code
 }

@@ -127,6 +127,15 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
   phyla table compare table.jsonl experiments/attention_rivals.phyla --seeds 201..1000"
     )]
     Table(super::table::TableCommand),
+    /// Say what the code of a mistake means, with an example that fails and the same mended
+    #[command(after_help = "Examples:\n  phyla explain E0401\n  phyla explain              the list of all codes")]
+    Explain {
+        /// The code, as it stands above a mistake; without one, all are listed
+        code: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write files in the canonical layout
     #[command(after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt - < old.phyla > new.phyla")]
     Fmt {
@@ -246,6 +255,7 @@ pub fn run(cli: Cli) -> u8 {
         }
         Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
+        Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
         Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
         Command::Bench(given) => super::bench::bench(&given),

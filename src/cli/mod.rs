@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod commands;
 mod experiment;
+mod explain;
 mod fmt;
 mod graph;
 mod mini_suite;

@@ -5,11 +5,13 @@
 
 mod code;
 mod nearest;
+mod pages;
 mod render;
 mod source;
 
 pub use code::{CODES, Code};
 pub use nearest::nearest;
+pub use pages::{Page, page, pages};
 pub use render::{render, render_all, to_json};
 pub use source::{FileId, Sources, Span};
 

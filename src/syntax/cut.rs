@@ -123,7 +123,9 @@ impl Cutter<'_, '_> {
             _ => '{',
         };
         let Some(depth) = self.open.iter().rposition(|open| open.mark == opener) else {
-            let message = Diagnostic::error(Code::SYNTAX, format!("this `{mark}` closes nothing")).at(self.span(lexeme), "");
+            let message = Diagnostic::error(Code::CLOSES_NOTHING, format!("this `{mark}` closes nothing"))
+                .at(self.span(lexeme), "one too many")
+                .help(format!("remove it, or write the `{opener}` that it closes"));
             return self.fault(message);
         };
         if let Some(inner) = self.open.get(depth + 1).copied() {

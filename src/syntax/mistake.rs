@@ -32,11 +32,12 @@ pub(super) fn translate(file: FileId, text: &str, start: usize, error: &Error<Ru
         [first, ..] if expected.len() == 1 => format!("expected {first}"),
         _ => "something else is expected here".to_owned(),
     };
-    let diagnostic = Diagnostic::error(Code::SYNTAX, message).at(Span::new(file, start + at, start + at + length), label);
-    match help(rules, text, at, rest) {
-        Some(help) => diagnostic.help(help),
-        None => diagnostic,
-    }
+    let kind = at == 0 && rest.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    let diagnostic = Diagnostic::error(if kind { Code::UNKNOWN_KIND } else { Code::SYNTAX }, message)
+        .at(Span::new(file, start + at, start + at + length), label);
+    let wanted =
+        expected.first().map_or_else(|| format!("remove {found}"), |first| format!("write {first} here, or remove what is in its place"));
+    diagnostic.help(help(rules, text, at, rest).unwrap_or(wanted))
 }
 
 /// The diagnostic where there should be something and is nothing.

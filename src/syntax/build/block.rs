@@ -15,7 +15,7 @@ impl Builder<'_, '_> {
                 Kind::Require if requires => block.requires.extend(self.value(entry)),
                 Kind::Require => self.mistake(self.span(entry), "only a `space` has `require` lines", "not here"),
                 Kind::Expression => {
-                    let message = Diagnostic::error(Code::SYNTAX, "a field is written `name = value`")
+                    let message = Diagnostic::error(Code::UNNAMED_FIELD, "a field is written `name = value`")
                         .at(self.span(entry), "this has no name")
                         .help("a list of values is written `[a, b]`");
                     self.diagnostics.push(message);
@@ -31,7 +31,7 @@ impl Builder<'_, '_> {
         let mut body = Body { bindings: Vec::new(), result: None, span: self.span(node) };
         for entry in node.parts() {
             if let Some(result) = body.result.as_ref().filter(|_| matches!(entry.kind, Kind::Field | Kind::Expression)) {
-                let message = Diagnostic::error(Code::SYNTAX, "a body ends with its result")
+                let message = Diagnostic::error(Code::AFTER_RESULT, "a body ends with its result")
                     .at(result.span, "a value without a name is the result")
                     .at(self.span(entry), "but this follows")
                     .help("give the value a name with `name = …`, or remove it");
@@ -61,7 +61,7 @@ impl Builder<'_, '_> {
             match entry.kind {
                 Kind::Expression => statements.push(self.expression(entry)),
                 Kind::Field => {
-                    let message = Diagnostic::error(Code::SYNTAX, "a test holds statements, not fields")
+                    let message = Diagnostic::error(Code::STATEMENT, "a test holds statements, not fields")
                         .at(self.span(entry), "this gives a field its value")
                         .help("equality is written `==`");
                     self.diagnostics.push(message);

@@ -57,16 +57,18 @@ impl Builder<'_, '_> {
         let mut parts = node.parts().peekable();
         let mut operands = vec![self.operand(&mut parts)];
         let mut operators: Vec<(Operator, Span)> = Vec::new();
+        let mut chained = false;
         while let Some(part) = parts.next() {
             let operator = Operator::read(part.text(self.text));
             let (level, chains) = operator.level();
             while let Some(&(before, first)) = operators.last().filter(|(before, _)| before.level().0 >= level) {
                 if before.level().0 == level && !chains {
-                    let both = Diagnostic::error(Code::SYNTAX, "comparisons and ranges do not chain")
+                    let both = Diagnostic::error(Code::CHAIN, "comparisons and ranges do not chain")
                         .at(self.span(part), "the second")
                         .at(first, "the first")
                         .help("parentheses say which of them comes first");
                     self.diagnostics.push(both);
+                    chained = true;
                 }
                 operators.pop();
                 self.reduce(&mut operands, before);
@@ -80,7 +82,8 @@ impl Builder<'_, '_> {
         }
         let whole = operands.pop().unwrap_or(Tall { expr: Expr { kind: ExprKind::Error, span: self.span(node) }, height: 0 });
         self.tallest = self.tallest.max(whole.height);
-        whole.expr
+        // What a chain means is not known, so nothing more is said of it.
+        if chained { Expr { kind: ExprKind::Error, span: whole.expr.span } } else { whole.expr }
     }
 
     /// Joins the last two operands.
@@ -170,7 +173,7 @@ impl Builder<'_, '_> {
                     Some("repeat") => ExprKind::Repeat { args, body: self.body(body) },
                     _ => {
                         let message = "a call is not followed by `{ … }`";
-                        let diagnostic = Diagnostic::error(Code::SYNTAX, message)
+                        let diagnostic = Diagnostic::error(Code::BLOCK_AFTER_CALL, message)
                             .at(self.span(body), "this block belongs to nothing")
                             .help("`graph(…)` and `repeat(…)` take a body; a name takes fields: `name { field = value }`");
                         self.diagnostics.push(diagnostic);

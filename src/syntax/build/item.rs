@@ -92,9 +92,10 @@ impl Builder<'_, '_> {
         let output = parts.output.and_then(|output| self.ty(output));
         if let Some(value) = parts.value {
             if let Some(list) = parts.lists.first().or(parts.output.as_ref()) {
-                let message = Diagnostic::error(Code::SYNTAX, "what has parameters has a body in `{ }`")
+                let message = Diagnostic::error(Code::SIGNATURE, "what has parameters has a body in `{ }`")
                     .at(self.span(value), "this is a value")
-                    .at(self.span(list), "here it is given a signature");
+                    .at(self.span(list), "here it is given a signature")
+                    .help("write `{ … }` in place of `= …`");
                 self.diagnostics.push(message);
             }
             return Some(ItemBody::Value(self.expression(value)));
@@ -130,7 +131,7 @@ impl Builder<'_, '_> {
     fn empty(&mut self, kind: &Name, name: &Name) -> Option<ItemBody> {
         let message = format!("{} `{}` says nothing", kind.text, name.text);
         let help = "what it is follows on the same line: `{ … }`, or `= …`";
-        self.diagnostics.push(Diagnostic::error(Code::SYNTAX, message).at(kind.span.to(name.span), "").help(help));
+        self.diagnostics.push(Diagnostic::error(Code::SAYS_NOTHING, message).at(kind.span.to(name.span), "").help(help));
         None
     }
 

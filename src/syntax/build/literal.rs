@@ -15,7 +15,8 @@ impl Builder<'_, '_> {
             Ok(value) if value.is_finite() => ExprKind::Number { value, unit },
             _ => {
                 let message = "this number is larger than any that can be represented";
-                self.diagnostics.push(Diagnostic::error(Code::RANGE, message).at(self.span(node), ""));
+                self.diagnostics
+                    .push(Diagnostic::error(Code::NUMBER, message).at(self.span(node), "too large").help("numbers go up to 1.7e308"));
                 ExprKind::Error
             }
         }
@@ -39,7 +40,7 @@ impl Builder<'_, '_> {
                 other => {
                     let escaped = other.map(String::from).unwrap_or_default();
                     let start = node.start as usize + 1 + at;
-                    let message = Diagnostic::error(Code::SYNTAX, format!("there is no escape `\\{escaped}`"))
+                    let message = Diagnostic::error(Code::ESCAPE, format!("there is no escape `\\{escaped}`"))
                         .at(Span::new(self.file, start, start + 1 + escaped.len()), "")
                         .help("the escapes are `\\\"`, `\\\\`, `\\n` and `\\t`");
                     self.diagnostics.push(message);

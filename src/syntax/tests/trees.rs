@@ -115,7 +115,7 @@ fn numbers_have_values_and_units() {
     assert!(parse_expression(FileId(0), "7  steps").is_err());
     assert!(parse_expression(FileId(0), "7stepsx").is_err());
     assert!(parse_expression(FileId(0), "1_").is_err());
-    assert_eq!(parse_expression(FileId(0), "1e999").expect_err("too large").code, Code::RANGE);
+    assert_eq!(parse_expression(FileId(0), "1e999").expect_err("too large").code, Code::NUMBER);
     assert_eq!(expression(r#""a\"\\\n\t""#), r#""a\"\\\n\t""#);
     assert_eq!(expression(r#""a\q""#), "there is no escape `\\q`");
 }
@@ -167,6 +167,7 @@ fn each_kind_has_its_parts() {
         "graph f(x) { a.b = x\n x }",
         "model a { g = graph(1) { x } }",
     ] {
-        assert_eq!(codes(text), [Code::SYNTAX], "{text}");
+        let found = codes(text);
+        assert!(matches!(found.as_slice(), [code] if code.0.starts_with("E01")), "{text}: {found:?}");
     }
 }
