@@ -132,7 +132,9 @@ fn changes_on_the_command_line_fit_the_quickstart() {
         for change in text.split("--set ").skip(1) {
             let change = change.split(|letter: char| letter.is_whitespace() || letter == '`').next().unwrap_or_default();
             // `--set PATH=VALUE` stands for all of them, `$seed` for a value.
-            let Some((field, value)) = change.split_once('=').filter(|(field, value)| *field != "PATH" && !value.starts_with('$')) else { continue };
+            let Some((field, value)) = change.split_once('=').filter(|(field, value)| *field != "PATH" && !value.starts_with('$')) else {
+                continue;
+            };
             let mut world = World::load(&Disk, std::slice::from_ref(&path));
             let mut expression = |text: &str| {
                 let file = world.sources.add("--set", text);

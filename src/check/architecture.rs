@@ -2,7 +2,7 @@
 
 use super::elaborate::{Frame, GraphType, Scope, Value};
 use super::modules::ItemId;
-use super::record::{join, number, path_of};
+use super::record::{counted, join, number, path_of, were};
 use super::space::SpaceValue;
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
@@ -148,7 +148,7 @@ impl Checker<'_> {
             );
         };
         if items.len() != count {
-            let message = format!("`{}` takes {count} fillings, and {} are given", hole.name, items.len());
+            let message = format!("`{}` takes {}, and {} given", hole.name, counted(count, "filling"), were(items.len()));
             return self.fail(
                 Diagnostic::error(Code::FILLINGS, message)
                     .at(expr.span, "one for each repetition")
@@ -210,7 +210,7 @@ impl Checker<'_> {
                     return self.unknown_argument(&format!("`{}`", arm.label), stranger, &known);
                 }
                 if args.len() > arm.holes.len() {
-                    let message = format!("`{}` takes {} arguments, and {} are given", arm.label, arm.holes.len(), args.len());
+                    let message = format!("`{}` takes {}, and {} given", arm.label, counted(arm.holes.len(), "argument"), were(args.len()));
                     return self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(expr.span, "here"));
                 }
                 Some(Filling::Arm { label: arm.label.clone(), holes })

@@ -4,7 +4,7 @@ use super::Checker;
 use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Slot, Value};
 use super::modules::ItemId;
 use super::names::CALLABLE;
-use super::record::path_of;
+use super::record::{counted, path_of, were};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
 use crate::graph::weights::PARAMETERISED;
@@ -64,7 +64,7 @@ impl Checker<'_> {
                 } else {
                     (1, "`per_head(mix)(q, k, v)`")
                 };
-                let message = format!("`{name}` takes {count} graphs, and {} are given", graphs.len());
+                let message = format!("`{name}` takes {}, and {} given", counted(count, "graph"), were(graphs.len()));
                 return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "here").help(help));
             }
         };
@@ -276,7 +276,7 @@ impl Checker<'_> {
             }
             CallKind::Repeat { count, tie, body, frame } => {
                 let [(first, at)] = args else {
-                    let message = format!("`repeat` passes one tensor on, and {} are given", args.len());
+                    let message = format!("`repeat` passes one tensor on, and {} given", were(args.len()));
                     return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "here"));
                 };
                 let mut value = *first;
@@ -347,7 +347,7 @@ impl Checker<'_> {
         let shapes: Vec<Vec<Dim>> = args.iter().map(|(node, _)| b.shape(*node)).collect();
         if shapes.len() != ty.inputs.len() {
             let span = args.first().map(|(_, span)| *span).unwrap_or_default();
-            let message = format!("this graph takes {} inputs, and {} are given", ty.inputs.len(), shapes.len());
+            let message = format!("this graph takes {}, and {} given", counted(ty.inputs.len(), "input"), were(shapes.len()));
             return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here"));
         }
         match signature.infer(&shapes, &BTreeMap::new()) {
@@ -378,7 +378,7 @@ impl Checker<'_> {
         if inputs.len() == args.len() {
             return Some(args.to_vec());
         }
-        let message = format!("`{}` takes {} inputs, and {} are given", what.trim_matches('`'), inputs.len(), args.len());
+        let message = format!("`{}` takes {}, and {} given", what.trim_matches('`'), counted(inputs.len(), "input"), were(args.len()));
         self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(format!("its inputs: {}", inputs.join(", "))))
     }
 

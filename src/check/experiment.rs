@@ -107,11 +107,11 @@ impl Checker<'_> {
                 let message = "test blocks are read and not carried out yet";
                 self.report(Diagnostic::warning(Code::TYPE, message).at(item.name.span, "not run"));
             }
-            kind => match RECORDS.iter().find(|(known, _)| *known == kind) {
-                Some((_, schema)) => drop(self.record_item(id, schema(), item.name.span)),
-                // The grammar knows no other kind.
-                None => {}
-            },
+            // The grammar knows no other kind.
+            kind => RECORDS
+                .iter()
+                .filter(|(known, _)| *known == kind)
+                .for_each(|(_, schema)| drop(self.record_item(id, schema(), item.name.span))),
         }
     }
 
@@ -287,13 +287,15 @@ impl Checker<'_> {
     /// What no single field can tell: values that do not go together.
     fn sense(&self, value: &Val, settings: &Experiment) {
         let span = |path: &[&str]| (0..=path.len()).rev().find_map(|far| value.get(path.get(..far)?)).unwrap_or(value).span();
+        // A field of a record that may have been changed far from where the record is declared.
+        let field = |path: &[&str], name: &[&str]| span(&[path, name].concat());
         let model = &settings.model;
         if !model.hidden.is_multiple_of(model.heads) {
             let message = format!("{} heads do not divide a width of {}", model.heads, model.hidden);
             self.report(
                 Diagnostic::error(Code::HEADS, message)
-                    .at(span(&["model", "hidden"]), "this width")
                     .at(span(&["model", "heads"]), "these heads")
+                    .at(span(&["model", "hidden"]), "this width")
                     .help("choose `heads` so that `hidden / heads` is whole"),
             );
         }
@@ -309,7 +311,9 @@ impl Checker<'_> {
             for settings::Phase::Phase { length, .. } in &train.phases {
                 if *length > model.length {
                     let message = format!("a phase of length {length} exceeds the model's {}", model.length);
-                    self.report(Diagnostic::error(Code::PHASE, message).at(span(path), "in its phases").help("raise `model.length`"));
+                    self.report(
+                        Diagnostic::error(Code::PHASE, message).at(field(path, &["phases"]), "in its phases").help("raise `model.length`"),
+                    );
                 }
             }
             let evaluate = &settings.evaluate;
@@ -326,7 +330,9 @@ impl Checker<'_> {
                 let message = format!("the learning rate warms up over {warmup} steps, and a training here has only {shortest}");
                 let help = "give the warm-up as a share: `pretrain { schedule.warmup = 10% }`";
                 self.report(
-                    Diagnostic::warning(Code::WARM_UP, message).at(span(path), "it never reaches its full learning rate").help(help),
+                    Diagnostic::warning(Code::WARM_UP, message)
+                        .at(field(path, &["schedule", "warmup"]), "it never reaches its full learning rate")
+                        .help(help),
                 );
             }
             if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
@@ -334,7 +340,7 @@ impl Checker<'_> {
             {
                 self.report(
                     Diagnostic::error(Code::BETAS, "`betas` are two numbers")
-                        .at(span(path), "in its optimizer")
+                        .at(field(path, &["optimizer", "betas"]), "in its optimizer")
                         .help("`betas = [0.9, 0.999]`"),
                 );
             }
@@ -347,7 +353,7 @@ impl Checker<'_> {
             if train.precision == settings::Precision::Bf16 && settings.device == settings::Device::Cpu {
                 self.report(
                     Diagnostic::error(Code::PRECISION, "bf16 needs a GPU, and the device is the CPU")
-                        .at(span(path), "asks for `precision = bf16`")
+                        .at(field(path, &["precision"]), "asks for `precision = bf16`")
                         .help("`device = cuda` in the experiment, or `--device cuda:0`; or `precision = f32`"),
                 );
             }
@@ -355,7 +361,7 @@ impl Checker<'_> {
         if settings.r#final.pretrain.steps == 0 {
             self.report(
                 Diagnostic::error(Code::NO_STEPS, "the final pre-training has no steps")
-                    .at(span(&["final", "pretrain"]), "`steps` is 0")
+                    .at(span(&["final", "pretrain", "steps"]), "`steps` is 0")
                     .help("`steps = 800`"),
             );
         }
@@ -363,14 +369,14 @@ impl Checker<'_> {
             if suite.tasks.is_empty() {
                 self.report(
                     Diagnostic::error(Code::NO_TASKS, "this suite has no tasks")
-                        .at(span(path), "nothing to score on")
+                        .at(field(path, &["tasks"]), "nothing to score on")
                         .help("`tasks = [order, kin, overlap]`"),
                 );
             }
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
                 self.report(
                     Diagnostic::error(Code::OBJECTIVE, "a suite's `train` learns labels, by epochs")
-                        .at(span(path), "this one does not")
+                        .at(field(path, &["train"]), "this one does not")
                         .help("`train = finetune { epochs = 3 }`"),
                 );
             }
@@ -390,7 +396,7 @@ impl Checker<'_> {
             let message = "`paths = by_priority` makes no difference: priorities are known after a generation, and nothing is learnt then";
             self.report(
                 Diagnostic::warning(Code::IDLE_PATHS, message)
-                    .at(span(&["evaluate", "method"]), "`refresh` is 0")
+                    .at(span(&["evaluate", "method", "paths"]), "`refresh` is 0")
                     .help("`refresh = 100 steps`"),
             );
         }
@@ -421,7 +427,9 @@ impl Checker<'_> {
         }
         if settings.evaluate.holdout <= 0.0 {
             let message = "candidates need a hold-out to be scored on";
-            self.report(Diagnostic::error(Code::HOLD_OUT, message).at(span(&["evaluate"]), "`holdout` is 0").help("`holdout = 10%`"));
+            self.report(
+                Diagnostic::error(Code::HOLD_OUT, message).at(span(&["evaluate", "holdout"]), "`holdout` is 0").help("`holdout = 10%`"),
+            );
         }
     }
 

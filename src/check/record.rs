@@ -440,3 +440,13 @@ pub(super) fn factor(unit: Unit, given: Option<&str>) -> Option<f64> {
         _ => None,
     }
 }
+
+/// A count and its noun: `1 input`, `2 inputs`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A count and its verb: `1 is`, `2 are`.
+pub(super) fn were(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "is" } else { "are" })
+}
