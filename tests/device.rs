@@ -57,7 +57,7 @@ fn bf16_is_refused_on_the_cpu_and_allowed_on_a_gpu() {
     for place in places {
         let change = format!("{place}.precision=bf16");
         let (code, _, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--set", &change]);
-        assert!(code == Some(1) && stderr.contains("E0301") && stderr.contains("bf16 needs a GPU"), "{place}: {stderr}");
+        assert!(code == Some(1) && stderr.contains("E0611") && stderr.contains("bf16 needs a GPU"), "{place}: {stderr}");
         let (code, _, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--set", &change, "--device", "cuda:0"]);
         assert_eq!(code, Some(0), "{place}: {stderr}");
     }

@@ -362,3 +362,23 @@ fn a_new_experiment_checks_once_its_text_is_there() {
     assert_eq!(phyla(&["new", "mine"]).0, Some(1));
     assert_eq!(phyla(&["new", "Mine!"]).0, Some(2));
 }
+
+/// `--diff` shows what formatting would change, and changes nothing; applied, it is the formatted text.
+#[test]
+fn a_diff_tells_what_formatting_would_change() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("wide.phyla");
+    let text = "use std.models { micro }\n\n// The width.\nmodel wide = micro {hidden=128}\n";
+    fs::write(&file, text).expect("written");
+    let fmt = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("fmt").args(more).arg(&file).output().expect("the program starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, diff) = fmt(&["--diff"]);
+    assert_eq!((code, fs::read_to_string(&file).expect("there").as_str()), (Some(1), text));
+    assert!(diff.contains("\n-model wide = micro {hidden=128}\n+model wide = micro { hidden = 128 }\n"), "{diff}");
+    assert!(diff.starts_with("--- ") && diff.contains("@@ -1,4 +1,4 @@"), "{diff}");
+    assert_eq!(fmt(&[]), (Some(0), String::new()));
+    assert_eq!(fmt(&["--diff"]), (Some(0), String::new()));
+    assert_eq!(fmt(&["--diff", "--check"]).0, Some(2));
+}

@@ -106,6 +106,14 @@ impl Checker<'_> {
                     .help("`choose(3, 5, 7)` or `choose { name = … }`"),
             );
         }
+        if values.len() == 1 {
+            let message = "this choice has one member";
+            self.report(
+                Diagnostic::warning(Code::ONE_MEMBER, message)
+                    .at(span, "nothing is left to a search")
+                    .help("write it without `choose`, or add another"),
+            );
+        }
         let numbers: Vec<Option<f64>> =
             values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();
         if numbers.iter().any(Option::is_some) {
@@ -315,6 +323,11 @@ impl Checker<'_> {
         if domain.count() == num_bigint::BigUint::ZERO {
             let message = "no graph fits this `dag`";
             return self.fail(Diagnostic::error(Code::EMPTY_SPACE, message).at(span, "has no members").help(self.members_with(&domain)));
+        }
+        for op in domain.idle() {
+            let message = format!("`{}` stands in no graph of this `dag`", op.name);
+            let help = "leave it out, or add an operation that leads from the shape it gives to the output's, as `matmul`";
+            self.report(Diagnostic::warning(Code::IDLE_OP, message).at(span, "counted without it").help(help));
         }
         Some(Domain::Dag(domain))
     }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
 //! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
-//! `space` (spaces and architectures), `experiment` (the whole, and its fingerprint), `bundle` and `written` (the whole
+//! `space` (spaces and architectures), `unused` (what nothing uses), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
 //! written back as one file).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
@@ -20,7 +20,9 @@ mod modules;
 mod names;
 mod record;
 mod require;
+mod sense;
 mod space;
+mod unused;
 mod value;
 mod written;
 

@@ -93,6 +93,11 @@ impl World {
         self.by_key.get(key).copied()
     }
 
+    /// The tree of a module, if it was read.
+    pub(super) fn file_of(&self, key: &str) -> Option<&ast::File> {
+        self.module_of(key).and_then(|module| self.modules.get(module)).map(|module| &module.ast)
+    }
+
     /// The declarations of a module, in order.
     pub fn items_of(&self, key: &str) -> Vec<ItemId> {
         let Some(module) = self.module_of(key) else { return Vec::new() };

@@ -137,7 +137,9 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         json: bool,
     },
     /// Write files in the canonical layout
-    #[command(after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt - < old.phyla > new.phyla")]
+    #[command(
+        after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt --diff experiments/\n  phyla fmt - < old.phyla > new.phyla"
+    )]
     Fmt {
         /// Files or folders; `-` is standard input, formatted to standard output
         #[arg(required = true)]
@@ -145,6 +147,9 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         /// Change nothing; name the files that are not in the canonical layout and exit with 1
         #[arg(long)]
         check: bool,
+        /// Change nothing; print what would change, as a unified diff, and exit with 1 where anything would
+        #[arg(long, conflicts_with = "check")]
+        diff: bool,
     },
     /// Begin an experiment: writes NAME.phyla
     #[command(after_help = "Example:\n  phyla new mine && phyla check mine.phyla")]
@@ -256,7 +261,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
         Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
-        Command::Fmt { paths, check } => super::fmt::fmt(&paths, check),
+        Command::Fmt { paths, check, diff } => super::fmt::fmt(&paths, super::fmt::Change::new(check, diff)),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
         Command::Bench(given) => super::bench::bench(&given),
         Command::MiniSuite { prose, glosses, out, seed } => super::mini_suite::mini_suite(&prose, &glosses, &out, seed),

@@ -6,11 +6,34 @@ use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::run::files::Disk;
 use crate::run::folder::write_whole;
 use crate::syntax;
+use similar::TextDiff;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Formats files in place, or standard input to standard output; with `check` only names those that would change.
-pub(super) fn fmt(paths: &[PathBuf], check: bool) -> u8 {
+/// What is done about a file in another layout.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    /// It is written.
+    Write,
+    /// It is named.
+    Check,
+    /// The lines that would change are shown.
+    Diff,
+}
+
+impl Change {
+    /// By the flags; both cannot be given.
+    pub(super) fn new(check: bool, diff: bool) -> Self {
+        match (check, diff) {
+            (true, _) => Self::Check,
+            (_, true) => Self::Diff,
+            _ => Self::Write,
+        }
+    }
+}
+
+/// Formats files in place, or standard input to standard output; or only tells which would change, or how.
+pub(super) fn fmt(paths: &[PathBuf], change: Change) -> u8 {
     let (input, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.iter().cloned().partition(|path| path.as_os_str() == "-");
     let mut code = 0;
     if !input.is_empty() {
@@ -18,14 +41,14 @@ pub(super) fn fmt(paths: &[PathBuf], check: bool) -> u8 {
         if let Err(error) = std::io::stdin().lock().read_to_string(&mut text) {
             return show_one(&Diagnostic::error(Code::NOT_TEXT, format!("standard input cannot be read: {error}")));
         }
-        code = one("standard input", &text, check, &|formatted| {
+        code = one("standard input", &text, change, &|formatted| {
             out(formatted);
             Ok(())
         });
     }
     for file in sources(&paths) {
         code = code.max(match Disk.read(&file) {
-            Ok(text) => one(&file, &text, check, &|formatted| {
+            Ok(text) => one(&file, &text, change, &|formatted| {
                 if formatted == text { Ok(()) } else { write_whole(Path::new(&file), formatted.as_bytes()) }
             }),
             Err(why) => show_one(&Diagnostic::error(Code::MODULE, format!("`{file}` cannot be read: {why}"))),
@@ -34,13 +57,16 @@ pub(super) fn fmt(paths: &[PathBuf], check: bool) -> u8 {
     code
 }
 
-fn one(name: &str, text: &str, check: bool, write: &dyn Fn(&str) -> crate::diagnostic::Result<()>) -> u8 {
+fn one(name: &str, text: &str, change: Change, write: &dyn Fn(&str) -> crate::diagnostic::Result<()>) -> u8 {
     match syntax::format(text) {
-        Ok(formatted) if check => {
-            if formatted == text {
-                return 0;
-            }
+        Ok(formatted) if formatted == text && !matches!(change, Change::Write) => 0,
+        Ok(_) if matches!(change, Change::Check) => {
             err(&format!("{name} is not in the canonical layout\n"));
+            1
+        }
+        Ok(formatted) if matches!(change, Change::Diff) => {
+            let lines = TextDiff::from_lines(text, &formatted);
+            out(&lines.unified_diff().header(name, &format!("{name}, formatted")).to_string());
             1
         }
         Ok(formatted) => match write(&formatted) {

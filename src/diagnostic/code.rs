@@ -43,6 +43,8 @@ codes! {
     BOUND_TWICE = "E0210": "A name is bound twice in a body.";
     SAME_LABEL = "E0211": "Two members of a choice have one label.";
     FIELD_CYCLE = "E0212": "A field of a space is defined through itself.";
+    UNUSED_IMPORT = "W0201": "An import is not used.";
+    UNUSED_BINDING = "W0202": "A binding is not used.";
     TYPE = "E0301": "A field takes another type of value.";
     UNIT = "E0302": "A number has the wrong unit.";
     RANGE = "E0303": "A number lies outside what a field allows.";
@@ -86,6 +88,8 @@ codes! {
     FILLINGS = "E0512": "A hole is filled another number of times than it is repeated.";
     UNFILLED = "E0513": "A hole is not filled.";
     FIRST = "E0514": "`first` takes a number of layers that are there.";
+    ONE_MEMBER = "W0501": "A choice has one member.";
+    IDLE_OP = "W0502": "An operation stands in no member of a `dag`.";
     UNKNOWN_FIELD = "E0601": "A record has no such field.";
     MISSING_FIELD = "E0602": "A field is missing.";
     DUPLICATE_FIELD = "E0603": "A field is given twice.";
@@ -103,6 +107,7 @@ codes! {
     HOLD_OUT = "E0615": "Candidates have no hold-out to be scored on.";
     WARM_UP = "W0601": "The learning rate never reaches its height.";
     IDLE_PATHS = "W0602": "Paths by priority make no difference.";
+    IDLE_STOP = "W0603": "A stop rule never fires.";
     MODULE = "E0701": "There is no such module.";
     IMPORT_CYCLE = "E0702": "Files import one another in a circle.";
     SOURCE = "E0703": "A source cannot be read.";

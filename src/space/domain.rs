@@ -2,7 +2,7 @@
 
 use super::draw::Members;
 use super::require::Require;
-use super::table::{Productions, Table};
+use super::table::{Production, Productions, Table};
 use super::term::{DEEPEST, Term, same};
 use crate::graph::{Graph, Op, Shape};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +70,13 @@ impl DagDomain {
         let leaves = (0u8..).zip(&inputs).map(leaf).collect();
         let (table, members) = (OnceLock::new(), OnceLock::new());
         Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, leaves, table, members }))
+    }
+
+    /// The operations that stand in no member, whatever its size: what they make leads to no expression of the output's shape.
+    pub fn idle(&self) -> Vec<&Op> {
+        let leading = self.shape_number(&self.output).map_or(0, |output| self.productions.leading_to(output));
+        let leads = |ways: &[Production]| ways.iter().any(|way| leading >> way.result & 1 == 1);
+        self.ops.iter().zip(&self.productions.of).filter(|(_, ways)| !leads(ways)).map(|(op, _)| op).collect()
     }
 
     /// The labels of the inputs, in order.

@@ -158,6 +158,19 @@ impl Productions {
         }
     }
 
+    /// The shapes from which operations lead to this one, itself among them; a bit each.
+    pub fn leading_to(&self, output: usize) -> u64 {
+        let mut leading = 1u64 << output;
+        loop {
+            let ways = self.of.iter().flatten().filter(|way| leading >> way.result & 1 == 1);
+            let next = ways.flat_map(|way| &way.arguments).fold(leading, |leading, shape| leading | 1 << shape);
+            if next == leading {
+                return leading;
+            }
+            leading = next;
+        }
+    }
+
     /// Whether a table over these productions is a matter of seconds.
     pub fn fits(&self, inputs: usize, depth: u32, size: u32) -> Result<(), String> {
         let ways: usize = self.of.iter().map(Vec::len).sum();
