@@ -311,7 +311,7 @@ impl Checker<'_> {
             }
         };
         let domain = match DagDomain::new(inputs, ops, depth, size, uses, output) {
-            Ok(domain) => domain,
+            Ok(domain) => self.shared(domain),
             Err(why) => {
                 return self.fail(
                     Diagnostic::error(Code::UNCOUNTABLE, why)

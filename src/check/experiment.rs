@@ -309,7 +309,7 @@ impl Checker<'_> {
                 data.insert(path, Vec::new());
                 return;
             }
-            match self.files.data(&path) {
+            match self.data(&path) {
                 Ok(found) => {
                     data.insert(path, found);
                 }

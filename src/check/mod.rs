@@ -49,6 +49,10 @@ pub struct Checker<'w> {
     /// Paths that named a declaration, for writing the experiment back as one file.
     references: RefCell<BTreeMap<crate::diagnostic::Span, ItemId>>,
     checked: RefCell<BTreeSet<ItemId>>,
+    /// Every `dag` that was met: equal ones are one, and counted once.
+    dags: RefCell<Vec<Arc<crate::space::DagDomain>>>,
+    /// Data that was read, by path: files with the hashes of their contents, or why it cannot be.
+    data: RefCell<BTreeMap<String, Result<Vec<(String, String)>, String>>>,
 }
 
 impl<'w> Checker<'w> {
@@ -63,7 +67,24 @@ impl<'w> Checker<'w> {
             spaces: RefCell::default(),
             references: RefCell::default(),
             checked: RefCell::default(),
+            dags: RefCell::default(),
+            data: RefCell::default(),
         }
+    }
+
+    /// The files of a path of data with the hashes of their contents, read once.
+    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
+        self.data.borrow_mut().entry(path.to_owned()).or_insert_with(|| self.files.data(path)).clone()
+    }
+
+    /// This `dag`, or the equal one that was met before.
+    fn shared(&self, dag: Arc<crate::space::DagDomain>) -> Arc<crate::space::DagDomain> {
+        let mut dags = self.dags.borrow_mut();
+        let known = dags.iter().find(|known| known.equals(&dag)).cloned();
+        known.unwrap_or_else(|| {
+            dags.push(dag.clone());
+            dag
+        })
     }
 
     /// What has been found so far, without repetitions, in the order of the sources.

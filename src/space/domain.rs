@@ -72,6 +72,16 @@ impl DagDomain {
         Ok(Arc::new(Self { inputs, ops, depth, size, uses, output, productions, leaves, table, members }))
     }
 
+    fn names_of_ops(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ops.iter().map(|op| (op.name.as_str(), op.identity.as_str()))
+    }
+
+    /// Whether two domains are declared alike, and so have the same members.
+    pub fn equals(&self, other: &Self) -> bool {
+        let own = (&self.inputs, &self.depth, &self.size, &self.uses, &self.output);
+        own == (&other.inputs, &other.depth, &other.size, &other.uses, &other.output) && self.names_of_ops().eq(other.names_of_ops())
+    }
+
     /// The operations that stand in no member, whatever its size: what they make leads to no expression of the output's shape.
     pub fn idle(&self) -> Vec<&Op> {
         let leading = self.shape_number(&self.output).map_or(0, |output| self.productions.leading_to(output));
