@@ -37,6 +37,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// The files of a path of data with the hashes of their contents, or why it cannot be read.
+type Read = Result<Vec<(String, String)>, String>;
+
 /// A checker over loaded modules: evaluates declarations on demand, each once, and gathers the diagnostics.
 pub struct Checker<'w> {
     world: &'w World,
@@ -52,7 +55,7 @@ pub struct Checker<'w> {
     /// Every `dag` that was met: equal ones are one, and counted once.
     dags: RefCell<Vec<Arc<crate::space::DagDomain>>>,
     /// Data that was read, by path: files with the hashes of their contents, or why it cannot be.
-    data: RefCell<BTreeMap<String, Result<Vec<(String, String)>, String>>>,
+    data: RefCell<BTreeMap<String, Read>>,
 }
 
 impl<'w> Checker<'w> {
@@ -73,7 +76,7 @@ impl<'w> Checker<'w> {
     }
 
     /// The files of a path of data with the hashes of their contents, read once.
-    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
+    fn data(&self, path: &str) -> Read {
         self.data.borrow_mut().entry(path.to_owned()).or_insert_with(|| self.files.data(path)).clone()
     }
 
