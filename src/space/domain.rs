@@ -1,8 +1,9 @@
 //! What may fill a hole, and what fills it.
 
 use super::draw::Members;
+use super::productions::{Production, Productions};
 use super::require::Require;
-use super::table::{Production, Productions, Table};
+use super::table::Table;
 use super::term::{DEEPEST, Term, same};
 use crate::graph::{Graph, Op, Shape};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,8 @@
 //! Terms drawn exactly evenly, by the counts of the table: nothing is drawn and then thrown away.
 
 use super::domain::DagDomain;
-use super::table::{Goal, Production, Table};
+use super::productions::Production;
+use super::table::{Goal, Table};
 use super::term::Term;
 use crate::stream::{Rng, RngExt, Stream};
 use num_bigint::BigUint;

@@ -44,7 +44,7 @@ impl DagDomain {
     }
 
     /// The pairs of operands that together meet what stands under an operation.
-    fn operands(&self, production: &super::table::Production, under: Goal) -> Vec<Vec<Arc<Term>>> {
+    fn operands(&self, production: &super::productions::Production, under: Goal) -> Vec<Vec<Arc<Term>>> {
         let twice = diagonal(production, under).into_iter().flat_map(|both| self.terms(both)).map(|both| vec![both.clone(), both]);
         let mut operands: Vec<Vec<Arc<Term>>> = twice.collect();
         for (one, other, _) in pairs(self.table(), production, under) {

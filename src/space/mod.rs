@@ -19,6 +19,8 @@ mod instantiate;
 mod layer;
 mod member;
 mod mutate;
+mod number;
+mod productions;
 mod require;
 mod sample;
 mod small;

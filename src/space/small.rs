@@ -2,7 +2,8 @@
 
 use super::domain::DagDomain;
 use super::draw::{Children, diagonal};
-use super::table::{Goal, Production, Small};
+use super::productions::Production;
+use super::table::{Goal, Small};
 use super::term::Term;
 use crate::stream::{Rng, Stream};
 use std::sync::Arc;

@@ -9,26 +9,14 @@
 
 use super::domain::DagDomain;
 use super::draw::Goals;
-use crate::graph::{Op, Shape};
+use super::number::Count;
+use super::productions::{Production, Productions};
+use crate::graph::Shape;
 use num_bigint::BigUint;
-use num_traits::{ToPrimitive, Zero};
-use std::collections::{BTreeMap, HashMap};
+use num_traits::Zero;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, RwLock};
-
-/// Shapes that terms of one domain may have, at most.
-const SHAPES: usize = 64;
-/// Products of counts that a table may take, at most: some seconds.
-const WORK: usize = 50_000_000;
-
-/// One way an operation applies: to arguments of these shapes.
-#[derive(Clone, Debug)]
-pub(super) struct Production {
-    pub arguments: Vec<usize>,
-    pub result: usize,
-    /// Whether the two operands may be exchanged.
-    pub commutes: bool,
-}
 
 /// What is asked of a term: shape, depth within `low..=high`, operations, and exactly these inputs used.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +26,6 @@ pub(super) struct Goal {
     pub high: u32,
     pub size: u32,
     pub mask: usize,
-}
-
-/// The shapes of a domain and how its operations lead from one to another.
-#[derive(Clone, Debug)]
-pub(super) struct Productions {
-    pub shapes: Vec<Arc<Shape>>,
-    /// For each operation.
-    pub of: Vec<Vec<Production>>,
-    /// For each operation how many arguments it takes, and the results by their shapes: of one in a row, of two in a square.
-    results: Vec<(usize, Vec<Option<usize>>)>,
 }
 
 /// Exact counts of the terms of a domain.
@@ -104,82 +82,6 @@ impl fmt::Debug for Table {
     }
 }
 
-impl Productions {
-    /// Closes the shapes of the inputs under the operations.
-    pub fn new(inputs: &[(String, Shape)], ops: &[Op]) -> Result<Self, String> {
-        let mut shapes: Vec<Arc<Shape>> = Vec::new();
-        for (_, shape) in inputs {
-            if !shapes.iter().any(|known| **known == *shape) {
-                shapes.push(Arc::new(shape.clone()));
-            }
-        }
-        loop {
-            let known = shapes.len();
-            let mut of = Vec::with_capacity(ops.len());
-            for op in ops {
-                let mut productions = Vec::new();
-                for arguments in tuples(known, op.inputs.len()) {
-                    let given: Vec<Shape> =
-                        arguments.iter().filter_map(|index| shapes.get(*index).map(|shape| Shape::clone(shape))).collect();
-                    let Ok(shape) = op.infer(&given, &BTreeMap::new()) else { continue };
-                    let result = shapes.iter().position(|known| **known == shape).unwrap_or_else(|| {
-                        shapes.push(Arc::new(shape));
-                        shapes.len() - 1
-                    });
-                    let commutes = op.laws.commutative && arguments.len() == 2 && arguments.first() == arguments.last();
-                    productions.push(Production { arguments, result, commutes });
-                }
-                of.push(productions);
-            }
-            if shapes.len() > SHAPES {
-                return Err(format!("its operations lead to more than {SHAPES} shapes"));
-            }
-            if shapes.len() == known {
-                let results = ops.iter().zip(&of).map(|(op, ways)| {
-                    let mut results = vec![None; known.pow(u32::try_from(op.inputs.len()).unwrap_or(0))];
-                    for way in ways {
-                        let place = way.arguments.iter().fold(0, |place, shape| place * known + shape);
-                        results.get_mut(place).into_iter().for_each(|result| *result = Some(way.result));
-                    }
-                    (op.inputs.len(), results)
-                });
-                return Ok(Self { results: results.collect(), shapes, of });
-            }
-        }
-    }
-
-    /// The number of the shape that an operation makes of one or two; `None` where they do not fit.
-    pub fn result(&self, op: usize, one: usize, other: Option<usize>) -> Option<usize> {
-        let (arguments, results) = self.results.get(op)?;
-        match other {
-            Some(other) if *arguments == 2 => *results.get(one * self.shapes.len() + other)?,
-            None if *arguments == 1 => *results.get(one)?,
-            _ => None,
-        }
-    }
-
-    /// The shapes from which operations lead to this one, itself among them; a bit each.
-    pub fn leading_to(&self, output: usize) -> u64 {
-        let mut leading = 1u64 << output;
-        loop {
-            let ways = self.of.iter().flatten().filter(|way| leading >> way.result & 1 == 1);
-            let next = ways.flat_map(|way| &way.arguments).fold(leading, |leading, shape| leading | 1 << shape);
-            if next == leading {
-                return leading;
-            }
-            leading = next;
-        }
-    }
-
-    /// Whether a table over these productions is a matter of seconds.
-    pub fn fits(&self, inputs: usize, depth: u32, size: u32) -> Result<(), String> {
-        let ways: usize = self.of.iter().map(Vec::len).sum();
-        let (depth, size) = (depth as usize + 1, size as usize + 1);
-        let work = ways.saturating_mul(depth).saturating_mul(size * size / 2 + 1).saturating_mul(inputs + 1);
-        if work > WORK { Err("it is too large to be counted: lower its `depth`, `size` or `ops`".to_owned()) } else { Ok(()) }
-    }
-}
-
 impl Table {
     /// Counts everything the domain may hold.
     pub fn new(domain: &DagDomain) -> Self {
@@ -201,9 +103,13 @@ impl Table {
             splits: RwLock::default(),
         };
         table.operands = (0..table.productions.shapes.len() * (table.deepest as usize + 1)).map(|_| OnceLock::new()).collect();
-        table.fill(domain, &kinds);
-        let fit = |counts: &Vec<BigUint>| counts.iter().map(|count| count.to_u128().filter(|count| *count < LARGEST_SMALL)).collect();
-        table.small = table.exact.iter().map(fit).collect::<Option<Vec<Vec<u128>>>>().unwrap_or_default();
+        // Nearly always all counts fit 128 bits, and are made many times faster so.
+        let small = table.counts::<u128>(domain, &kinds);
+        table.exact = match &small {
+            Some(small) => small.iter().map(|counts| counts.iter().map(|count| BigUint::from(*count)).collect()).collect(),
+            None => table.counts(domain, &kinds).unwrap_or_default(),
+        };
+        table.small = small.filter(|small| small.iter().flatten().all(|count| *count < LARGEST_SMALL)).unwrap_or_default();
         table
     }
 
@@ -260,21 +166,22 @@ impl Table {
         ((shape * depths + depth as usize) * sizes + size as usize) * self.classes + class
     }
 
-    fn fill(&mut self, domain: &DagDomain, kinds: &[Vec<u32>]) {
+    /// Exact counts by operation, with every input total last; `None` where one is too large for this kind of number.
+    fn counts<N: Count>(&self, domain: &DagDomain, kinds: &[Vec<u32>]) -> Option<Vec<Vec<N>>> {
         let total = domain.ops.len();
         let length = self.place(self.productions.shapes.len(), 0, 0, 0);
-        let mut within: Vec<Vec<BigUint>> = vec![vec![BigUint::zero(); length]; total + 1];
+        let mut within: Vec<Vec<N>> = vec![vec![N::from(0u32); length]; total + 1];
         for size in 0..=self.largest {
             for depth in 0..=self.deepest {
                 for (class, held) in kinds.iter().enumerate() {
                     for (op, def) in domain.ops.iter().enumerate() {
                         let forbidden = def.laws.involution || def.laws.idempotent;
                         for production in self.productions.of.get(op).into_iter().flatten() {
-                            let found = self.apply(&within, (op, forbidden), production, depth, size, class);
+                            let found = self.apply(&within, (op, forbidden), production, depth, size, class)?;
                             let place = self.place(production.result, depth, size, class);
                             for root in [op, total] {
                                 if let Some(count) = within.get_mut(root).and_then(|counts| counts.get_mut(place)) {
-                                    *count += &found;
+                                    *count = count.plus(&found)?;
                                 }
                             }
                         }
@@ -282,53 +189,48 @@ impl Table {
                     for (shape, held) in held.iter().enumerate().filter(|_| size == 0) {
                         let place = self.place(shape, depth, size, class);
                         if let Some(count) = within.get_mut(total).and_then(|counts| counts.get_mut(place)) {
-                            *count += *held;
+                            *count = count.plus(&N::from(*held))?;
                         }
                     }
                 }
             }
         }
         let signs = exclusion(kinds);
-        self.exact = within.into_iter().map(|counts| exactly(&counts, &signs)).collect();
+        within.into_iter().map(|counts| exactly(&counts, &signs)).collect()
     }
 
     /// The number of terms with this root and production, inputs within the class, depth at most `depth`.
-    fn apply(
+    fn apply<N: Count>(
         &self,
-        within: &[Vec<BigUint>],
+        within: &[Vec<N>],
         (op, forbidden): (usize, bool),
         production: &Production,
         depth: u32,
         size: u32,
         class: usize,
-    ) -> BigUint {
-        let (Some(depth), Some(rest)) = (depth.checked_sub(1), size.checked_sub(1)) else { return BigUint::zero() };
+    ) -> Option<N> {
+        let zero = N::from(0u32);
+        let (Some(depth), Some(rest)) = (depth.checked_sub(1), size.checked_sub(1)) else { return Some(zero) };
         let total = self.productions.of.len();
         let at = |root: usize, shape: usize, size: u32| {
             let place = self.place(shape, depth, size, class);
-            within.get(root).and_then(|counts| counts.get(place)).unwrap_or(&self.zero)
+            within.get(root).and_then(|counts| counts.get(place)).unwrap_or(&zero)
         };
         match production.arguments.as_slice() {
-            [child] if forbidden => at(total, *child, rest) - at(op, *child, rest),
-            [child] => at(total, *child, rest).clone(),
+            [child] if forbidden => at(total, *child, rest).minus(at(op, *child, rest)),
+            [child] => Some(at(total, *child, rest).clone()),
             [left, right] => {
-                let ordered: BigUint = (0..=rest).map(|size| at(total, *left, size) * at(total, *right, rest - size)).sum();
-                match (production.commutes, rest % 2) {
-                    (true, 0) => (ordered + at(total, *left, rest / 2)) >> 1u8,
-                    (true, _) => ordered >> 1u8,
+                let product = |size: u32| at(total, *left, size).times(at(total, *right, rest - size));
+                let ordered = (0..=rest).try_fold(N::from(0u32), |sum, size| sum.plus(&product(size)?))?;
+                Some(match (production.commutes, rest % 2) {
+                    (true, 0) => ordered.plus(at(total, *left, rest / 2))?.half(),
+                    (true, _) => ordered.half(),
                     _ => ordered,
-                }
+                })
             }
-            _ => BigUint::zero(),
+            _ => Some(zero),
         }
     }
-}
-
-/// All tuples of this length over `0..base`.
-fn tuples(base: usize, length: usize) -> Vec<Vec<usize>> {
-    (0..length).fold(vec![Vec::new()], |tuples, _| {
-        tuples.iter().flat_map(|tuple| (0..base).map(move |next| [tuple.as_slice(), &[next]].concat())).collect()
-    })
 }
 
 /// The class of each set of inputs, and for each class how many inputs of each shape it holds.
@@ -361,13 +263,16 @@ fn exclusion(kinds: &[Vec<u32>]) -> Vec<Vec<(usize, u64, bool)>> {
 }
 
 /// From counts of inputs within a class to counts of exactly that class.
-fn exactly(within: &[BigUint], signs: &[Vec<(usize, u64, bool)>]) -> Vec<BigUint> {
-    let row_exactly = |row: &[BigUint]| -> Vec<BigUint> {
-        let sum = |terms: &[(usize, u64, bool)], wanted: bool| -> BigUint {
-            let chosen = terms.iter().filter(|(_, _, added)| *added == wanted);
-            chosen.filter_map(|(class, ways, _)| row.get(*class).map(|count| count * *ways)).sum()
-        };
-        signs.iter().map(|terms| sum(terms, true) - sum(terms, false)).collect()
-    };
-    within.chunks(signs.len().max(1)).flat_map(row_exactly).collect()
+fn exactly<N: Count>(within: &[N], signs: &[Vec<(usize, u64, bool)>]) -> Option<Vec<N>> {
+    let mut all = Vec::with_capacity(within.len());
+    for row in within.chunks(signs.len().max(1)) {
+        for terms in signs {
+            let sum = |wanted: bool| {
+                let mut chosen = terms.iter().filter(|(_, _, added)| *added == wanted);
+                chosen.try_fold(N::from(0u32), |sum, (class, ways, _)| sum.plus(&row.get(*class)?.times(&N::from(*ways))?))
+            };
+            all.push(sum(true)?.minus(&sum(false)?)?);
+        }
+    }
+    Some(all)
 }
