@@ -7,7 +7,7 @@
 //!
 //! In reading order: `contents` sorts the entries; `words` writes numbers and escapes; `csv`, `terminal` and `html` are the
 //! three outputs; `finals` and `candidates` are tables of the page, `curve`, `front`, `lineage`, `drift`, `agreement`, `population` and `priorities` its plots, drawn on
-//! a `plot`; `explain` tells of one candidate, `compared` draws searches on a table.
+//! a `plot`; `explain` tells of one candidate, `compared` draws searches on a table, `rivals` sets runs beside one another.
 
 mod agreement;
 mod candidates;

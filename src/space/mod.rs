@@ -1,10 +1,10 @@
 //! Spaces of architectures: graphs with holes, and what may fill them.
 //!
 //! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
-//! spaces), `table` (exact counts), `draw` and `small` (terms drawn by them), `enumerate`, `sample` (whole
+//! spaces), `productions` (shapes and what leads from one to another), `table` (exact counts, of a `number` that may be small), `draw` and `small` (terms drawn by them), `enumerate`, `sample` (whole
 //! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
-//! Phyla source), `require` (conditions beyond the holes), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`
-//! and `vary` (mutation).
+//! Phyla source), `require` (conditions beyond the holes), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`,
+//! `vary` and `spot` (mutation, judged before it is built).
 //!
 //! Invariants: a term is canonical and well-shaped by construction; whatever is drawn, enumerated or mutated is
 //! a member. This module knows no tensors and no training.
