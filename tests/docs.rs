@@ -2,10 +2,13 @@
 //!
 //! `PHYLA_BLESS=1 cargo test --test docs` writes the tables anew.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
+
+mod common;
 
 use clap::CommandFactory;
-use phyla::check::{Checker, Files, World};
+use common::Memory;
+use phyla::check::{Checker, World};
 use phyla::diagnostic::{CODES, Severity, Sources, render_all};
 use phyla::run::files::Disk;
 use phyla::settings::{self, Field, Kind, Schema, Unit, Variant};
@@ -52,30 +55,6 @@ fn blocks(text: &str) -> Vec<Block> {
     found
 }
 
-/// The disk, with one file more.
-struct With {
-    path: String,
-    text: String,
-}
-
-impl Files for With {
-    fn read(&self, path: &str) -> Result<String, String> {
-        if path == self.path { Ok(self.text.clone()) } else { Disk.read(path) }
-    }
-
-    fn join(&self, from: &str, path: &str) -> String {
-        Disk.join(from, path)
-    }
-
-    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
-        Disk.data(path)
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        Disk.variable(name)
-    }
-}
-
 #[test]
 fn every_whole_block_checks() {
     let mut count = 0;
@@ -89,7 +68,7 @@ fn every_whole_block_checks() {
             let path = format!("experiments/block_of_line_{}.phyla", block.line);
             let formatted = syntax::format(&block.text).unwrap_or_else(|error| panic!("{place}: {error:?}"));
             assert_eq!(formatted, block.text, "{place} is not in the canonical layout");
-            let files = With { path: path.clone(), text: block.text };
+            let files = Memory::new(&[(&path, &block.text)]);
             let world = World::load(&files, std::slice::from_ref(&path));
             let checker = Checker::new(&world, &files);
             checker.check_module(&path);

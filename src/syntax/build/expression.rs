@@ -66,7 +66,7 @@ impl Builder<'_, '_> {
                     let both = Diagnostic::error(Code::CHAIN, "comparisons and ranges do not chain")
                         .at(self.span(part), "the second")
                         .at(first, "the first")
-                        .help("parentheses say which of them comes first");
+                        .help("a condition compares once, and a range has two ends");
                     self.diagnostics.push(both);
                     chained = true;
                 }
