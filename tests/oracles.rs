@@ -15,7 +15,7 @@ use phyla::exec::checkpoint::from_safetensors;
 use phyla::exec::{Batch, CandleExecutor, Executor, Parameters, Program, Targets};
 use phyla::graph::{Builder, Graph, NodeIndex, Sizes, Symbol, assemble};
 use phyla::settings::Model;
-use phyla::train::sizes;
+use phyla::space::sizes;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ use phyla::run::bench::{BASE, LAYERS, SMALL, Size, TINY};
 use phyla::settings::Model;
 use phyla::space::fillings;
 use phyla::stream::{RngExt, stream};
-use phyla::train::sizes;
+use phyla::space::sizes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;

@@ -197,7 +197,7 @@ proptest! {
 #[test]
 fn the_letters_of_a_model_have_values() {
     // Every symbol but `n` and `p`, which each batch gives.
-    let sizes = phyla::train::sizes(&STANDARD.2.model, 1);
+    let sizes = phyla::space::sizes(&STANDARD.2.model, 1);
     for symbol in Symbol::ALL.into_iter().filter(|symbol| !["n", "p"].contains(&symbol.letter())) {
         assert!(sizes.get(symbol).is_some(), "{}", symbol.letter());
     }

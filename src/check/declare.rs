@@ -91,7 +91,7 @@ impl Checker<'_> {
     }
 
     /// Letters that stand for any size become sizes that equal nothing else.
-    fn opaque_shape(&self, ty: &Type, letters: &mut BTreeMap<String, Dim>) -> Vec<Dim> {
+    pub(super) fn opaque_shape(&self, ty: &Type, letters: &mut BTreeMap<String, Dim>) -> Vec<Dim> {
         let next = |count: usize| Dim::from(UNKNOWN_SIZE + 2 * i64::try_from(count).unwrap_or(0));
         ty.axes
             .iter()
@@ -185,7 +185,7 @@ impl Checker<'_> {
     }
 
     /// A size over the model's symbols alone.
-    fn size(&self, expr: &Expr) -> Option<Dim> {
+    pub(super) fn size(&self, expr: &Expr) -> Option<Dim> {
         let wrong =
             |help: &str| self.fail(Diagnostic::error(Code::SIZE_WANTED, "a size is wanted here").at(expr.span, "not a size").help(help));
         match &expr.kind {

@@ -61,10 +61,10 @@ pub struct Models {
 pub type Data = BTreeMap<String, Vec<(String, String)>>;
 
 /// Gives the description of a record.
-type SchemaOf = fn() -> &'static Schema;
+pub(super) type SchemaOf = fn() -> &'static Schema;
 
 /// The kinds whose records can be checked by themselves.
-const RECORDS: &[(&str, SchemaOf)] = &[
+pub(super) const RECORDS: &[(&str, SchemaOf)] = &[
     ("model", settings::Model::schema),
     ("corpus", settings::Corpus::schema),
     ("mutation", settings::Mutation::schema),
@@ -107,10 +107,7 @@ impl Checker<'_> {
             "space" => drop(self.space_item(id, item.name.span).and_then(|space| self.built_space(&space))),
             "architecture" => drop(self.architecture_item(id, item.name.span)),
             "experiment" => drop(self.experiment(id, &[])),
-            "test" => {
-                let message = "test blocks are read and not carried out yet";
-                self.report(Diagnostic::warning(Code::TYPE, message).at(item.name.span, "not run"));
-            }
+            "test" => self.check_test(id),
             // The grammar knows no other kind.
             kind => RECORDS
                 .iter()
@@ -163,7 +160,7 @@ impl Checker<'_> {
     }
 
     /// Whether the expression begins with the name of an architecture.
-    fn is_architecture(&self, module: usize, expr: &Expr) -> bool {
+    pub(super) fn is_architecture(&self, module: usize, expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Call { callee, .. } => self.is_architecture(module, callee),
             ExprKind::Member { base, .. } => self.is_architecture(module, base),
@@ -380,7 +377,7 @@ pub fn suite_files(suite: &Suite) -> Vec<String> {
 }
 
 /// All that makes a space: its graph and what its holes may be filled with.
-fn describe(space: &space::Space) -> String {
+pub(super) fn describe(space: &space::Space) -> String {
     let mut text = crate::graph::canonical::hash(&space.body).to_string();
     for hole in &space.holes {
         text += &format!(" {} {:?} {} ", hole.name, hole.repetitions, hole.tie);

@@ -30,7 +30,7 @@ impl<'w> Checker<'w> {
     }
 
     /// A record written as an expression: a name, `{ fields }`, or `R { fields }`.
-    fn record(&self, module: usize, schema: &'static Schema, expr: &Expr) -> Option<Val> {
+    pub(super) fn record(&self, module: usize, schema: &'static Schema, expr: &Expr) -> Option<Val> {
         if let Some(first) = self.leading_choice(module, schema, expr) {
             let mut fields = self.defaults(schema.fields, expr.span);
             fields.insert(plain(first).to_owned(), self.value(module, first, first.kind, expr)?);
@@ -178,7 +178,7 @@ impl<'w> Checker<'w> {
     }
 
     /// One value of a field's type.
-    fn value(&self, module: usize, field: &Field, kind: Kind, expr: &Expr) -> Option<Val> {
+    pub(super) fn value(&self, module: usize, field: &Field, kind: Kind, expr: &Expr) -> Option<Val> {
         let wrong = |wanted: &str| -> Option<Val> {
             let message = format!("`{}` takes {wanted}", plain(field));
             self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, format!("{wanted} is wanted here")).help(field.doc.trim()))

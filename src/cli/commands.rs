@@ -136,6 +136,25 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         json: bool,
     },
+    /// Carry out the tests that files hold
+    #[command(after_help = "Examples:
+  phyla test                          every test of every file below this folder
+  phyla test experiments/ --filter budget
+  phyla test std                      the standard library's own
+
+A test is a block of a file, `test \"title\" { count(backbone) > 1_000 }`; docs/language.md lists what can be claimed.
+Exit codes: 0 all hold, 1 some do not.")]
+    Test {
+        /// Files or folders; `std` and `std.layers` name modules of the standard library
+        #[arg(default_value = ".")]
+        paths: Vec<PathBuf>,
+        /// Only tests with this in their title
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// One JSON object a test, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Write files in the canonical layout
     #[command(
         after_help = "Examples:\n  phyla fmt experiments/\n  phyla fmt --check .\n  phyla fmt --diff experiments/\n  phyla fmt - < old.phyla > new.phyla"
@@ -261,6 +280,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
         Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
+        Command::Test { paths, filter, json } => super::test::test(&paths, filter.as_deref(), json),
         Command::Fmt { paths, check, diff } => super::fmt::fmt(&paths, super::fmt::Change::new(check, diff)),
         Command::New { name, corpus } => super::new::new(&name, &corpus),
         Command::Bench(given) => super::bench::bench(&given),

@@ -18,6 +18,7 @@ mod runs;
 mod source;
 mod space;
 mod table;
+mod test;
 mod train;
 
 pub use commands::{Cli, run};

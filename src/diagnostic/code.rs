@@ -1,7 +1,7 @@
 //! The stable codes and what each stands for.
 
 /// A stable code such as `E0203`, or `W0601` of a warning; the digits name the group: 01 syntax, 02 names, 03 types, units and arguments, 04 shapes,
-/// 05 spaces, 06 records, 07 modules, 08 data, 09 running.
+/// 05 spaces, 06 records, 07 modules, 08 data, 09 running, 10 tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub &'static str);
 
@@ -123,4 +123,7 @@ codes! {
     DEVICE = "E0907": "The device cannot be used.";
     MEMORY = "E0908": "There is too little memory.";
     INTERNAL = "E0999": "A defect of Phyla itself.";
+    FALSE_CLAIM = "E1001": "A claim of a test does not hold.";
+    CLAIM_WANTED = "E1002": "A test claims what is true or false.";
+    INCOMPARABLE = "E1003": "Two things cannot be compared.";
 }

@@ -3,7 +3,7 @@
 use super::code::Code;
 
 /// The documents, in the order of the codes.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     include_str!("../../docs/errors/syntax.md"),
     include_str!("../../docs/errors/names.md"),
     include_str!("../../docs/errors/types.md"),
@@ -13,6 +13,7 @@ const DOCUMENTS: [&str; 9] = [
     include_str!("../../docs/errors/modules.md"),
     include_str!("../../docs/errors/data.md"),
     include_str!("../../docs/errors/running.md"),
+    include_str!("../../docs/errors/tests.md"),
 ];
 /// What stands before an example that fails, one that is sound, and after either.
 const FENCES: [&str; 3] = ["```phyla-error\n", "```phyla\n", "```\n"];

@@ -1,12 +1,11 @@
 //! The programs of an architecture: with the masked-LM head, and with a task's.
 
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::Result;
 use crate::exec::Program;
-use crate::graph::cost::{Cost, cost};
-use crate::graph::{Graph, Symbol, assemble};
+use crate::graph::Graph;
+use crate::graph::cost::Cost;
 use crate::settings::Model;
-use crate::space::{Architecture, Require, Space, instantiate, unmet};
-use crate::train::sizes;
+use crate::space::{Architecture, Require, Space, masked_lm_cost, sizes, unmet, whole};
 use std::sync::Arc;
 
 /// The graphs around an encoder, and the sizes they are lowered for.
@@ -26,7 +25,7 @@ impl Models {
     /// # Errors
     /// Where the architecture does not lie in the space.
     pub fn masked_lm(&self, space: &Space, architecture: &Architecture) -> Result<Arc<Program>> {
-        let graph = self.graph(&self.masked_lm, space, architecture)?;
+        let graph = whole(&self.masked_lm, space, architecture, &self.model)?;
         Program::lower(&graph, &sizes(&self.model, 1)).map(Arc::new)
     }
 
@@ -35,7 +34,7 @@ impl Models {
     /// # Errors
     /// Where the architecture does not lie in the space.
     pub fn classifier(&self, space: &Space, architecture: &Architecture, classes: usize) -> Result<Arc<Program>> {
-        let graph = self.graph(&self.classifier, space, architecture)?;
+        let graph = whole(&self.classifier, space, architecture, &self.model)?;
         Program::lower(&graph, &sizes(&self.model, classes)).map(Arc::new)
     }
 
@@ -60,15 +59,6 @@ impl Models {
     /// # Errors
     /// Where the architecture does not lie in the space.
     pub fn cost_at(&self, space: &Space, architecture: &Architecture, tokens: Option<usize>) -> Result<Cost> {
-        let tokens = tokens.unwrap_or(self.model.length);
-        let graph = self.graph(&self.masked_lm, space, architecture)?;
-        let predictions = (tokens.saturating_sub(2) as f64 * 0.15).ceil() as usize;
-        let sizes = sizes(&self.model, 1).with(Symbol::Tokens, tokens).with(Symbol::Predictions, predictions);
-        cost(&graph, &sizes).ok_or_else(|| Box::new(Diagnostic::error(Code::INTERNAL, "the cost of an architecture cannot be told")))
-    }
-
-    fn graph(&self, template: &Graph, space: &Space, architecture: &Architecture) -> Result<Graph> {
-        let encoder = instantiate(space, architecture)?;
-        assemble(template, "body", &encoder, self.model.dropout).map_err(|error| Box::new(Diagnostic::error(Code::SHAPE, error.why)))
+        masked_lm_cost(&self.masked_lm, space, architecture, &self.model, tokens)
     }
 }

@@ -1,19 +1,17 @@
 //! Weights trained: masked-LM pre-training, fine-tuning on tasks, scoring.
 //!
-//! In reading order: `sizes` (the symbols' values), `schedule` (the learning rate), `pretrain` (masked-LM, resumable at any
+//! In reading order: `schedule` (the learning rate), `pretrain` (masked-LM, resumable at any
 //! step), `finetune` (a task's head and its scores), `suite` (all tasks of a suite). Everything depends on (settings, seed,
 //! step) alone. This module knows no language, no files and no clock.
 
 mod finetune;
 mod pretrain;
 mod schedule;
-mod sizes;
 mod suite;
 
 pub use finetune::{finetune, predict};
 pub use pretrain::{Training, held_out_loss, masking, masking_places, optimizer, pretrain, pretrain_until};
 pub use schedule::rate;
-pub use sizes::sizes;
 pub use suite::{SuiteScore, TaskData, score_suite};
 
 use crate::diagnostic::Result;
