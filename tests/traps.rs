@@ -13,8 +13,8 @@ use phyla::exec::parameters::initialise;
 use phyla::exec::{Array, ParameterSpec, Parameters, Program};
 use phyla::graph::{Graph, assemble};
 use phyla::settings::Model;
-use phyla::stream::{RngExt, stream};
 use phyla::space::sizes;
+use phyla::stream::{RngExt, stream};
 use std::collections::BTreeSet;
 
 const MODEL: Model = Model { hidden: 16, heads: 2, feed_forward: 32, length: 12, vocabulary: 64, dropout: 0.0 };

@@ -1,25 +1,23 @@
 //! What differs between two values of a field's type, told field by field.
 
+use super::Checker;
 use super::experiment::describe;
 use super::record::plain;
+use super::space::SpaceValue;
 use super::value::{Fields, Val};
 use super::written::Writer;
-use super::{Checker, SharedSpace};
 use crate::settings::{Field, Kind, Variant};
-use crate::space;
+use crate::space::{self, Change, Space};
+use std::rc::Rc;
 
-/// A place where two records differ; a side that has nothing there is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The dotted path of the field.
-    pub path: String,
-    /// What the first says, as Phyla source.
-    pub before: Option<String>,
-    /// What the second says.
-    pub after: Option<String>,
+/// Two checkers whose values are compared; one and the same where both stand in one file.
+#[derive(Clone, Copy)]
+pub(super) struct Comparison<'c> {
+    pub before: &'c Checker<'c>,
+    pub after: &'c Checker<'c>,
 }
 
-impl Checker<'_> {
+impl Comparison<'_> {
     /// Adds what differs between two values of one type.
     pub(super) fn changes(&self, kind: Kind, path: &str, before: &Val, after: &Val, into: &mut Vec<Change>) {
         match (kind, before, after) {
@@ -35,8 +33,9 @@ impl Checker<'_> {
             {
                 self.member_changes(Kind::Record(*schema), path, before, after, into);
             }
-            _ if same(before, after) => {}
-            _ => into.push(Change { path: path.to_owned(), before: self.shown(kind, before), after: self.shown(kind, after) }),
+            (Kind::Space, Val::Space(before, _), Val::Space(after, _)) => self.space_changes(path, before, after, into),
+            _ if self.same(kind, before, after) => {}
+            _ => into.push(Change::new(path, self.before.shown(kind, before), self.after.shown(kind, after))),
         }
     }
 
@@ -46,42 +45,82 @@ impl Checker<'_> {
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             match (before.get(name), after.get(name)) {
                 (Some(before), Some(after)) => self.changes(field.kind, &path, before, after, into),
-                (None, None) => {}
                 (before, after) => {
-                    let [before, after] = [before, after].map(|value| value.and_then(|value| self.shown(field.kind, value)));
+                    let before = before.and_then(|value| self.before.shown(field.kind, value));
+                    let after = after.and_then(|value| self.after.shown(field.kind, value));
                     if before != after {
-                        into.push(Change { path, before, after });
+                        into.push(Change::new(path, before, after));
                     }
                 }
             }
         }
     }
 
-    /// Lists of named records: who joined, who left, what changed in the others; their order says nothing.
+    /// Lists of named records: who left, who joined, what changed in the others; their order says nothing.
     fn member_changes(&self, kind: Kind, path: &str, before: &[Val], after: &[Val], into: &mut Vec<Change>) {
-        let find = |list: &'_ [Val], name: &str| list.iter().position(|item| named(item) == Some(name));
+        let find = |list: &'_ [Val], name: Option<&str>| list.iter().position(|item| named(item) == name);
         for item in before {
             let name = named(item).unwrap_or_default();
-            match find(after, name).and_then(|place| after.get(place)) {
+            match find(after, named(item)).and_then(|place| after.get(place)) {
                 Some(other) => self.changes(kind, &format!("{path}.{name}"), item, other, into),
-                None => into.push(Change { path: path.to_owned(), before: Some(name.to_owned()), after: None }),
+                None => into.push(Change::new(path, Some(name.to_owned()), None)),
             }
         }
-        for item in after {
-            let name = named(item).unwrap_or_default();
-            if find(before, name).is_none() {
-                into.push(Change { path: path.to_owned(), before: None, after: Some(name.to_owned()) });
-            }
-        }
+        let joined = after.iter().filter(|item| find(before, named(item)).is_none());
+        into.extend(joined.map(|item| Change::new(path, None, named(item).map(str::to_owned))));
     }
 
+    fn space_changes(&self, path: &str, before: &Rc<SpaceValue>, after: &Rc<SpaceValue>, into: &mut Vec<Change>) {
+        let (Some(before), Some(after)) = (self.before.built_space(before), self.after.built_space(after)) else { return };
+        if describe(&before) == describe(&after) {
+            return;
+        }
+        let size = |space: &Space| Some(format!("{}, of {} architectures", space.name, space::short(&space.count().to_string())));
+        into.push(Change::new(path, size(&before), size(&after)));
+        into.extend(
+            space::space_changes(&before, &after).into_iter().map(|change| Change { path: format!("{path}.{}", change.path), ..change }),
+        );
+    }
+
+    /// Whether two values mean the same; a path of data means what lies there.
+    fn same(&self, kind: Kind, before: &Val, after: &Val) -> bool {
+        match (kind, before, after) {
+            (Kind::DataPath, Val::Plain(one, _), Val::Plain(other, _)) => {
+                let (Some(one), Some(other)) = (one.as_str(), other.as_str()) else { return one == other };
+                let contents = |checker: &Checker<'_>, path: &str| {
+                    checker.data(path).ok().map(|files| files.into_iter().map(|(_, hash)| hash).collect::<Vec<_>>())
+                };
+                self.before.files.shown(one) == self.after.files.shown(other) && contents(self.before, one) == contents(self.after, other)
+                    || contents(self.before, one).is_some_and(|found| Some(found) == contents(self.after, other))
+            }
+            (_, Val::Architecture(one, _), Val::Architecture(other, _)) => {
+                space::hash(&one.space, &one.architecture) == space::hash(&other.space, &other.architecture)
+            }
+            (Kind::List(kind), Val::List(one, _), Val::List(other, _)) => {
+                let alike = |(one, other): (&Val, &Val)| {
+                    let mut changes = Vec::new();
+                    self.changes(*kind, "", one, other, &mut changes);
+                    changes.is_empty()
+                };
+                one.len() == other.len() && one.iter().zip(other).all(alike)
+            }
+            _ => before.to_json() == after.to_json(),
+        }
+    }
+}
+
+impl Checker<'_> {
     /// A value as Phyla source; `None` where it is nothing.
     pub(super) fn shown(&self, kind: Kind, value: &Val) -> Option<String> {
         match value {
             value if is_null(value) => None,
             Val::Record(..) if named(value).is_some_and(|name| !name.is_empty()) => named(value).map(str::to_owned),
-            Val::List(items, _) if items.iter().any(|item| matches!(item, Val::Architecture(..) | Val::Space(..))) => {
-                let items: Vec<String> = items.iter().filter_map(|item| self.shown(kind, item)).collect();
+            Val::Plain(serde_json::Value::String(path), _) if matches!(kind, Kind::DataPath) => {
+                Some(format!("\"{}\"", self.files.shown(path)))
+            }
+            Val::List(items, _) => {
+                let inner = if let Kind::List(inner) = kind { *inner } else { kind };
+                let items: Vec<String> = items.iter().filter_map(|item| self.shown(inner, item)).collect();
                 Some(format!("[{}]", items.join(", ")))
             }
             value => {
@@ -101,31 +140,6 @@ fn named(value: &Val) -> Option<&str> {
         Some(Val::Plain(name, _)) => name.as_str(),
         _ => None,
     }
-}
-
-/// Whether two values mean the same.
-fn same(one: &Val, other: &Val) -> bool {
-    match (one, other) {
-        (Val::Space(one, _), Val::Space(other, _)) => {
-            let built = |value: &std::rc::Rc<super::space::SpaceValue>| value.built.borrow().clone().flatten();
-            match (built(one), built(other)) {
-                (Some(one), Some(other)) => same_space(&one, &other),
-                _ => std::rc::Rc::ptr_eq(one, other),
-            }
-        }
-        (Val::Architecture(one, _), Val::Architecture(other, _)) => {
-            space::hash(&one.space, &one.architecture) == space::hash(&other.space, &other.architecture)
-        }
-        (Val::List(one, _), Val::List(other, _)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        _ => one.to_json() == other.to_json(),
-    }
-}
-
-/// Whether two spaces mean the same, whatever their names.
-pub(super) fn same_space(one: &SharedSpace, other: &SharedSpace) -> bool {
-    describe(one) == describe(other)
 }
 
 /// The fields of one of a field's values.

@@ -3,7 +3,7 @@
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
 //! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
 //! `space` (spaces and architectures), `unused` (what nothing uses), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
-//! written back as one file), `changes` (what differs between two records), `claim` (what tests say).
+//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
 //! files only through [`Files`]; it trains nothing and writes nothing.
@@ -14,6 +14,7 @@ mod call;
 mod changes;
 mod claim;
 mod declare;
+mod diff;
 mod domain;
 mod elaborate;
 mod empty;
@@ -28,8 +29,8 @@ mod unused;
 mod value;
 mod written;
 
-pub use changes::Change;
 pub use claim::{MEASURES, Measure, Outcome};
+pub use diff::{Difference, SideOf, Status, differences};
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
 

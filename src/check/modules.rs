@@ -18,6 +18,11 @@ pub trait Files {
     /// The path of `path` as seen from the folder of the file `from`, in a form that is the same for the same file.
     fn join(&self, from: &str, path: &str) -> String;
 
+    /// The path as a reader knows it.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
+
     /// The path in a form that means the same file from everywhere.
     fn absolute(&self, path: &str) -> String {
         path.to_owned()

@@ -136,6 +136,18 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         json: bool,
     },
+    /// Compare two files by meaning: fields, operations, the sizes of spaces, the edits between architectures
+    #[command(after_help = "Examples:
+  phyla diff HEAD:experiments/mine.phyla experiments/mine.phyla
+  phyla diff v1:space.phyla v2:space.phyla --json
+
+Layout, comments, order and the way a file is split make no difference.
+As git's own diff of these files:
+  git config diff.phyla.command 'phyla diff --git-driver'
+  echo '*.phyla diff=phyla' >> .gitattributes
+
+Exit codes: 0 they mean the same, 1 they do not, 2 one of them has mistakes or cannot be read.")]
+    Diff(super::diff::Given),
     /// Carry out the tests that files hold
     #[command(after_help = "Examples:
   phyla test                          every test of every file below this folder
@@ -280,6 +292,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
         Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
+        Command::Diff(given) => super::diff::diff(&given),
         Command::Test { paths, filter, json } => super::test::test(&paths, filter.as_deref(), json),
         Command::Fmt { paths, check, diff } => super::fmt::fmt(&paths, super::fmt::Change::new(check, diff)),
         Command::New { name, corpus } => super::new::new(&name, &corpus),

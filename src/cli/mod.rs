@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod commands;
+mod diff;
 mod experiment;
 mod explain;
 mod fmt;

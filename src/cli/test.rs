@@ -39,7 +39,9 @@ pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, json: bool) -> u8 {
             Some(filter) => format!("no test has `{filter}` in its title"),
             None => "there are no tests in these files".to_owned(),
         };
-        return show_one(&Diagnostic::error(Code::USAGE, message).help("a test is a block of a file: `test \"title\" { count(backbone) > 1_000 }`"));
+        return show_one(
+            &Diagnostic::error(Code::USAGE, message).help("a test is a block of a file: `test \"title\" { count(backbone) > 1_000 }`"),
+        );
     }
     if !json {
         let failed = if count.failed == 0 { String::new() } else { format!(", {} failed", count.failed) };
@@ -58,8 +60,7 @@ fn one(file: &str, filter: Option<&str>, json: bool, count: &mut Count) -> u8 {
     let checker = Checker::new(&world, &Disk);
     checker.check_module(file);
     if checker.failed() {
-        let mistakes: Vec<Diagnostic> =
-            checker.diagnostics().into_iter().filter(|found| found.severity == Severity::Error).collect();
+        let mistakes: Vec<Diagnostic> = checker.diagnostics().into_iter().filter(|found| found.severity == Severity::Error).collect();
         return show_all(&mistakes, &world.sources, json);
     }
     let mut code = 0;
@@ -73,7 +74,10 @@ fn one(file: &str, filter: Option<&str>, json: bool, count: &mut Count) -> u8 {
         code = code.max(u8::from(failed));
         if json {
             let failures: Vec<Value> = outcome.failures.iter().map(|failure| to_json(failure, &world.sources)).collect();
-            out(&format!("{}\n", json!({"file": file, "test": outcome.title, "claims": outcome.claims, "ok": !failed, "failures": failures})));
+            out(&format!(
+                "{}\n",
+                json!({"file": file, "test": outcome.title, "claims": outcome.claims, "ok": !failed, "failures": failures})
+            ));
             continue;
         }
         if !named {

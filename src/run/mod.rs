@@ -1,6 +1,6 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
-//! In reading order: `executors` (one for each precision), `files` (the disk), `folder` (layout, lock, whole writes), `journal`,
+//! In reading order: `executors` (one for each precision), `files` (the disk), `revision` (files at revisions of git), `folder` (layout, lock, whole writes), `journal`,
 //! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
 //! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `halving` (a generation in rungs), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
@@ -28,6 +28,7 @@ mod plan;
 mod prepare;
 mod rescore;
 mod restore;
+pub mod revision;
 mod session;
 pub mod table;
 mod train;

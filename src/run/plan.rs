@@ -205,14 +205,10 @@ impl Plan {
     }
 }
 
-/// A long whole number to two digits: `4.1e77`.
+/// A whole number in groups of three, to two digits where it is long: `4.1e77`.
 pub(super) fn short(digits: &str) -> String {
-    if digits.len() <= 9 {
-        return digits.parse().map_or_else(|_| digits.to_owned(), grouped);
-    }
-    let leading: String = digits.chars().take(2).collect();
-    let number: f64 = leading.parse().unwrap_or(0.0) / 10.0;
-    format!("{number:.1}e{}", digits.len() - 1)
+    let text = crate::space::short(digits);
+    text.parse().map_or(text, grouped)
 }
 
 fn grouped(number: u64) -> String {

@@ -37,36 +37,40 @@ pub fn tree_edit(left: &Term, right: &Term) -> u64 {
     if left.hash() == right.hash() {
         return 0;
     }
-    let (left, right) = (Tree::new(left), Tree::new(right));
-    let width = right.nodes.len();
-    let mut trees = vec![0; left.nodes.len() * width];
+    tables(&Tree::new(left), &Tree::new(right)).last().copied().unwrap_or(0)
+}
+
+/// The distances of all pairs of subtrees, row by row.
+pub(super) fn tables(left: &Tree<'_>, right: &Tree<'_>) -> Vec<u64> {
+    let mut trees = vec![0; left.nodes.len() * right.nodes.len()];
     for root in left.keyroots() {
         for other in right.keyroots() {
-            forests(&left, &right, root, other, &mut trees);
+            forests(left, right, root, other, &mut trees);
         }
     }
-    trees.last().copied().unwrap_or(0)
+    trees
 }
 
 /// A node: what it is, and the first leaf below it, numbered in postorder.
-struct Node<'a> {
-    label: Label<'a>,
+pub(super) struct Node<'a> {
+    pub(super) label: Label<'a>,
     leaf: usize,
+    pub(super) term: &'a Term,
 }
 
 #[derive(PartialEq)]
-enum Label<'a> {
+pub(super) enum Label<'a> {
     Input(u8),
     Op(&'a str),
 }
 
 /// A term's nodes in postorder.
-struct Tree<'a> {
-    nodes: Vec<Node<'a>>,
+pub(super) struct Tree<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
 }
 
 impl<'a> Tree<'a> {
-    fn new(term: &'a Term) -> Self {
+    pub(super) fn new(term: &'a Term) -> Self {
         let mut tree = Self { nodes: Vec::new() };
         tree.add(term);
         tree
@@ -81,7 +85,7 @@ impl<'a> Tree<'a> {
                 Label::Op(&op.identity)
             }
         };
-        self.nodes.push(Node { label, leaf });
+        self.nodes.push(Node { label, leaf, term });
     }
 
     /// The last node of each first leaf, in order: the roots from which forests are compared.
@@ -90,13 +94,13 @@ impl<'a> Tree<'a> {
         self.nodes.iter().enumerate().filter(|(place, node)| last(*place, node)).map(|(place, _)| place).collect()
     }
 
-    fn leaf(&self, place: usize) -> usize {
+    pub(super) fn leaf(&self, place: usize) -> usize {
         self.nodes.get(place).map_or(0, |node| node.leaf)
     }
 }
 
-/// Fills in the distances of all pairs of subtrees on the leftmost paths of two keyroots.
-fn forests(left: &Tree<'_>, right: &Tree<'_>, root: usize, other: usize, trees: &mut [u64]) {
+/// Fills in the distances of all pairs of subtrees on the leftmost paths of two roots, and gives those of the forests that lead there.
+pub(super) fn forests(left: &Tree<'_>, right: &Tree<'_>, root: usize, other: usize, trees: &mut [u64]) -> Vec<u64> {
     let (first, second) = (left.leaf(root), right.leaf(other));
     let (rows, columns, width) = (root - first + 2, other - second + 2, right.nodes.len());
     let mut cost = vec![0u64; rows * columns];
@@ -128,4 +132,5 @@ fn forests(left: &Tree<'_>, right: &Tree<'_>, root: usize, other: usize, trees: 
             }
         }
     }
+    cost
 }

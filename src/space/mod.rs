@@ -3,17 +3,19 @@
 //! In reading order: `term` (canonical expressions), `text` (their forms as text), `domain` (holes, fillings,
 //! spaces), `productions` (shapes and what leads from one to another), `table` (exact counts, of a `number` that may be small), `draw` and `small` (terms drawn by them), `enumerate`, `sample` (whole
 //! architectures counted, drawn, enumerated), `member` (membership, identity), `instantiate` (the graph of an architecture), `source` (its
-//! Phyla source), `cost` (what it costs in a model), `require` (conditions beyond the holes), `distance`, `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`,
+//! Phyla source), `cost` (what it costs in a model), `require` (conditions beyond the holes), `distance`, `edits` (the script behind it), `compare` (where two differ), `compact` (its form in a journal), `extremes` (the cheapest and dearest), `mutate`,
 //! `vary` and `spot` (mutation, judged before it is built).
 //!
 //! Invariants: a term is canonical and well-shaped by construction; whatever is drawn, enumerated or mutated is
 //! a member. This module knows no tensors and no training.
 
 mod compact;
+mod compare;
 mod cost;
 mod distance;
 mod domain;
 mod draw;
+mod edits;
 mod enumerate;
 mod extremes;
 mod instantiate;
@@ -33,9 +35,11 @@ pub mod text;
 mod vary;
 
 pub use compact::{Compact, CompactFilling};
+pub use compare::{Change, architecture_changes, members, ratio, short, space_changes};
 pub use cost::{masked_lm_cost, sizes, whole};
 pub use distance::{distance, tree_edit};
 pub use domain::{Architecture, Arm, DagDomain, Domain, Filling, Hole, INPUTS, Space};
+pub use edits::edits;
 pub use extremes::extremes;
 pub use instantiate::instantiate;
 pub use layer::layer_graph;

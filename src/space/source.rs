@@ -35,7 +35,7 @@ pub fn fillings(space: &Space, architecture: &Architecture) -> Vec<String> {
 }
 
 /// A filling as it stands in a field: a number, a graph literal, or an arm with its arguments.
-fn filling(domain: &Domain, one: &Filling) -> String {
+pub(super) fn filling(domain: &Domain, one: &Filling) -> String {
     match (domain, one) {
         (Domain::Dag(dag), Filling::Dag(term)) => {
             let names = dag.names();

@@ -28,7 +28,11 @@ pub const MEASURES: &[Measure] = &[
     Measure { name: "shape", arguments: &["GRAPH"], doc: "The shape of a tensor, or of what a graph gives." },
     Measure { name: "size", arguments: &["GRAPH"], doc: "The operations of a graph's canonical form, written out." },
     Measure { name: "depth", arguments: &["GRAPH"], doc: "The operations on the longest path of its canonical form." },
-    Measure { name: "mixes", arguments: &["GRAPH", "AXIS"], doc: "Whether places along an axis, as `n`, see one another; also of an architecture." },
+    Measure {
+        name: "mixes",
+        arguments: &["GRAPH", "AXIS"],
+        doc: "Whether places along an axis, as `n`, see one another; also of an architecture.",
+    },
     Measure { name: "count", arguments: &["SPACE"], doc: "How many architectures a space has, exactly." },
     Measure { name: "contains", arguments: &["SPACE", "ARCHITECTURE"], doc: "Whether an architecture is a member." },
     Measure { name: "distance", arguments: &["ARCHITECTURE", "ARCHITECTURE"], doc: "How many edits lie between two architectures." },
@@ -149,7 +153,8 @@ impl Checker<'_> {
             Some((_, Some((tokens, None)))) if tokens >= 4.0 && tokens.fract() == 0.0 && tokens < 1e6 => Some(tokens as usize),
             Some((expr, _)) => {
                 let message = "`flops` takes the number of tokens, at least 4";
-                return self.fail(Diagnostic::error(Code::RANGE, message).at(expr.span, "of how many?").help("`flops(bert, base, n = 128)`"));
+                return self
+                    .fail(Diagnostic::error(Code::RANGE, message).at(expr.span, "of how many?").help("`flops(bert, base, n = 128)`"));
             }
         };
         match masked_lm_cost(&self.models()?.masked_lm, &value.space, &value.architecture, &sizes, tokens) {

@@ -101,9 +101,14 @@ impl Checker<'_> {
             Some(true) => Some(Ok(())),
             Some(false) => {
                 let failure = Diagnostic::error(Code::FALSE_CLAIM, "this does not hold");
-                let failure = failure.at(left.span, format!("this is {}", one.show(self))).at(right.span, format!("and this {}", other.show(self)));
+                let failure =
+                    failure.at(left.span, format!("this is {}", one.show(self))).at(right.span, format!("and this {}", other.show(self)));
                 let differences = one.differences(&other, self);
-                Some(Err(if differences.is_empty() { failure } else { failure.help(format!("they differ in:\n{}", differences.join("\n"))) }))
+                Some(Err(if differences.is_empty() {
+                    failure
+                } else {
+                    failure.help(format!("they differ in:\n{}", differences.join("\n")))
+                }))
             }
             None => {
                 let message = format!("{} and {} cannot be compared so", one.what(), other.what());

@@ -1,15 +1,16 @@
 //! What a side of a comparison is worth.
 
 use crate::check::Checker;
+use crate::check::SharedSpace;
 use crate::check::architecture::ArchitectureValue;
-use crate::check::changes::same_space;
+use crate::check::changes::Comparison;
+use crate::check::experiment::describe;
 use crate::check::value::Val;
-use crate::check::{Change, SharedSpace};
 use crate::diagnostic::CODES;
 use crate::graph::dim::show_shape;
 use crate::graph::{Dim, Graph, Hash};
 use crate::settings::{Field, Kind};
-use crate::space::{Term, fillings, hash};
+use crate::space::{Change, Term, fillings, hash};
 use crate::syntax::ast::BinaryOp;
 use num_bigint::BigUint;
 use num_traits::FromPrimitive;
@@ -92,7 +93,7 @@ impl Side {
         Some(match (self, other) {
             (Self::Shape(one), Self::Shape(other)) => one == other,
             (Self::Graph { hash: one, .. }, Self::Graph { hash: other, .. }) => one == other,
-            (Self::Space(one), Self::Space(other)) => same_space(one, other),
+            (Self::Space(one), Self::Space(other)) => describe(one) == describe(other),
             (Self::Architecture(one), Self::Architecture(other)) => {
                 hash(&one.space, &one.architecture) == hash(&other.space, &other.architecture)
             }
@@ -105,7 +106,7 @@ impl Side {
 
     fn changes(&self, one: &Val, other: &Val, kind: Kind, checker: &Checker<'_>) -> Vec<Change> {
         let mut found = Vec::new();
-        checker.changes(kind, "", one, other, &mut found);
+        Comparison { before: checker, after: checker }.changes(kind, "", one, other, &mut found);
         found
     }
 
@@ -138,9 +139,11 @@ impl Side {
             Self::Number(value) => value.to_string(),
             Self::Truth(value, _) => value.to_string(),
             Self::Codes(codes) if codes.is_empty() => "without a mistake".to_owned(),
-            Self::Codes(codes) => {
-                codes.iter().map(|(code, message)| if message.is_empty() { code.clone() } else { format!("{code}: {message}") }).collect::<Vec<_>>().join("; ")
-            }
+            Self::Codes(codes) => codes
+                .iter()
+                .map(|(code, message)| if message.is_empty() { code.clone() } else { format!("{code}: {message}") })
+                .collect::<Vec<_>>()
+                .join("; "),
         };
         match text.char_indices().nth(LONGEST) {
             Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

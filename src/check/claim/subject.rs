@@ -1,7 +1,7 @@
 //! What an expression of a test means: a record or a field of one, a space, an architecture, a graph.
 
-use super::side::{Side, is_code};
 use super::HELP;
+use super::side::{Side, is_code};
 use crate::check::Checker;
 use crate::check::changes::fields_of;
 use crate::check::elaborate::{CallKind, Callable, Frame, Scope, Value};
@@ -180,8 +180,7 @@ impl Checker<'_> {
         let frame = Rc::new(Frame::root(module, Scope::at("")));
         let mut lists = Vec::new();
         let expr = with_tensors(expr, &mut lists);
-        let shapes: Vec<Vec<Dim>> =
-            lists.iter().map(|sizes| sizes.iter().map(|size| self.size(size)).collect()).collect::<Option<_>>()?;
+        let shapes: Vec<Vec<Dim>> = lists.iter().map(|sizes| sizes.iter().map(|size| self.size(size)).collect()).collect::<Option<_>>()?;
         let per_head = in_head(&shapes);
         let mut inputs: Vec<(String, Vec<Dim>)> = Vec::new();
         for (number, shape) in shapes.into_iter().enumerate() {

@@ -32,6 +32,9 @@ fn the_distance_is_a_metric() {
         let [ab, ba, bc, ac] = [(&a, &b), (&b, &a), (&b, &c), (&a, &c)].map(|(left, right)| tree_edit(left, right));
         assert_eq!(ab, ba);
         assert_eq!(ab == 0, a.hash() == b.hash());
+        let script = edits(&a, &b, &dag.names());
+        let times = |edit: &String| edit.rsplit_once(", in ").and_then(|(_, places)| places.split(' ').next()?.parse().ok()).unwrap_or(1);
+        assert_eq!(script.iter().map(times).sum::<u64>(), ab, "{script:?}");
         assert!(ac <= ab + bc, "{ac} > {ab} + {bc}");
         // Nodes that one has more must be inserted; a root renamed, all else deleted and inserted, always leads there.
         assert!(ab >= nodes(&a).abs_diff(nodes(&b)) && ab < nodes(&a) + nodes(&b));
@@ -52,4 +55,19 @@ fn layers_add_up() {
     assert_eq!(distance(&space, &one, &of(vec![conv(5), attention("(add q k)")])), Some(1));
     assert_eq!(distance(&space, &one, &other), Some(2));
     assert_eq!(distance(&space, &one, &of(vec![conv(3)])), None);
+}
+
+#[test]
+fn edits_are_told_in_words() {
+    let names: Vec<String> = ["q", "k", "v"].map(str::to_owned).to_vec();
+    let told = |one: &str, other: &str| edits(&term(one), &term(other), &names);
+    assert_eq!(told("(matmul q (transpose k))", "(matmul q (transpose k))"), [""; 0]);
+    assert_eq!(told("(matmul q (transpose k))", "(matmul q (transpose v))"), ["replace k by v"]);
+    assert_eq!(told("(scale (softmax q))", "(scale (neg q))"), ["replace softmax by neg in softmax(q)"]);
+    assert_eq!(told("(softmax q)", "(softmax (scale q))"), ["insert scale, giving scale(q)"]);
+    assert_eq!(told("(softmax (scale q))", "(softmax q)"), ["delete scale of scale(q)"]);
+    assert_eq!(
+        told("(add (softsign k) (softsign k))", "(add (scale k) (scale k))"),
+        ["replace softsign by scale in softsign(k), in 2 places"]
+    );
 }
