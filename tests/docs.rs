@@ -8,7 +8,7 @@ mod common;
 
 use clap::CommandFactory;
 use common::Memory;
-use phyla::check::{Checker, World};
+use phyla::check::{Checker, MEASURES, World};
 use phyla::diagnostic::{CODES, Severity, Sources, render_all};
 use phyla::run::files::Disk;
 use phyla::settings::{self, Field, Kind, Schema, Unit, Variant};
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// The documents, by their paths below the repository.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
-    let docs = ["docs", "docs/errors"].into_iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let docs = walkdir::WalkDir::new("docs").into_iter().map(|entry| entry.unwrap().into_path());
     found.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     found.sort();
     found
@@ -186,9 +186,10 @@ fn every_kind_unit_symbol_and_module_is_told_of() {
 
 #[test]
 fn the_tables_are_the_codes_own() {
-    let tables: [(&str, &str, String); 6] = [
+    let tables: [(&str, &str, String); 7] = [
         ("README.md", "commands", commands()),
         ("docs/language.md", "primitives", primitives()),
+        ("docs/language.md", "measures", measures()),
         ("docs/language.md", "records", records()),
         ("docs/language.md", "choices", choices()),
         ("docs/language.md", "library", library()),
@@ -245,12 +246,20 @@ fn declarations(text: &str) -> Vec<(String, String, String, String)> {
     let file = sources.add("stdlib", text);
     let parsed = syntax::parse(file, text);
     assert!(parsed.diagnostics.is_empty());
-    let items = parsed.file.items.into_iter().map(|item| {
+    let items = parsed.file.items.into_iter().filter(|item| item.kind.text != "test").map(|item| {
         let written = sources.snippet(item.span).trim_start_matches(&item.kind.text).trim_start().trim_start_matches(&item.name.text);
         let signature = written.split(" {").next().unwrap_or_default().to_owned();
         (item.kind.text, item.name.text, one_line(&item.doc.join(" ")), signature)
     });
     items.collect()
+}
+
+fn measures() -> String {
+    let mut table = header(&["measure", "what it tells"]);
+    for measure in MEASURES {
+        table += &row(&[&format!("`{}({})`", measure.name, measure.arguments.join(", ")), measure.doc]);
+    }
+    table
 }
 
 fn primitives() -> String {

@@ -49,7 +49,7 @@ impl Revisions {
             listed.split('\0').filter(|file| Path::new(file).extension().is_some_and(|extension| extension == "txt")).collect();
         match texts.is_empty() {
             // Data is often too large for git; then what lies there now is all there is.
-            true => Disk.data(&path.to_owned()),
+            true => Disk.data(path),
             false => texts.into_iter().map(hashed).collect(),
         }
     }

@@ -101,13 +101,15 @@ impl Checker<'_> {
             Some(true) => Some(Ok(())),
             Some(false) => {
                 let failure = Diagnostic::error(Code::FALSE_CLAIM, "this does not hold");
-                let failure =
-                    failure.at(left.span, format!("this is {}", one.show(self))).at(right.span, format!("and this {}", other.show(self)));
                 let differences = one.differences(&other, self);
-                Some(Err(if differences.is_empty() {
-                    failure
-                } else {
-                    failure.help(format!("they differ in:\n{}", differences.join("\n")))
+                Some(Err(match differences.is_empty() {
+                    true => failure
+                        .at(left.span, format!("this is {}", one.show(self)))
+                        .at(right.span, format!("and this {}", other.show(self))),
+                    false => failure
+                        .at(left.span, "this")
+                        .at(right.span, "and this")
+                        .help(format!("they differ in:\n{}", differences.join("\n"))),
                 }))
             }
             None => {

@@ -38,7 +38,6 @@ impl Checker<'_> {
     fn written(&self, module: usize, expr: &Expr, other: &Side) -> Option<Option<Side>> {
         Some(match (other, &expr.kind) {
             (Side::Shape(_), ExprKind::List(sizes)) => sizes.iter().map(|size| self.size(size)).collect::<Option<_>>().map(Side::Shape),
-            (Side::Count(_) | Side::Number(_), ExprKind::Number { .. } | ExprKind::Neg(_)) => self.literal(expr),
             (Side::Truth(..), ExprKind::Path(path)) if matches!(join(path).as_str(), "true" | "false") => {
                 Some(Side::Truth(join(path) == "true", None))
             }
@@ -51,6 +50,8 @@ impl Checker<'_> {
                 };
                 value.map(|value| Side::Record(value, *kind, *field))
             }
+            (_, ExprKind::Number { .. }) => self.literal(expr),
+            (Side::Count(_) | Side::Number(_), ExprKind::Neg(_)) => self.literal(expr),
             _ => return None,
         })
     }
@@ -202,7 +203,12 @@ impl Checker<'_> {
                 let nodes: Vec<_> = inputs.iter().map(place).collect();
                 let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
                 let by_name = matches!(callable.kind, CallKind::Literal { .. }).then_some(names.as_slice());
-                let node = self.call(&mut b, &callable, &nodes, by_name, expr.span)?;
+                // Within an expression an operation of one's own is opaque; by itself it is what it computes.
+                let own = path_of(&expr).and_then(|path| self.find(module, path, &["op"]));
+                let node = match own.filter(|_| matches!(callable.kind, CallKind::Op { .. })) {
+                    Some(item) => self.call_declared(&mut b, item, &BTreeMap::new(), "", &nodes, None, expr.span)?,
+                    None => self.call(&mut b, &callable, &nodes, by_name, expr.span)?,
+                };
                 Some(side_of(&b.finish(node), inputs))
             }
             value => {

@@ -1,0 +1,162 @@
+//! Tests in the language: the standard library's and the experiments' hold, what is false is told, what has no meaning is a mistake.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+mod common;
+
+use common::{Memory, check};
+use phyla::check::{Checker, World};
+use phyla::diagnostic::{Code, render_all};
+use std::process::{Command, Output};
+
+/// The file that claims stand in.
+const AROUND: &str = "op swish(x: [i, j]) -> [i, j] {
+    x * sigmoid(x)
+}
+
+space two = std.spaces.autobert_zero { layers = 2 }
+
+train slow = std.train.pretrain { steps = 800 }
+
+search brief = std.search.op_nas { population = 4, evaluations = 6 }
+
+experiment tried {
+    model = std.models.micro
+    space = two
+    corpus = text(\"experiments/data/austen.txt\")
+    search = brief
+    evaluate = std.search.biws { suite = std.suites.mini }
+    final = { pretrain = std.train.pretrain_tiny, suite = std.suites.mini }
+}
+";
+
+fn with(claim: &str) -> Memory {
+    Memory::new(&[("claims.phyla", &format!("{AROUND}\ntest \"one\" {{\n    {claim}\n}}\n"))])
+}
+
+/// What the test says of one claim: the codes and the drawing of what is wrong.
+fn failures(claim: &str) -> (Vec<Code>, String) {
+    let files = with(claim);
+    let world = World::load(&files, &["claims.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let id = checker.tests("claims.phyla").into_iter().next().expect("a test");
+    let outcome = checker.test(id).expect("a test");
+    assert!(!checker.failed(), "what a claim reports stays with its test");
+    (outcome.failures.iter().map(|failure| failure.code).collect(), render_all(&outcome.failures, &world.sources, false))
+}
+
+#[test]
+fn what_is_true_holds() {
+    for claim in [
+        "shape(swish([n, d])) == [n, d]",
+        "shape([n, h] |> linear(f)) == [n, f]",
+        "transpose(transpose([n, d])) == [n, d]",
+        "swish == graph(x) { sigmoid(x) * x }",
+        "graph(q, k) { q + k } == graph(q, k) { k + q }",
+        "graph(q, k) { q @ transpose(k) } != graph(q, k) { k @ transpose(q) }",
+        "size(graph(q) { neg(neg(scale(q))) }) == 1",
+        "[n, d] == shape(swish([n, d]))",
+        "count(two) > 1e40",
+        "2 < count(two)",
+        "two == std.spaces.autobert_zero { layers = 2 }",
+        "two != std.spaces.autobert_zero",
+        "tried.space == two",
+        "count(tried.space) == count(two)",
+        "contains(two, std.architectures.bert.first(2))",
+        "contains(two, two { mixer = [conv(kernel = 3), conv(kernel = 5)] })",
+        "contains(two, std.architectures.bert) == false",
+        "distance(two { mixer = [conv(kernel = 3), conv(kernel = 5)] }, two { mixer = [conv(kernel = 3), conv(kernel = 7)] }) == 1",
+        "std.architectures.bert.first(2) == std.architectures.bert.first(2)",
+        "slow.steps == 800 steps",
+        "slow.steps < std.train.pretrain.steps",
+        "slow.optimizer == adamw { lr = 1e-4, betas = [0.9, 0.999], weight_decay = 0.01, clip = 1.0 }",
+        "slow == std.train.pretrain { steps = 800 }",
+        "tried.search.algorithm == evolution",
+        "tried.model.hidden == 64",
+        "tried.evaluate.suite.tasks == std.suites.mini.tasks",
+        "brief.population == tried.search.population",
+        "error(brief { population = 0 }) == E0303",
+        "error(tried { model.hidden = 65 }) == E0605",
+        "error(two { layers = 0 }) == E0318",
+        "error([n, d] @ [n, d]) == E0401",
+        "error(nothing_of_this_name) == E0203",
+        "error(swish([n, d])) != E0401",
+        "flops(std.architectures.bert.first(2), std.models.micro, n = 16) < flops(std.architectures.bert.first(2), std.models.micro)",
+        "mixes(std.architectures.bert, n)",
+        "mixes(swish, n) == false",
+    ] {
+        let (codes, drawn) = failures(claim);
+        assert!(codes.is_empty(), "{claim}\n{drawn}");
+    }
+}
+
+#[test]
+fn what_is_false_is_shown_with_both_sides() {
+    let mut drawings = String::new();
+    for claim in [
+        "shape(swish([n, d])) == [n, h]",
+        "swish == graph(x) { sigmoid(x) + x }",
+        "count(two) < 10",
+        "contains(two, std.architectures.bert)",
+        "slow == std.train.pretrain { steps = 900, optimizer.lr = 1e-3 }",
+        "slow.steps == 900",
+        "error(brief { population = 4 }) == E0303",
+        "error(brief { population = 0 }) == E0302",
+        "std.architectures.bert.first(1) == std.architectures.autobert_zero.first(1)",
+        "mixes(swish, n)",
+    ] {
+        let (codes, drawn) = failures(claim);
+        assert_eq!(codes, [Code::FALSE_CLAIM], "{claim}\n{drawn}");
+        // A file with a claim that is false is sound.
+        assert!(check(&with(claim), "claims.phyla").1.is_empty(), "{claim}");
+        drawings += &drawn;
+    }
+    insta::assert_snapshot!("false_claims", drawings);
+}
+
+#[test]
+fn what_has_no_meaning_is_a_mistake_of_the_file() {
+    for (claim, code) in [
+        ("swish", Code::CLAIM_WANTED),
+        ("1 == 1", Code::CLAIM_WANTED),
+        ("count(two)", Code::CLAIM_WANTED),
+        ("two > 3", Code::INCOMPARABLE),
+        ("shape(swish) == 3", Code::INCOMPARABLE),
+        ("count(swish) == 3", Code::SPACE_WANTED),
+        ("count(two, two) == 3", Code::ARGUMENTS),
+        ("contains(two, swish)", Code::ARCHITECTURE_WANTED),
+        ("mixes(swish, z)", Code::SIZE_WANTED),
+        ("slow.stepps == 3", Code::UNKNOWN_FIELD),
+        ("slow.steps == 3 min", Code::UNIT),
+        ("error(two) == E0400", Code::UNKNOWN_VALUE),
+        ("nothing == swish", Code::UNKNOWN_OP),
+        ("[n, d] @ [n, d] == [n, n]", Code::SHAPE),
+    ] {
+        let (drawn, found) = check(&with(claim), "claims.phyla");
+        assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [code], "{claim}\n{drawn}");
+        assert!(found.iter().all(|one| one.help.is_some() && !one.labels.is_empty()), "{drawn}");
+    }
+}
+
+fn phyla(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    let Output { status, stdout, stderr } =
+        command.arg("test").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("the program starts");
+    (status.code(), String::from_utf8(stdout).expect("UTF-8"), String::from_utf8(stderr).expect("UTF-8"))
+}
+
+#[test]
+fn the_standard_library_and_the_experiments_keep_what_they_claim() {
+    let (code, told, why) = phyla(&["std", "experiments"]);
+    assert_eq!(code, Some(0), "{told}{why}");
+    assert!(told.contains("std.layers\n  ok") && told.contains("experiments/quickstart.phyla\n  ok"), "{told}");
+    let (code, told, _) = phyla(&["std.search", "--json", "--filter", "algorithms"]);
+    let one: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!((code, &one["ok"], &one["file"]), (Some(0), &serde_json::Value::Bool(true), &serde_json::Value::from("std.search")));
+    let (code, _, why) = phyla(&["std", "--filter", "no such title"]);
+    assert!(code == Some(1) && why.contains("no test has"), "{why}");
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = folder.path().join("false.phyla");
+    std::fs::write(&path, "test \"false\" {\n    count(std.spaces.autobert_zero) == 3\n}\n").expect("written");
+    let (code, told, why) = phyla(&[&path.display().to_string()]);
+    assert!(code == Some(1) && told.ends_with("  FAILED  false\n1 test with 1 claim, 1 failed\n") && why.contains("E1001"), "{told}{why}");
+}
