@@ -2,13 +2,14 @@
 
 use super::Checker;
 use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Value};
+use super::names::CALLABLE;
 use super::record::{join, number, path_of, plain};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::{Builder, Dim, Graph, HoleRef, NodeIndex, Pattern, Shape};
 use crate::settings::{Field, Kind, Unit};
 use crate::space::{Arm, DagDomain, Domain};
 use crate::syntax::MAX_NESTING;
-use crate::syntax::ast::{Arg, Expr, ExprKind};
+use crate::syntax::ast::{Arg, Expr, ExprKind, Name};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -75,7 +76,7 @@ impl Checker<'_> {
                     self.choose(frame, &values, expr.span)
                 }
                 _ => {
-                    let label = path_of(callee).and_then(|path| path.last()).map_or("graph", |name| &name.text).to_owned();
+                    let label = path_of(callee).map_or_else(|| "graph".to_owned(), |path| self.declared_name(frame, path));
                     Some(Domain::Choose(vec![self.arm(frame, label, expr)?]))
                 }
             },
@@ -141,9 +142,9 @@ impl Checker<'_> {
             let label = match (label, &expr.kind) {
                 (Some(label), _) => label.clone(),
                 (None, ExprKind::Call { callee, .. }) => {
-                    path_of(callee).and_then(|path| path.last()).map_or_else(|| "graph".to_owned(), |name| name.text.clone())
+                    path_of(callee).map_or_else(|| "graph".to_owned(), |path| self.declared_name(frame, path))
                 }
-                (None, ExprKind::Path(path)) => path.last().map_or_else(|| "graph".to_owned(), |name| name.text.clone()),
+                (None, ExprKind::Path(path)) => self.declared_name(frame, path),
                 (None, _) => format!("arm_{}", arms.len() + 1),
             };
             if arms.iter().any(|arm| arm.label == label) {
@@ -165,6 +166,12 @@ impl Checker<'_> {
     }
 
     /// One member of a choice: a graph with holes of its own.
+    /// The name under which what `path` names is declared: another name given by an import is no part of the meaning.
+    fn declared_name(&self, frame: &Rc<Frame>, path: &[Name]) -> String {
+        let declared = self.find(frame.module, path, CALLABLE).and_then(|id| self.item(id));
+        declared.map(|item| item.name.text.clone()).or_else(|| path.last().map(|name| name.text.clone())).unwrap_or_default()
+    }
+
     fn arm(&self, frame: &Rc<Frame>, label: String, expr: &Expr) -> Option<Arm> {
         let mut b = Builder::new();
         let mut inner = frame.inner(Scope::at(""));
