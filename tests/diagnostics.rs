@@ -5,7 +5,7 @@ mod common;
 
 use common::{Memory, check};
 use phyla::check::{Checker, World};
-use phyla::diagnostic::{Code, Diagnostic, to_json};
+use phyla::diagnostic::{Code, Diagnostic, Severity, to_json};
 use phyla::run::files::Disk;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -194,4 +194,19 @@ fn fields_of_a_space_may_not_go_round_or_double_without_end() {
     assert_eq!(codes(&quickly(chain(100, &|next| format!("a{next}"), "2"))), []);
     assert!(codes(&quickly(chain(10_000, &|next| format!("a{next}"), "2"))).contains(&Code::NESTING));
     assert!(!codes(&quickly(chain(40, &|next| format!("a{next} + a{next}"), "1"))).is_empty());
+}
+
+#[test]
+fn compared_architectures_can_be_told_apart() {
+    let found = "architecture found = std.spaces.autobert_zero { layers = 1, mixer = [conv(kernel = 3)] }\narchitecture best = found\n";
+    let imports = "use \"found\" { best, best as other, found }\n";
+    let quickstart = include_str!("../experiments/quickstart.phyla").replace("quickstart", "tried");
+    for (compare, mistakes) in [("other, found", 0), ("found, found", 1), ("best", 1), ("found.first(1), found", 0), ("best.first(1)", 0)] {
+        let mine = quickstart.replace("compare = [", &format!("compare = [{compare}, "));
+        assert_ne!(mine, quickstart);
+        let files = Memory::new(&[("experiments/tried.phyla", &format!("{imports}{mine}")), ("experiments/found", found)]);
+        let (drawn, all) = check(&files, "experiments/tried.phyla");
+        let codes: Vec<Code> = all.iter().filter(|one| one.severity == Severity::Error).map(|one| one.code).collect();
+        assert_eq!(codes, vec![Code::DUPLICATE_NAME; mistakes], "{compare}\n{drawn}");
+    }
 }

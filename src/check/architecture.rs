@@ -8,7 +8,7 @@ use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, Graph, Pattern, Type};
 use crate::space::{Architecture, DagDomain, Domain, Filling, Hole, term};
-use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody};
+use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -22,12 +22,18 @@ pub(super) struct ArchitectureValue {
     pub architecture: Architecture,
 }
 
+fn renamed(value: &ArchitectureValue, path: &[Name]) -> Rc<ArchitectureValue> {
+    let name = path.last().map_or_else(|| value.name.clone(), |name| name.text.clone());
+    Rc::new(ArchitectureValue { name, ..value.clone() })
+}
+
 impl Checker<'_> {
     /// An architecture written as an expression: a name, `space { fillings }`, or `….first(k)`.
     pub(super) fn architecture_expr(&self, module: usize, expr: &Expr) -> Option<Rc<ArchitectureValue>> {
         match &expr.kind {
             ExprKind::Path(path) => match self.find(module, path, &["architecture"]) {
-                Some(id) => self.architecture_item(id, expr.span),
+                // By the name it has here, which an import may have given it.
+                Some(id) => self.architecture_item(id, expr.span).map(|value| renamed(&value, path)),
                 None => self.unknown(module, path, &["architecture"], &[]),
             },
             ExprKind::Call { callee, args } => {
@@ -35,7 +41,10 @@ impl Checker<'_> {
                     ExprKind::Path(path) if path.last().is_some_and(|name| name.text == "first") && path.len() > 1 => {
                         let head = path.get(..path.len() - 1)?;
                         match self.find(module, head, &["architecture"]) {
-                            Some(id) => self.architecture_item(id, expr.span)?,
+                            Some(id) => {
+                                let value = self.architecture_item(id, expr.span)?;
+                                renamed(&value, head)
+                            }
                             None => return self.unknown(module, head, &["architecture"], &[]),
                         }
                     }

@@ -99,7 +99,9 @@ impl<'c, 'w> Bundle<'c, 'w> {
                 self.checker.graph(target);
             }
             let mut name = item.name.text.clone();
-            while self.names.iter().any(|(other, taken)| *taken == name && self.group(*other) == self.group(target)) {
+            // In a table `best` is what the search finds.
+            let reserved = |name: &str| name == "best" && item.kind.text == "architecture";
+            while reserved(&name) || self.names.iter().any(|(other, taken)| *taken == name && self.group(*other) == self.group(target)) {
                 name.push_str("_2");
             }
             self.names.insert(target, name);

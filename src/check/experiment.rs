@@ -249,6 +249,7 @@ impl Checker<'_> {
                 .collect(),
             _ => Vec::new(),
         };
+        self.told_apart(&value);
         if self.failed() {
             return None;
         }

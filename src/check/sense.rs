@@ -2,10 +2,31 @@
 
 use super::Checker;
 use super::value::Val;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::settings::{self, Experiment};
 
 impl Checker<'_> {
+    /// Reports architectures of `compare` whose rows and files could not be told apart, from one another or from what the search finds.
+    pub(super) fn told_apart(&self, experiment: &Val) {
+        let Some(Val::List(items, _)) = experiment.get(&["compare"]) else { return };
+        let mut seen: Vec<(&str, Span)> = Vec::new();
+        for item in items {
+            let Val::Architecture(architecture, span) = item else { continue };
+            let name = architecture.name.as_str();
+            let help = format!("import or declare it under another name: `{{ {name} as another }}`");
+            if name == "best" {
+                let message = "in the table `best` is what this search finds";
+                self.report(Diagnostic::error(Code::DUPLICATE_NAME, message).at(*span, "another one of that name").help(help));
+            } else if let Some((_, first)) = seen.iter().find(|(known, _)| *known == name) {
+                let message = format!("`compare` has two architectures called `{name}`");
+                self.report(
+                    Diagnostic::error(Code::DUPLICATE_NAME, message).at(*span, "named again").at(*first, "named here first").help(help),
+                );
+            }
+            seen.push((name, *span));
+        }
+    }
+
     /// Reports values that do not go together.
     pub(super) fn sense(&self, value: &Val, settings: &Experiment) {
         let span = |path: &[&str]| (0..=path.len()).rev().find_map(|far| value.get(path.get(..far)?)).unwrap_or(value).span();

@@ -2,7 +2,7 @@
 
 use super::elaborate::{Frame, Scope, Value};
 use super::modules::ItemId;
-use super::record::{join, path_of};
+use super::record::{join, number, path_of};
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, HoleRef, Symbol};
@@ -143,8 +143,9 @@ impl Checker<'_> {
             })
             .collect();
         let layers = holes.iter().filter_map(|hole| hole.repetitions).max().unwrap_or(1);
-        let sized = value.fields.contains_key("layers");
-        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers, sized, requires: value.requires.clone() })
+        let declared = value.fields.get("layers").and_then(|(_, layers)| number(layers)).map(|(layers, _)| layers as usize);
+        let declared = declared.or_else(|| value.fields.contains_key("layers").then_some(layers));
+        Some(Space { name: value.name.clone(), holes, body: b.finish(output), layers, declared, requires: value.requires.clone() })
     }
 
     /// Reports the mistakes in fields that a body with a mistake may not have come to.

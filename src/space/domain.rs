@@ -202,8 +202,8 @@ pub struct Space {
     pub body: Graph,
     /// Its layers.
     pub layers: usize,
-    /// Whether their number is a field `layers`, which an architecture written out gives.
-    pub sized: bool,
+    /// What its field `layers` says, if it has one; with tied repetitions that is more than there are fillings.
+    pub declared: Option<usize>,
     /// What its members meet besides; counts and draws know nothing of it.
     pub requires: Vec<Require>,
 }

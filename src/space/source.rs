@@ -6,9 +6,9 @@ use super::text;
 /// The declaration of an architecture, as a user would write it.
 pub fn to_source(space: &Space, architecture: &Architecture, name: &str) -> String {
     let mut lines = vec![format!("architecture {name} = {} {{", space.name)];
-    let layers = Some("layers").filter(|_| space.sized);
-    let longest = space.holes.iter().map(|hole| hole.name.len()).chain(layers.map(str::len)).max().unwrap_or(0);
-    lines.extend(layers.map(|layers| format!("    {layers:longest$} = {}", space.layers)));
+    let layers = space.declared.map(|layers| ("layers", layers));
+    let longest = space.holes.iter().map(|hole| hole.name.len()).chain(layers.map(|(name, _)| name.len())).max().unwrap_or(0);
+    lines.extend(layers.map(|(name, layers)| format!("    {name:longest$} = {layers}")));
     for hole in &space.holes {
         let written: Vec<String> =
             architecture.fillings.get(&hole.name).into_iter().flatten().map(|one| filling(&hole.domain, one)).collect();

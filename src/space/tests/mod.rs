@@ -102,5 +102,5 @@ pub fn backbone(layers: usize, tie: usize, dag: Arc<DagDomain>) -> Space {
         Arm { label: "conv".to_owned(), holes: vec![("kernel".to_owned(), Domain::Values(vec![3, 5, 7]))], body: convolution() },
     ];
     let holes = vec![Hole { name: "mixer".to_owned(), repetitions: Some(layers), tie, domain: Domain::Choose(arms) }];
-    Space { name: "backbone".to_owned(), holes, body: builder.finish(x), layers, sized: true, requires: Vec::new() }
+    Space { name: "backbone".to_owned(), holes, body: builder.finish(x), layers, declared: Some(layers), requires: Vec::new() }
 }
