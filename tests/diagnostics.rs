@@ -210,3 +210,17 @@ fn compared_architectures_can_be_told_apart() {
         assert_eq!(codes, vec![Code::DUPLICATE_NAME; mistakes], "{compare}\n{drawn}");
     }
 }
+
+#[test]
+fn what_is_defined_through_itself_ends() {
+    let space = "use std.layers { light_convolution }\n\nspace s {\n    mixer = choose(light_convolution(kernel = mixer))\n    \
+        body = repeat(2) { mixer }\n}\n";
+    for (text, code) in [
+        ("graph g(x: [n, h]) -> [n, h] {\n    y = y\n    relu(y)\n}\n", Code::UNKNOWN_OP),
+        ("graph g(x: [n, h]) -> [n, h] {\n    y = relu(z)\n    z = relu(y)\n    relu(y)\n}\n", Code::UNKNOWN_OP),
+        (space, Code::FIELD_CYCLE),
+    ] {
+        let (drawn, found) = check(&Memory::new(&[("circle.phyla", text)]), "circle.phyla");
+        assert!(found.iter().any(|one| one.code == code), "{drawn}");
+    }
+}

@@ -333,9 +333,9 @@ fn what_a_run_leaves_is_source_again() {
     let out = copy();
     let at = |name: &str| out.path().join(name);
     let next = "use std.models { micro }\nuse std.search { biws, op_nas }\nuse std.suites { mini }\nuse std.train { pretrain_tiny }\n\
-        use \"best.phyla\" { autobert_zero, best }\n\nexperiment next {\n    model = micro\n    space = autobert_zero { layers = 2 }\n    corpus = text(\"words.txt\")\n    \
+        use \"best.phyla\" { autobert_zero, best as found }\n\nexperiment next {\n    model = micro\n    space = autobert_zero { layers = 2 }\n    corpus = text(\"words.txt\")\n    \
         search = op_nas { population = 4, evaluations = 6 }\n    evaluate = biws { pretrain = pretrain_tiny, suite = mini }\n    \
-        final = { pretrain = pretrain_tiny, suite = mini }\n    compare = [best, best.first(1)]\n}\n";
+        final = { pretrain = pretrain_tiny, suite = mini }\n    compare = [found, found.first(1)]\n}\n";
     fs::write(at("next.phyla"), next).expect("written");
     fs::write(at("words.txt"), "one\ntwo\n").expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));

@@ -3,14 +3,19 @@
 use super::Checker;
 use super::modules::ItemId;
 use super::record::plain;
+use super::unused::each_path;
 use super::value::Val;
 use super::written::Writer;
 use crate::diagnostic::Span;
 use crate::settings::{Experiment, Kind};
 use crate::syntax;
+use crate::syntax::ast::{Expr, ItemBody};
 
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// What a name in a space's fields may mean.
+const NAMED_IN_SPACES: &[&str] = &["graph", "op", "primitive", "ops", "space"];
 
 /// The declarations that an experiment's space and known architectures need, each once, under names of their own.
 pub(super) struct Bundle<'c, 'w> {
@@ -98,6 +103,12 @@ impl<'c, 'w> Bundle<'c, 'w> {
             if item.kind.text == "graph" {
                 self.checker.graph(target);
             }
+            // Fields that another space has changed are written out as well, and have never been looked at.
+            if let ItemBody::Fields(block) = &item.body
+                && item.kind.text == "space"
+            {
+                block.fields.iter().for_each(|field| self.name_all(target.module, &field.value));
+            }
             let mut name = item.name.text.clone();
             // In a table `best` is what the search finds.
             let reserved = |name: &str| name == "best" && item.kind.text == "architecture";
@@ -108,6 +119,16 @@ impl<'c, 'w> Bundle<'c, 'w> {
             self.gather(item.span);
             self.items.push(target);
         }
+    }
+
+    /// Notes what the names within an expression mean, where evaluation has not done so.
+    fn name_all(&self, module: usize, expr: &Expr) {
+        each_path(expr, &mut |path, span| {
+            let known = self.checker.references.borrow().contains_key(&span);
+            if !known {
+                let _noted = self.checker.find(module, path, NAMED_IN_SPACES);
+            }
+        });
     }
 
     fn reachable(&self, span: Span) -> Vec<ItemId> {

@@ -85,7 +85,13 @@ impl Checker<'_> {
             ExprKind::Path(path) => match path.as_slice() {
                 [name] => slot(frame, &name.text).is_some_and(|(slot, home)| match slot {
                     Slot::Ready(Value::Node(_)) => true,
-                    Slot::Pending(expr) => self.is_tensor(&home, &expr),
+                    // While it is looked at, the name stands for what it meant before, as when it is evaluated.
+                    Slot::Pending(expr) => {
+                        home.slots.borrow_mut().remove(&name.text);
+                        let tensor = self.is_tensor(&home, &expr);
+                        home.slots.borrow_mut().insert(name.text.clone(), Slot::Pending(expr));
+                        tensor
+                    }
                     _ => false,
                 }),
                 _ => false,

@@ -92,7 +92,7 @@ impl Checker<'_> {
                 let mut home = Frame::root(*module, frame.scope.clone());
                 home.space = Some(space.clone());
                 home.holes = frame.holes.clone();
-                self.domain(&Rc::new(home), ty, inner)
+                self.in_field(&space, &name.text, (inner.span, expr.span), || self.domain(&Rc::new(home), ty, inner))
             }
             _ => self.stray_hole(expr.span),
         }

@@ -339,6 +339,9 @@ impl Checker<'_> {
         if let Value::Object(fields) = &mut meaning {
             fields.remove("workers");
             fields.remove("device");
+            // Told by what they are, below; their names say nothing.
+            fields.remove("compare");
+            fields.remove("space");
         }
         let contents = |text: &str| data.get(text).map(|files| files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" "));
         let folders: Vec<String> = [&settings.evaluate.suite, &settings.r#final.suite].iter().map(|suite| suite.data.clone()).collect();

@@ -179,28 +179,34 @@ impl Checker<'_> {
             return Some(self.fail(Diagnostic::error(Code::NESTING, message).at(span, "used here").help(help)));
         }
         space.evaluated.set(space.evaluated.get() + 1);
-        if space.open.borrow().iter().any(|open| open == name) {
-            // The whole circle is told of once.
-            space.circular.borrow_mut().extend(space.open.borrow().iter().cloned());
-            let message = format!("the field `{name}` is defined through itself");
-            return Some(
-                self.fail(
-                    Diagnostic::error(Code::FIELD_CYCLE, message)
-                        .at(expr.span, "leads back to itself")
-                        .at(span, "used here")
-                        .help("fields of a space may see each other, but not in a circle"),
-                ),
-            );
-        }
-        space.open.borrow_mut().push(name.to_owned());
         let mut home = Frame::root(module, frame.scope.clone());
         home.space = Some(space.clone());
         home.repetition = frame.repetition;
         home.holes = frame.holes.clone();
         let home = Rc::new(home);
-        let value = if self.is_hole(&home, &expr) { self.field_hole(&home, name, &expr) } else { self.eval(&home, b, &expr) };
+        let value = || if self.is_hole(&home, &expr) { self.field_hole(&home, name, &expr) } else { self.eval(&home, b, &expr) };
+        Some(self.in_field(&space, name, (expr.span, span), value))
+    }
+
+    /// Does some work on a field of a space; a field met again meanwhile is a circle. The places are the field's and that of its use.
+    pub(super) fn in_field<T>(
+        &self,
+        space: &SpaceValue,
+        name: &str,
+        (field, used): (Span, Span),
+        work: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
+        if space.open.borrow().iter().any(|open| open == name) {
+            // The whole circle is told of once.
+            space.circular.borrow_mut().extend(space.open.borrow().iter().cloned());
+            let message = format!("the field `{name}` is defined through itself");
+            let circle = Diagnostic::error(Code::FIELD_CYCLE, message).at(field, "leads back to itself").at(used, "used here");
+            return self.fail(circle.help("fields of a space may see each other, but not in a circle"));
+        }
+        space.open.borrow_mut().push(name.to_owned());
+        let result = work();
         space.open.borrow_mut().pop();
-        Some(value)
+        result
     }
 
     pub(super) fn is_space_name(&self, frame: &Rc<Frame>, name: &str) -> bool {

@@ -1,8 +1,8 @@
 //! What nothing uses: imports of a file and bindings of a body, told by their names alone.
 
 use super::Checker;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::syntax::ast::{Block, Body, Expr, ExprKind, File, Item, ItemBody, Param, Type};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::syntax::ast::{Block, Body, Expr, ExprKind, File, Item, ItemBody, Name, Param, Type};
 use std::collections::BTreeSet;
 
 impl Checker<'_> {
@@ -33,10 +33,22 @@ impl Checker<'_> {
     }
 }
 
-/// The first names of all paths that are met, and all bodies.
+/// Calls `each` with every path within an expression, and where it stands.
+pub(super) fn each_path(expr: &Expr, each: &mut dyn FnMut(&[Name], Span)) {
+    let mut met = Met::default();
+    met.expression(expr);
+    for path in met.paths {
+        if let Some(span) = path.iter().map(|name| name.span).reduce(Span::to) {
+            each(path, span);
+        }
+    }
+}
+
+/// The paths that are met with their first names, and all bodies.
 #[derive(Default)]
 struct Met<'a> {
     names: BTreeSet<&'a str>,
+    paths: Vec<&'a [Name]>,
     bodies: Vec<&'a Body>,
 }
 
@@ -83,7 +95,10 @@ impl<'a> Met<'a> {
     fn expression(&mut self, expr: &'a Expr) {
         match &expr.kind {
             ExprKind::Number { .. } | ExprKind::Text(_) | ExprKind::Error => {}
-            ExprKind::Path(path) => self.names.extend(path.first().map(|name| name.text.as_str())),
+            ExprKind::Path(path) => {
+                self.names.extend(path.first().map(|name| name.text.as_str()));
+                self.paths.push(path);
+            }
             ExprKind::Call { callee, args } => {
                 self.expression(callee);
                 args.iter().for_each(|arg| self.expression(&arg.value));
