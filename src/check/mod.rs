@@ -33,6 +33,7 @@ pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
+pub use record::counted;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::Op;

@@ -1,6 +1,7 @@
 //! Records: fields against their schema, with units, defaults, changes by dotted path.
 
 use super::Checker;
+use super::changes::fields_of;
 use super::modules::ItemId;
 use super::value::{Fields, Val};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
@@ -159,7 +160,7 @@ impl<'w> Checker<'w> {
                     Kind::OneOf(variants) | Kind::Optional(&Kind::OneOf(variants)) => variants(),
                     _ => &[],
                 };
-                (variants.iter().find(|known| known.name == *variant).map_or(&[], |known| known.fields), format!("`{variant}`"))
+                (fields_of(variants, variant), format!("`{variant}`"))
             }
             _ => {
                 let message = format!("`{}` is not a record whose fields can be set from here", name.text);
@@ -442,7 +443,7 @@ pub(super) fn factor(unit: Unit, given: Option<&str>) -> Option<f64> {
 }
 
 /// A count and its noun: `1 input`, `2 inputs`.
-pub(super) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -56,27 +56,28 @@ impl Checker<'_> {
         match &expr.kind {
             ExprKind::Path(path) if join(path) == "params" => Some(Quantity::Params),
             ExprKind::Path(path) if join(path) == "flops" => Some(Quantity::Flops(None)),
-            ExprKind::Call { callee, args } if path_of(callee).is_some_and(|path| join(path) == "flops") => {
-                let tokens = match args.as_slice() {
-                    [arg] if arg.name.as_ref().is_none_or(|name| name.text == "n") => number(&arg.value),
-                    _ => None,
-                };
-                match tokens {
-                    Some((tokens, None)) if tokens >= 4.0 && tokens.fract() == 0.0 && tokens < 1e6 => {
-                        Some(Quantity::Flops(Some(tokens as usize)))
-                    }
-                    _ => {
-                        let message = "`flops` takes the number of tokens, at least 4";
-                        self.fail(
-                            Diagnostic::error(Code::CONDITION, message).at(expr.span, "of how many?").help("`flops(n = 128) <= 1.5G`"),
-                        )
-                    }
-                }
+            ExprKind::Call { callee, args } if path_of(callee).is_some_and(|path| join(path) == "flops") => match args.as_slice() {
+                [arg] if arg.name.as_ref().is_none_or(|name| name.text == "n") => self.tokens(&arg.value, expr.span),
+                _ => self.how_many(expr.span),
             }
+            .map(|tokens| Quantity::Flops(Some(tokens))),
             _ => self.fail(
                 Diagnostic::error(Code::CONDITION, "a bound is put on `params` or `flops`").at(expr.span, "neither of them").help(HELP),
             ),
         }
+    }
+
+    /// The number of tokens that FLOPs are told for.
+    pub(super) fn tokens(&self, expr: &Expr, span: Span) -> Option<usize> {
+        match number(expr) {
+            Some((tokens, None)) if tokens >= 4.0 && tokens.fract() == 0.0 && tokens < 1e6 => Some(tokens as usize),
+            _ => self.how_many(span),
+        }
+    }
+
+    fn how_many<T>(&self, span: Span) -> Option<T> {
+        let message = "`flops` takes the number of tokens, at least 4";
+        self.fail(Diagnostic::error(Code::CONDITION, message).at(span, "of how many?").help("`flops(n = 128) <= 1.5G`"))
     }
 
     fn bound(&self, expr: &Expr) -> Option<f64> {

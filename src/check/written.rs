@@ -1,5 +1,6 @@
 //! Resolved records as the language writes them.
 
+use super::changes::fields_of;
 use super::modules::Files;
 use super::record::plain;
 use crate::settings::{Field, Kind, Schema};
@@ -35,8 +36,7 @@ impl<'f> Writer<'f> {
             (Kind::Record(schema), Value::Object(fields)) => self.record(schema(), fields),
             (Kind::OneOf(variants), Value::Object(object)) => {
                 let Some((name, Value::Object(fields))) = object.iter().next() else { return String::new() };
-                let schema = variants().iter().find(|variant| variant.name == name).map_or(&[][..], |variant| variant.fields);
-                format!("{name} {{ {} }}", self.fields(schema, fields).join(", "))
+                format!("{name} {{ {} }}", self.fields(fields_of(variants(), name), fields).join(", "))
             }
             (_, value) => value.to_string(),
         }

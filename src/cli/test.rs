@@ -1,7 +1,7 @@
 //! `phyla test`: the `test` blocks of files, carried out.
 
 use super::source::{err, out, show_all, show_one, sources};
-use crate::check::{Checker, STANDARD_LIBRARY, World};
+use crate::check::{Checker, STANDARD_LIBRARY, World, counted};
 use crate::diagnostic::{Code, Diagnostic, Severity, render_all, to_json};
 use crate::run::files::Disk;
 use serde_json::{Value, json};
@@ -48,10 +48,6 @@ pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, json: bool) -> u8 {
         out(&format!("{} with {}{failed}\n", counted(count.tests, "test"), counted(count.claims, "claim")));
     }
     code
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Carries out the tests of one file; nothing is claimed of a file with mistakes.

@@ -85,7 +85,11 @@ fn resolves(checked: &Checked) -> Result<(), Breach> {
     same(&All::from([(name.clone(), checked.clone())]), &files, RESOLVED, "the resolved source")?;
     let again = experiments(&files, RESOLVED).unwrap_or_default();
     let again = again.get(&name).map_or("", |again| again.source.as_str());
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let lines = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
     ensure(lines(again) == lines(&checked.source), "the resolved source resolves otherwise", || {
         format!("{}\nand then\n{again}", checked.source)
     })?;

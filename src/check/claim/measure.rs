@@ -3,11 +3,11 @@
 use super::side::Side;
 use crate::check::Checker;
 use crate::check::architecture::ArchitectureValue;
-use crate::check::record::{counted, join, number, path_of, were};
+use crate::check::record::{counted, join, path_of, were};
 use crate::check::value::Val;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::graph::{Cost, Symbol, mixes};
-use crate::settings::{Experiment, Model};
+use crate::settings::{Experiment, Kind, Model};
 use crate::space::{contains, distance, instantiate, masked_lm_cost};
 use crate::syntax::ast::{Arg, Expr};
 use num_bigint::BigUint;
@@ -148,14 +148,9 @@ impl Checker<'_> {
         let written = self.record(module, Model::schema(), model)?;
         self.complete(&written, Model::schema(), "");
         let sizes: Model = serde_json::from_value(written.to_json()).ok()?;
-        let tokens = match tokens.map(|expr| (expr, number(expr))) {
+        let tokens = match tokens {
             None => None,
-            Some((_, Some((tokens, None)))) if tokens >= 4.0 && tokens.fract() == 0.0 && tokens < 1e6 => Some(tokens as usize),
-            Some((expr, _)) => {
-                let message = "`flops` takes the number of tokens, at least 4";
-                return self
-                    .fail(Diagnostic::error(Code::RANGE, message).at(expr.span, "of how many?").help("`flops(bert, base, n = 128)`"));
-            }
+            Some(expr) => Some(self.tokens(expr, expr.span)?),
         };
         match masked_lm_cost(&self.models()?.masked_lm, &value.space, &value.architecture, &sizes, tokens) {
             Ok(cost) => Some(cost),
@@ -183,8 +178,8 @@ impl Checker<'_> {
     }
 
     /// Reports what is wrong with an experiment as a whole.
-    fn whole(&self, value: &Val, kind: crate::settings::Kind) {
-        let crate::settings::Kind::Record(schema) = kind else { return };
+    fn whole(&self, value: &Val, kind: Kind) {
+        let Kind::Record(schema) = kind else { return };
         if schema().kind != "experiment" {
             return;
         }

@@ -15,8 +15,8 @@ impl Author<'_> {
 
     /// A claim, true or false, about something that is there.
     fn claim(&mut self) -> Option<String> {
-        let space = self.dice.pick(&self.spaces).name.clone();
-        let architecture = self.one_of(&self.architectures.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+        let space = self.dice.pick(&self.own.spaces).name.clone();
+        let architecture = self.one_of(&self.own.architectures.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
         let mix = self.some_mix();
         let order = self.dice.word(&["==", ">", "<=", "!="]);
         Some(match self.dice.below(12) {
@@ -34,7 +34,7 @@ impl Author<'_> {
             }
             9 => format!("error({} {{ seed = 1 }}) == E0601", self.named_record("model")),
             10 => format!("{} == {}", self.some_record("train"), self.some_record("train")),
-            _ => format!("{space} == {}", self.dice.pick(&self.spaces).name.clone()),
+            _ => format!("{space} == {}", self.dice.pick(&self.own.spaces).name.clone()),
         })
     }
 }

@@ -5,7 +5,7 @@ use super::Author;
 impl Author<'_> {
     pub(super) fn experiment(&mut self) {
         let name = self.fresh("experiment");
-        let space = self.dice.pick(&self.spaces).clone();
+        let space = self.dice.pick(&self.own.spaces).clone();
         let changed =
             if space.has_layers && self.dice.chance(30) { format!(" {{ layers = {} }}", self.dice.within(1, 3)) } else { String::new() };
         let text = self.dice.word(&["text(\"fuzz.txt\")", "text(\"data/austen.txt\")", "text(\"fuzz.txt\", \"data/wordnet_glosses.txt\")"]);
@@ -17,7 +17,7 @@ impl Author<'_> {
             format!("evaluate = {}", self.evaluate()),
             format!("final = {}", self.last()),
         ];
-        let compared: Vec<String> = self.architectures.iter().map(|(name, _)| name.clone()).collect();
+        let compared: Vec<String> = self.own.architectures.iter().map(|(name, _)| name.clone()).collect();
         if !compared.is_empty() && self.dice.chance(60) {
             fields.push(format!("compare = [{}]", compared.join(", ")));
         } else if self.dice.chance(25) {
@@ -35,7 +35,7 @@ impl Author<'_> {
         self.dice.shuffle(&mut fields);
         let fields = self.braces(&fields);
         self.items.push(format!("experiment {name} {fields}"));
-        self.experiments.push(name);
+        self.own.experiments.push(name);
     }
 
     /// What is done at the end.
@@ -48,14 +48,14 @@ impl Author<'_> {
     }
 
     pub(super) fn changed_experiment(&mut self) {
-        let base = self.dice.pick(&self.experiments).clone();
+        let base = self.dice.pick(&self.own.experiments).clone();
         let name = self.fresh("experiment");
         let mut fields = self.changes_of_experiment(4);
         if self.dice.chance(30) {
-            fields.push(format!("space = {}", self.dice.pick(&self.spaces).name.clone()));
+            fields.push(format!("space = {}", self.dice.pick(&self.own.spaces).name.clone()));
         }
         let fields = self.braces(&fields);
         self.items.push(format!("experiment {name} = {base} {fields}"));
-        self.experiments.push(name);
+        self.own.experiments.push(name);
     }
 }

@@ -62,13 +62,13 @@ impl Author<'_> {
         let text = if base.is_empty() { list } else { format!("{} + {list}", self.std("ops", base)) };
         members.extend(own);
         self.items.push(format!("ops {name} = {text}"));
-        self.sets.push((name, members));
+        self.own.sets.push((name, members));
     }
 
     /// A set that a `dag` may name, with its members.
     pub(super) fn some_set(&mut self) -> (String, Vec<String>) {
-        if !self.sets.is_empty() && self.dice.chance(65) {
-            return self.dice.pick(&self.sets).clone();
+        if !self.own.sets.is_empty() && self.dice.chance(65) {
+            return self.dice.pick(&self.own.sets).clone();
         }
         let (name, members) = *self.dice.pick(SETS);
         (self.std("ops", name), members.iter().map(|name| (*name).to_owned()).collect())
@@ -79,7 +79,7 @@ impl Author<'_> {
         let name = self.fresh("graph");
         let body = self.mix_body(&["q", "k", "v"]);
         self.items.push(format!("graph {name}(q: [n, d], k: [n, d], v: [n, d]) -> [n, d] {{\n{body}\n}}"));
-        self.mixes.push(name);
+        self.own.mixes.push(name);
     }
 
     /// Bindings and a result of shape [n, d], over these inputs.
@@ -163,7 +163,7 @@ impl Author<'_> {
         let body = self.wide("x", 3);
         let body = if statics.is_empty() { body } else { format!("{}(kernel = kernel)({body})", self.std("layers", "light_convolution")) };
         self.items.push(format!("graph {name}{statics}(x: [n, h]) -> [n, h] {{\n    {body}\n}}"));
-        self.layers.push(name);
+        self.own.layers.push(name);
     }
 
     /// A graph around a mixer.
@@ -173,7 +173,7 @@ impl Author<'_> {
         self.items.push(format!(
             "graph {name}(mixer: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] {{\n    y = layer_norm(x + dropout(mixer(x)))\n    {body}\n}}"
         ));
-        self.blocks.push(name);
+        self.own.blocks.push(name);
     }
 
     /// An expression of shape [n, h] over one variable.
@@ -196,7 +196,7 @@ impl Author<'_> {
 
     /// A graph that an attention may compute: declared, of the library, or written out.
     pub(super) fn some_mix(&mut self) -> String {
-        match (self.dice.below(3), self.one_of(&self.mixes.clone())) {
+        match (self.dice.below(3), self.one_of(&self.own.mixes.clone())) {
             (0, Some(own)) => own,
             (1, _) => self.std("layers", "self_attention"),
             _ => self.literal(),

@@ -28,6 +28,13 @@ pub struct Author<'d> {
     taken: BTreeSet<(&'static str, String)>,
     unary: Vec<String>,
     binary: Vec<String>,
+    /// What is declared or imported.
+    own: Declared,
+}
+
+/// What a program can name, and a file beside it import.
+#[derive(Clone, Default)]
+struct Declared {
     /// Sets of operations with their members.
     sets: Vec<(String, Vec<String>)>,
     /// Graphs of an attention: q, k and v of [n, d] to [n, d].
@@ -53,7 +60,7 @@ pub fn write(dice: &mut Dice) -> String {
     }
     let mut other = Author::new(dice);
     other.declare();
-    let lent = other.lend();
+    let lent = other.own.clone();
     let other = other.finish();
     let mut author = Author::new(dice);
     author.borrow(lent);
@@ -71,14 +78,7 @@ impl<'d> Author<'d> {
             taken: BTreeSet::new(),
             unary: Vec::new(),
             binary: Vec::new(),
-            sets: Vec::new(),
-            mixes: Vec::new(),
-            layers: Vec::new(),
-            blocks: Vec::new(),
-            spaces: Vec::new(),
-            architectures: Vec::new(),
-            records: Vec::new(),
-            experiments: Vec::new(),
+            own: Declared::default(),
         }
     }
 

@@ -60,12 +60,12 @@ impl Author<'_> {
         let fields = self.changes(schema(), 3);
         let fields = self.braces(&fields);
         self.items.push(format!("{kind} {name} = {base} {fields}"));
-        self.records.push((kind, name));
+        self.own.records.push((kind, name));
     }
 
     /// A declared record of this kind, or one of the library.
     pub(super) fn named_record(&mut self, kind: &'static str) -> String {
-        let own: Vec<String> = self.records.iter().filter(|(known, _)| *known == kind).map(|(_, name)| name.clone()).collect();
+        let own: Vec<String> = self.own.records.iter().filter(|(known, _)| *known == kind).map(|(_, name)| name.clone()).collect();
         match self.one_of(&own) {
             Some(own) if self.dice.chance(70) => own,
             _ => {

@@ -54,7 +54,7 @@ impl Author<'_> {
         let tied = self.dice.chance(25);
         let count = if has_layers { "layers".to_owned() } else { layers.to_string() };
         let tie = if tied { format!(", tie = {layers}") } else { String::new() };
-        let block = self.one_of(&self.blocks.clone()).filter(|_| self.dice.chance(60));
+        let block = self.one_of(&self.own.blocks.clone()).filter(|_| self.dice.chance(60));
         let block = block.unwrap_or_else(|| self.std("layers", "encoder_layer"));
         let fixed = self.std("layers", "feed_forward");
         let shape = self.dice.weighted(&[(70, 0), (15, 1), (15, 2)]);
@@ -79,7 +79,7 @@ impl Author<'_> {
         self.items.push(format!("space {name} {fields}"));
         let arms = if chosen { arms } else { Vec::new() };
         let fillings = Some(if tied { 1 } else { layers }).filter(|_| shape != 1);
-        self.spaces.push(Space { name, fillings, has_tail: shape == 2, has_layers, arms });
+        self.own.spaces.push(Space { name, fillings, has_tail: shape == 2, has_layers, arms });
     }
 
     /// A mixer, its members, and whether they have labels.
@@ -115,7 +115,7 @@ impl Author<'_> {
             }
             4 => (format!("{}({})", self.std("layers", "attention"), self.some_mix()), Arm::Whole(label.to_owned())),
             _ => {
-                let own = self.one_of(&self.layers.clone());
+                let own = self.one_of(&self.own.layers.clone());
                 (own.unwrap_or_else(|| self.std("layers", "feed_forward")), Arm::Whole(label.to_owned()))
             }
         }
@@ -141,7 +141,7 @@ impl Author<'_> {
 
     /// A space that changes another one.
     pub(super) fn changed_space(&mut self) {
-        let base = self.dice.pick(&self.spaces).clone();
+        let base = self.dice.pick(&self.own.spaces).clone();
         if !base.has_layers {
             return;
         }
@@ -153,12 +153,12 @@ impl Author<'_> {
         }
         self.items.push(format!("space {name} = {} {{ {} }}", base.name, fields.join(", ")));
         // A tie that does not divide the layers is a mistake or not; nothing is filled here.
-        self.spaces.push(Space { name, arms: Vec::new(), ..base });
+        self.own.spaces.push(Space { name, arms: Vec::new(), ..base });
     }
 
     pub(super) fn architecture(&mut self) {
-        let number = self.dice.below(self.spaces.len());
-        let space = self.spaces[number].clone();
+        let number = self.dice.below(self.own.spaces.len());
+        let space = self.own.spaces[number].clone();
         if space.arms.is_empty() {
             return;
         }
@@ -168,7 +168,7 @@ impl Author<'_> {
         let tail = if space.has_tail { "\n    tail = light_convolution(kernel = 5)" } else { "" };
         let name = self.fresh("architecture");
         self.items.push(format!("architecture {name} = {} {{\n    mixer = {mixer}{tail}\n}}", space.name));
-        self.architectures.push((name, number));
+        self.own.architectures.push((name, number));
     }
 
     fn filling(&mut self, arms: &[Arm]) -> String {
