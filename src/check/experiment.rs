@@ -60,6 +60,15 @@ pub struct Models {
 /// Data files by the path that names them, each with its file name or path below and a hash of its contents.
 pub type Data = BTreeMap<String, Vec<(String, String)>>;
 
+/// An experiment's records and what they name.
+struct Resolved {
+    value: Val,
+    settings: Experiment,
+    space: SharedSpace,
+    compare: Vec<NamedArchitecture>,
+    data: Data,
+}
+
 /// Gives the description of a record.
 pub(super) type SchemaOf = fn() -> &'static Schema;
 
@@ -79,16 +88,19 @@ pub(super) const RECORDS: &[(&str, SchemaOf)] = &[
 impl Checker<'_> {
     /// Checks every declaration of a module by itself.
     pub fn check_module(&self, key: &str) {
-        for id in self.world.items_of(key) {
-            self.check_item(id);
-        }
+        self.world.items_of(key).into_iter().for_each(|id| self.check_item(id));
+        self.check_whole(key);
+    }
+
+    /// Checks what no declaration shows by itself.
+    pub(super) fn check_whole(&self, key: &str) {
         // A mistake may hide a use: a misspelt name, an item that was not read.
         if !self.failed() {
             self.world.file_of(key).iter().for_each(|file| self.unused(file));
         }
     }
 
-    fn check_item(&self, id: ItemId) {
+    pub(super) fn check_item(&self, id: ItemId) {
         let Some(item) = self.item(id) else { return };
         if !self.checked.borrow_mut().insert(id) {
             return;
@@ -106,7 +118,7 @@ impl Checker<'_> {
             "graph" => drop(self.graph(id)),
             "space" => drop(self.space_item(id, item.name.span).and_then(|space| self.built_space(&space))),
             "architecture" => drop(self.architecture_item(id, item.name.span)),
-            "experiment" => drop(self.experiment(id, &[])),
+            "experiment" => drop(self.resolved(id, &[])),
             "test" => self.check_test(id),
             // The grammar knows no other kind.
             kind => RECORDS
@@ -223,6 +235,18 @@ impl Checker<'_> {
 
     /// An experiment with fields changed as `--set` says; `None` where it has a mistake.
     pub fn experiment(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Checked> {
+        let Resolved { value, settings, space, compare, data } = self.resolved(id, changes)?;
+        let models = self.models()?;
+        let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
+        let evaluation = evaluation(&settings, &space, &data);
+        let bundle = super::bundle::Bundle::new(self, id, &value);
+        let (space_source, space_name) = bundle.space();
+        let source = bundle.experiment(&settings);
+        Some(Checked { settings, space, compare, models, data, fingerprint, evaluation, source, space_source, space_name })
+    }
+
+    /// The records and graphs of an experiment, whose mistakes are found here.
+    fn resolved(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Resolved> {
         let schema = Experiment::schema();
         let mut value = self.record_item(id, schema, self.item(id)?.name.span)?;
         if let Val::Record(fields, _) = &mut value {
@@ -267,23 +291,7 @@ impl Checker<'_> {
         if self.failed() {
             return None;
         }
-        let (space, models) = (space?, self.models()?);
-        let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
-        let evaluation = evaluation(&settings, &space, &data);
-        let bundle = super::bundle::Bundle::new(self, id, &value);
-        let (space_source, space_name) = bundle.space();
-        Some(Checked {
-            source: bundle.experiment(&settings),
-            space_source,
-            space_name,
-            settings,
-            space,
-            compare,
-            models,
-            data,
-            fingerprint,
-            evaluation,
-        })
+        Some(Resolved { value, settings, space: space?, compare, data })
     }
 
     /// The data files, each with the hash of its contents; what is missing is reported at the field that names it.

@@ -3,11 +3,13 @@
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
 //! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
 //! `space` (spaces and architectures), `unused` (what nothing uses), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
-//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say).
+//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say), `again` (checking
+//! a source that has changed).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
 //! files only through [`Files`]; it trains nothing and writes nothing.
 
+mod again;
 mod architecture;
 mod bundle;
 mod call;
@@ -29,6 +31,7 @@ mod unused;
 mod value;
 mod written;
 
+pub use again::Memory;
 pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
@@ -55,6 +58,8 @@ pub struct Checker<'w> {
     busy: RefCell<Vec<ItemId>>,
     ops: RefCell<BTreeMap<ItemId, Option<Op>>>,
     spaces: RefCell<BTreeMap<ItemId, Option<Rc<space::SpaceValue>>>>,
+    /// Spaces that were built, each once: architectures fill the same ones again and again.
+    built: RefCell<Vec<(Rc<space::SpaceValue>, SharedSpace)>>,
     /// Paths that named a declaration, for writing the experiment back as one file.
     references: RefCell<BTreeMap<crate::diagnostic::Span, ItemId>>,
     checked: RefCell<BTreeSet<ItemId>>,
@@ -62,6 +67,8 @@ pub struct Checker<'w> {
     dags: RefCell<Vec<Arc<crate::space::DagDomain>>>,
     /// Data that was read, by path: files with the hashes of their contents, or why it cannot be.
     data: RefCell<BTreeMap<String, Read>>,
+    /// What was asked outside of the sources.
+    asked: RefCell<Vec<again::Asked>>,
 }
 
 impl<'w> Checker<'w> {
@@ -74,16 +81,26 @@ impl<'w> Checker<'w> {
             busy: RefCell::default(),
             ops: RefCell::default(),
             spaces: RefCell::default(),
+            built: RefCell::default(),
             references: RefCell::default(),
             checked: RefCell::default(),
             dags: RefCell::default(),
             data: RefCell::default(),
+            asked: RefCell::default(),
         }
     }
 
     /// The files of a path of data with the hashes of their contents, read once.
     fn data(&self, path: &str) -> Read {
+        self.asked.borrow_mut().push(again::Asked::Data(path.to_owned(), self.files.stamp(path)));
         self.data.borrow_mut().entry(path.to_owned()).or_insert_with(|| self.files.data(path)).clone()
+    }
+
+    /// The value of an environment variable.
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = self.files.variable(name);
+        self.asked.borrow_mut().push(again::Asked::Variable(name.to_owned(), value.clone()));
+        value
     }
 
     /// This `dag`, or the equal one that was met before.

@@ -1,8 +1,9 @@
 //! Files and the standard library: reading, parsing, imports, circles.
 
 use crate::diagnostic::{Code, Diagnostic, Sources, Span, nearest};
-use crate::syntax::{self, ast};
+use crate::syntax::{self, Known, ast};
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 /// How the reason begins that [`Files::read`] gives for a source that is no text.
 pub const NOT_TEXT: &str = "it is not UTF-8 text";
@@ -34,6 +35,14 @@ pub trait Files {
     /// Why it cannot be read, in a few words.
     fn data(&self, path: &str) -> Result<Vec<(String, String)>, String>;
 
+    /// What tells whether [`Files::data`] would say something else, at less cost where that can be had.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    fn stamp(&self, path: &str) -> Result<String, String> {
+        self.data(path).map(|files| format!("{files:?}"))
+    }
+
     /// The value of an environment variable that a data path names.
     fn variable(&self, name: &str) -> Option<String>;
 }
@@ -47,6 +56,43 @@ macro_rules! standard_library {
 /// The modules of the standard library with their texts.
 pub const STANDARD_LIBRARY: &[(&str, &str)] =
     standard_library!["prelude", "ops", "layers", "spaces", "architectures", "models", "train", "search", "tasks", "suites"];
+
+/// The standard library, parsed once for the whole process: it is the same for every file.
+static STANDARD: LazyLock<World> = LazyLock::new(|| {
+    let mut world = World::default();
+    for (name, text) in STANDARD_LIBRARY {
+        world.parsed(name, (*text).to_owned(), &mut Loading { files: &NoFiles, known: &mut BTreeMap::new(), open: Vec::new() }, None);
+    }
+    world
+});
+
+/// The standard library imports nothing but itself.
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _: &str) -> Result<String, String> {
+        Err("there are no files here".to_owned())
+    }
+
+    fn join(&self, _: &str, path: &str) -> String {
+        path.to_owned()
+    }
+
+    fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
+        self.read(path).map(|_| Vec::new())
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+/// What stays the same while files are loaded, and the files that are being read, outermost first, with the place that imports each.
+struct Loading<'a> {
+    files: &'a dyn Files,
+    known: &'a mut BTreeMap<String, Known>,
+    open: Vec<(String, Span)>,
+}
 
 /// A parsed source with its imports resolved to modules.
 #[derive(Debug)]
@@ -71,24 +117,26 @@ pub struct ItemId {
 }
 
 /// All modules that one file needs, with what was found wrong on the way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     /// Sources by number.
     pub sources: Sources,
-    pub(super) modules: Vec<Module>,
+    pub(super) modules: Vec<Arc<Module>>,
     pub(super) diagnostics: Vec<Diagnostic>,
     by_key: BTreeMap<String, usize>,
 }
 
 impl World {
-    /// Loads the standard library and then each of these files with what they import.
+    /// Loads each of these files with what they import, beside the standard library.
     pub fn load(files: &dyn Files, paths: &[String]) -> Self {
-        let mut world = Self::default();
-        for (name, _) in STANDARD_LIBRARY {
-            world.module(name, files, &mut Vec::new(), None);
-        }
+        Self::load_again(files, paths, &mut BTreeMap::new())
+    }
+
+    /// Loads like [`World::load`]; of each file, by its key, only those items are parsed that are not `known` from last time.
+    pub(super) fn load_again(files: &dyn Files, paths: &[String], known: &mut BTreeMap<String, Known>) -> Self {
+        let mut world = STANDARD.clone();
         for path in paths {
-            world.module(path, files, &mut Vec::new(), None);
+            world.module(path, &mut Loading { files, known, open: Vec::new() }, None);
         }
         world
     }
@@ -127,9 +175,9 @@ impl World {
         Some(ItemId { module, item })
     }
 
-    fn module(&mut self, key: &str, files: &dyn Files, path: &mut Vec<(String, Span)>, import: Option<Span>) -> Option<usize> {
-        if let Some(at) = path.iter().position(|(open, _)| open == key) {
-            let circle: Vec<&str> = path.iter().skip(at).map(|(key, _)| key.as_str()).chain([key]).collect();
+    fn module(&mut self, key: &str, loading: &mut Loading<'_>, import: Option<Span>) -> Option<usize> {
+        if let Some(at) = loading.open.iter().position(|(open, _)| open == key) {
+            let circle: Vec<&str> = loading.open.iter().skip(at).map(|(key, _)| key.as_str()).chain([key]).collect();
             let mut diagnostic = Diagnostic::error(Code::IMPORT_CYCLE, format!("these files import one another: {}", circle.join(" → ")));
             if let Some(span) = import {
                 diagnostic = diagnostic.at(span, "this import closes the circle");
@@ -142,8 +190,8 @@ impl World {
             return Some(*known);
         }
         let embedded = STANDARD_LIBRARY.iter().find(|(name, _)| *name == key).map(|(_, text)| (*text).to_owned());
-        let text = match embedded.map_or_else(|| files.read(key), Ok) {
-            Ok(text) => text,
+        match embedded.map_or_else(|| loading.files.read(key), Ok) {
+            Ok(text) => Some(self.parsed(key, text, loading, import)),
             Err(why) => {
                 let (code, help) = match import {
                     _ if why.starts_with(NOT_TEXT) => (Code::NOT_TEXT, "a source is plain text: save it as UTF-8, or name another file"),
@@ -155,21 +203,28 @@ impl World {
                     diagnostic = diagnostic.at(span, "imported here");
                 }
                 self.diagnostics.push(diagnostic.help(help));
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Parses a source that is not loaded yet, and loads what it imports.
+    fn parsed(&mut self, key: &str, text: String, loading: &mut Loading<'_>, import: Option<Span>) -> usize {
+        if let Some(known) = self.by_key.get(key) {
+            return *known;
+        }
         let file = self.sources.add(key, text.clone());
-        let parsed = syntax::parse(file, &text);
+        let parsed = syntax::parse_again(file, &text, loading.known.entry(key.to_owned()).or_default());
         self.diagnostics.extend(parsed.diagnostics);
-        path.push((key.to_owned(), import.unwrap_or_default()));
+        loading.open.push((key.to_owned(), import.unwrap_or_default()));
         let mut imports = Vec::new();
         let mut broken: Vec<String> = parsed.file.broken.iter().map(|name| name.text.clone()).collect();
         for import in &parsed.file.uses {
             let target = match &import.source {
-                ast::UseSource::Module(names) => self.standard_module(names, files, path),
+                ast::UseSource::Module(names) => self.standard_module(names, loading),
                 ast::UseSource::File { path: wanted, span } => {
-                    let target = files.join(key, wanted);
-                    self.module(&target, files, path, Some(*span))
+                    let target = loading.files.join(key, wanted);
+                    self.module(&target, loading, Some(*span))
                 }
             };
             let local = |name: &ast::Name, alias: &Option<ast::Name>| alias.as_ref().unwrap_or(name).text.clone();
@@ -204,19 +259,19 @@ impl World {
                 imports.push((local.text.clone(), target, name.text.clone(), local.span));
             }
         }
-        path.pop();
-        self.modules.push(Module { key: key.to_owned(), ast: parsed.file, imports, broken });
+        loading.open.pop();
+        self.modules.push(Arc::new(Module { key: key.to_owned(), ast: parsed.file, imports, broken }));
         let number = self.modules.len() - 1;
         self.by_key.insert(key.to_owned(), number);
         self.duplicates(number);
-        Some(number)
+        number
     }
 
-    fn standard_module(&mut self, names: &[ast::Name], files: &dyn Files, path: &mut Vec<(String, Span)>) -> Option<usize> {
+    fn standard_module(&mut self, names: &[ast::Name], loading: &mut Loading<'_>) -> Option<usize> {
         let key = names.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
         if STANDARD_LIBRARY.iter().any(|(name, _)| *name == key) {
             let span = names.first().map(|name| name.span);
-            return self.module(&key, files, path, span);
+            return self.module(&key, loading, span);
         }
         let known = STANDARD_LIBRARY.iter().map(|(name, _)| *name);
         let help = match nearest(&key, known.clone()) {
@@ -230,7 +285,7 @@ impl World {
 
     /// Two declarations of one name are a mistake where one place could mean both.
     fn duplicates(&mut self, module: usize) {
-        let Some(Module { ast, .. }) = self.modules.get(module) else { return };
+        let Some(ast) = self.modules.get(module).map(|module| &module.ast) else { return };
         let mut seen: BTreeMap<(&str, &str), Span> = BTreeMap::new();
         let mut found = Vec::new();
         for item in &ast.items {

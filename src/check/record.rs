@@ -348,7 +348,7 @@ impl<'w> Checker<'w> {
             None => self.files.join(from, text),
             Some(rest) => {
                 let (name, below) = rest.split_once('/').unwrap_or((rest, ""));
-                match self.files.variable(name) {
+                match self.variable(name) {
                     Some(value) => format!("{}/{below}", value.trim_end_matches('/')).trim_end_matches('/').to_owned(),
                     // Left as it is: only an experiment that reads it needs the variable.
                     None => text.to_owned(),

@@ -102,7 +102,9 @@ impl Checker<'_> {
         if let Some(known) = &*value.built.borrow() {
             return known.clone();
         }
-        let built = self.build_space(value).map(SharedSpace::new);
+        let equal = self.built.borrow().iter().find(|(known, _)| known.equals(value)).map(|(_, space)| space.clone());
+        let built = equal.or_else(|| self.build_space(value).map(SharedSpace::new));
+        self.built.borrow_mut().extend(built.iter().map(|space| (value.clone(), space.clone())));
         if built.is_none() {
             self.other_fields(value);
         }
@@ -244,6 +246,19 @@ impl Checker<'_> {
 }
 
 impl SpaceValue {
+    /// Whether the other says the same, as `autobert_zero { layers = 4 }` does wherever it stands.
+    fn equals(&self, other: &Self) -> bool {
+        let same = |(name, (module, value)): (&String, &(usize, Rc<Expr>))| {
+            other.fields.get(name).is_some_and(|(there, known)| {
+                there == module && (Rc::ptr_eq(known, value) || number(known).is_some() && number(known) == number(value))
+            })
+        };
+        self.name == other.name
+            && self.requires == other.requires
+            && self.fields.len() == other.fields.len()
+            && self.fields.iter().all(same)
+    }
+
     /// The same space with other fields.
     pub(super) fn with_fields(&self, fields: BTreeMap<String, (usize, Rc<Expr>)>) -> Self {
         Self { requires: self.requires.clone(), ..Self::new(self.name.clone(), fields, self.span) }

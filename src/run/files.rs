@@ -122,6 +122,15 @@ impl Files for Disk {
         hashed.collect()
     }
 
+    fn stamp(&self, path: &str) -> Result<String, String> {
+        let mut stamp = String::new();
+        for file in text_files(path)? {
+            let told = fs::metadata(&file).ok().map(|metadata| (metadata.len(), metadata.modified().ok()));
+            stamp += &format!("{file}: {told:?}\n");
+        }
+        Ok(stamp)
+    }
+
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }

@@ -22,6 +22,7 @@ pub mod tree;
 mod tests;
 
 use crate::diagnostic::{Code, Diagnostic, FileId, Result, Span};
+use std::collections::BTreeMap;
 use tree::Tree;
 
 pub use format::format;
@@ -67,14 +68,26 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// The items of a source that could be parsed, by their text: what [`parse_again`] need not parse.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    items: BTreeMap<String, tree::Node>,
+}
+
 /// Reads a source; what is wrong with it stands in the diagnostics, and hides nothing else.
 pub fn parse(file: FileId, text: &str) -> Parsed {
+    parse_again(file, text, &mut Known::default())
+}
+
+/// Reads a source that was read before in another state: only items whose text is not known are parsed, and those of this
+/// state are known afterwards.
+pub fn parse_again(file: FileId, text: &str, known: &mut Known) -> Parsed {
     if let Some(refusal) = too_large(file, text) {
         return Parsed { diagnostics: vec![refusal], ..Parsed::default() };
     }
     let mut diagnostics = Vec::new();
     let pieces = cut::cut(file, text, &mut diagnostics);
-    let tree = tree::build(file, text, &pieces, &mut diagnostics);
+    let tree = tree::build(file, text, &pieces, known, &mut diagnostics);
     let ast = build::file(file, text, &tree, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span.start));
     Parsed { file: ast, tree, diagnostics }

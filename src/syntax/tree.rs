@@ -3,6 +3,7 @@
 //! A node is a kind and a range of bytes; the text itself stays with its owner. The children of a node cover it
 //! without gap or overlap, blanks, newlines and comments included, so the leaves in order are the text.
 
+use super::Known;
 use super::cut::Piece;
 use super::grammar::{Grammar, Rule};
 use super::lexeme::{LexemeKind, lexemes};
@@ -116,6 +117,12 @@ impl Node {
         source.get(self.start as usize..self.end as usize).unwrap_or("")
     }
 
+    /// The same node where it begins at byte `start`.
+    fn moved(&self, start: u32) -> Self {
+        let children = self.children.iter().map(|child| child.moved(start + (child.start - self.start))).collect();
+        Self { kind: self.kind, start, end: start + (self.end - self.start), children }
+    }
+
     /// The children that are not blanks, newlines or comments.
     pub fn parts(&self) -> impl Iterator<Item = &Node> {
         self.children.iter().filter(|child| !child.kind.is_trivia())
@@ -162,15 +169,27 @@ impl Tree {
 }
 
 /// Parses every piece by itself and joins the trees.
-pub(super) fn build(file: FileId, text: &str, pieces: &[Piece], diagnostics: &mut Vec<Diagnostic>) -> Tree {
+///
+/// Items that are `known` are taken from there, and those of this text are known afterwards.
+pub(super) fn build(file: FileId, text: &str, pieces: &[Piece], known: &mut Known, diagnostics: &mut Vec<Diagnostic>) -> Tree {
     let mut children = Vec::new();
+    let mut before = std::mem::take(&mut known.items);
     let mut at = 0;
     for piece in pieces {
         fill(text, at, piece.start, &mut children);
         let source = text.get(piece.start..piece.end).unwrap_or("");
-        let parsed = if piece.sound { Some(parse(Rule::whole_item, file, source, piece.start)) } else { None };
+        let last = if piece.sound { before.remove_entry(source).or_else(|| known.items.remove_entry(source)) } else { None };
+        let parsed = match &last {
+            Some((_, node)) => Some(Ok(node.moved(small(piece.start)))),
+            None if piece.sound => Some(parse(Rule::whole_item, file, source, piece.start)),
+            None => None,
+        };
         children.push(match parsed {
-            Some(Ok(node)) => node,
+            Some(Ok(node)) => {
+                let (source, item) = last.unwrap_or_else(|| (source.to_owned(), node.moved(0)));
+                known.items.insert(source, item);
+                node
+            }
             broken => {
                 diagnostics.extend(broken.and_then(Result::err));
                 let mut inner = Vec::new();

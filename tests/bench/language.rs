@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
-use phyla::check::{Checker, Files, World};
+use phyla::check::{Checker, Files, Memory, World};
 use phyla::diagnostic::Severity;
 use phyla::run::files::Disk;
 use phyla::syntax::format;
@@ -15,6 +15,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Runs, of which the median counts.
 const RUNS: usize = 21;
+/// Changes to a file.
+const CHANGES: usize = 400;
 
 /// A source in memory beside the disk.
 struct With {
@@ -37,6 +39,10 @@ impl Files for With {
 
     fn data(&self, path: &str) -> Result<Vec<(String, String)>, String> {
         Disk.data(path)
+    }
+
+    fn stamp(&self, path: &str) -> Result<String, String> {
+        Disk.stamp(path)
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -95,10 +101,42 @@ fn main() {
         let lines = files.text.lines().count();
         println!("checking {lines} lines, experiments: {experiments:>2}   {:>8.1} ms, {found} mistakes", took * 1e3);
     }
+    for experiments in [1, 10] {
+        let mut times = changes(path, &source(1_000, experiments));
+        times.sort_by(f64::total_cmp);
+        let of = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(0.0) * 1e3;
+        println!(
+            "one digit changed, experiments: {experiments:>2}    {:>8.1} ms, 95 of 100 within {:.1} ms, slowest {:.1} ms",
+            of(50),
+            of(95),
+            times.last().copied().unwrap_or(0.0) * 1e3
+        );
+    }
     let text = source(20_000, 1);
     let lines = text.lines().count();
     let took = median(&mut || drop(std::hint::black_box(format(&text))));
     println!("formatting {lines} lines                 {:>8.1} ms, {:.0} lines a second", took * 1e3, lines as f64 / took);
+}
+
+/// What checking takes each time that a digit somewhere has become another, or has become again what it was.
+fn changes(path: &'static str, text: &str) -> Vec<f64> {
+    let digits: Vec<usize> = text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_digit()).map(|(at, _)| at).collect();
+    let mut files = With { path, text: text.to_owned() };
+    let mut memory = Memory::default();
+    memory.check(&files, path);
+    let mut times = Vec::new();
+    for change in 0..CHANGES / 2 {
+        let Some(at) = digits.get(change * digits.len() / (CHANGES / 2)).copied() else { continue };
+        let digit = text.as_bytes().get(at).map_or(0, |byte| (byte - b'0' + 1) % 10);
+        let changed = format!("{}{digit}{}", text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or(""));
+        for state in [changed, text.to_owned()] {
+            files.text = state;
+            let begun = Instant::now();
+            std::hint::black_box(memory.check(&files, path));
+            times.push(begun.elapsed().as_secs_f64());
+        }
+    }
+    times
 }
 
 fn median(work: &mut dyn FnMut()) -> f64 {

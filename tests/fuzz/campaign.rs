@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Targets, which share the time evenly.
-const TARGETS: u64 = 4;
+const TARGETS: u64 = 5;
 /// Seconds in all where `PHYLA_FUZZ_SECONDS` says nothing.
-const SECONDS: u64 = 12;
+const SECONDS: u64 = 15;
 /// Different breaches after which a target ends.
 const BREACHES: usize = 12;
 /// The program's stack: deeply nested sources recurse.

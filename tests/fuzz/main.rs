@@ -1,6 +1,6 @@
 //! Laws of the language over inputs without end: `cargo test --test fuzz -- --nocapture`.
 //!
-//! - `PHYLA_FUZZ_SECONDS`: how long all targets together look for inputs that break a law, 12 where it is not set.
+//! - `PHYLA_FUZZ_SECONDS`: how long all targets together look for inputs that break a law, 15 where it is not set.
 //! - `PHYLA_FUZZ_SEED`: which inputs those are, 1 where it is not set.
 //!
 //! What is in `tests/fuzz/corpus/` is tried first. An input that breaks a law is made smaller and written to a folder that is told; put into
@@ -19,6 +19,7 @@
 mod campaign;
 mod checking;
 mod dice;
+mod editing;
 mod files;
 mod inputs;
 mod meaning;
@@ -51,6 +52,11 @@ fn any_source_is_checked() {
     let counts = run("check", checking::checks, &[(45, Real), (25, Program), (25, Bent), (5, Soup)]);
     let (all, clean) = counts.get("program").copied().unwrap_or_default();
     assert!(all < ENOUGH || clean * 10 > all * 4, "only {clean} of {all} programs check");
+}
+
+#[test]
+fn what_is_checked_again_is_told_the_same_of() {
+    run("edit", editing::agrees, &[(15, Real), (75, Program), (10, Bent)]);
 }
 
 #[test]
