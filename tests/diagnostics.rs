@@ -224,3 +224,15 @@ fn what_is_defined_through_itself_ends() {
         assert!(found.iter().any(|one| one.code == code), "{drawn}");
     }
 }
+
+#[test]
+fn the_fields_of_a_primitive_are_checked() {
+    let text = "\
+primitive one(x: [i, j]) -> [i, j] { formula = x }
+primitive two(x: [i, j]) -> [i, j] { gradient = \"g\" }
+primitive three(x: [i, j]) -> [i, j] { laws = involution }
+";
+    let (drawn, found) = check(&Memory::new(&[("a.phyla", text)]), "a.phyla");
+    assert_eq!(codes(&found), [Code::TYPE, Code::TYPE, Code::UNKNOWN_FIELD], "{drawn}");
+    assert!(found.iter().all(|one| one.help.is_some()), "{drawn}");
+}

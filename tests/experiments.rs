@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Memory, check, experiment};
-use phyla::check::{Checker, World};
+use phyla::check::{Checker, Entry, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::Program;
 use phyla::graph::draw::{dot, svg};
@@ -169,6 +169,16 @@ fn the_executor_and_the_library_know_the_same_primitives() {
         let node = graph.node(node).expect("a node");
         let owned = weights(node, &arguments);
         assert_eq!(!owned.is_empty(), parameterised.contains(op.name.as_str()), "{}", op.name);
+        // Every operand that has a gradient, and every parameter, has its formula.
+        let said = world.said_of(None, &op.name).into_iter().find_map(|entry| match entry {
+            Entry::Declaration(declared) if declared.kind == "primitive" => Some(declared),
+            _ => None,
+        });
+        let said = said.expect("an entry");
+        let operands = op.inputs.iter().filter(|(_, ty)| !ty.index).map(|(name, _)| name.as_str());
+        let wanted: Vec<&str> = operands.chain(owned.iter().map(|weight| weight.role)).collect();
+        assert_eq!(said.gradient.iter().map(|one| one.of.as_str()).collect::<Vec<_>>(), wanted, "{}", op.name);
+        assert!(!said.formula.is_empty(), "{}", op.name);
         // Parameters hold no `n`, and every static size that shapes one is a static the primitive declares.
         assert!(owned.iter().all(|weight| !weight.shape.iter().any(|dim| dim.contains(Symbol::Tokens))), "{}", op.name);
         phyla::exec::Kernel::resolve(&op.name, node, &sizes).unwrap_or_else(|error| panic!("{}: {}", op.name, error.message));

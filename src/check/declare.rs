@@ -7,7 +7,7 @@ use super::record::{join, number};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
 use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Symbol, Type};
-use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, Field, ItemBody, Name, Param, Type as AstType};
+use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, ItemBody, Name, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,33 +103,6 @@ impl Checker<'_> {
                 }
             })
             .collect()
-    }
-
-    fn laws(&self, fields: &[Field]) -> Laws {
-        let mut laws = Laws::default();
-        for field in fields {
-            let names: Vec<&Vec<Name>> = match &field.value.kind {
-                ExprKind::Path(path) => vec![path],
-                ExprKind::List(items) => items.iter().filter_map(super::record::path_of).collect(),
-                _ => Vec::new(),
-            };
-            for name in names {
-                match join(name).as_str() {
-                    "commutative" => laws.commutative = true,
-                    "involution" => laws.involution = true,
-                    "idempotent" => laws.idempotent = true,
-                    other => {
-                        let message = format!("there is no law `{other}`");
-                        self.report(
-                            Diagnostic::error(Code::UNKNOWN_LAW, message)
-                                .at(field.value.span, "not a law")
-                                .help("commutative, involution or idempotent"),
-                        );
-                    }
-                }
-            }
-        }
-        laws
     }
 
     pub(super) fn input_types(&self, params: &[Param], statics: &[String]) -> Option<Vec<(String, Type)>> {

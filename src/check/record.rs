@@ -393,9 +393,9 @@ fn dotted(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// The field's name in the language; Rust writes `final` with a mark.
+/// The field's name in the language.
 pub(super) fn plain(field: &Field) -> &'static str {
-    field.name.trim_start_matches("r#")
+    field.plain()
 }
 
 pub(super) fn join(path: &[Name]) -> String {
