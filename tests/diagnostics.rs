@@ -236,3 +236,89 @@ primitive three(x: [i, j]) -> [i, j] { laws = involution }
     assert_eq!(codes(&found), [Code::TYPE, Code::TYPE, Code::UNKNOWN_FIELD], "{drawn}");
     assert!(found.iter().all(|one| one.help.is_some()), "{drawn}");
 }
+
+/// A space of its own, whose holes another file fills with what only that file knows.
+const BASE: &str = "\
+use std.layers { encoder_layer }
+
+space base {
+    mixer = std.layers.light_convolution
+    layers = 2
+    body = repeat(layers) { encoder_layer(mixer) }
+}
+";
+
+#[test]
+fn a_field_sees_the_names_of_the_file_that_wrote_it() {
+    let text = "\
+use std.layers { attention, light_convolution }
+use std.ops { transformer }
+use \"base.phyla\" { base }
+
+ops mine = transformer + [neg]
+
+space two = base {
+    mixer = choose { a = attention(dag(ops = mine)), conv = light_convolution(kernel = choose(3, 5)) }
+}
+
+space three = base { mixer = attention(dag(ops = mine)) }
+";
+    let files = Memory::new(&[("base.phyla", BASE), ("a.phyla", text)]);
+    let (drawn, found) = check(&files, "a.phyla");
+    assert_eq!(codes(&found), [], "{drawn}");
+    let world = World::load(&files, &["a.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let space = |name| checker.named_space("a.phyla", name).expect("a space");
+    assert!(space("two").count() > space("three").count());
+}
+
+#[test]
+fn members_of_a_choice_fit_its_place() {
+    let told = |space: &str| {
+        let text = format!(
+            "\
+use std.layers {{ attention, encoder_layer, light_convolution, self_attention }}
+
+graph odd(x: [n, 3]) -> [n, 3] {{
+    x
+}}
+
+graph wide(x: [n, h]) -> [n, f] {{
+    x |> linear(f)
+}}
+
+{space}
+"
+        );
+        let (drawn, found) = check(&Memory::new(&[("a.phyla", &text)]), "a.phyla");
+        let errors: Vec<Diagnostic> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
+        let labels = errors.iter().flat_map(|one| &one.labels).map(|label| label.text.clone()).collect::<Vec<_>>().join("\n");
+        (codes(&errors), labels, drawn)
+    };
+    let place = "body = repeat(2) { encoder_layer(mixer) }";
+    let bare = "body = repeat(2) { graph(x) { mixer(x) } }";
+    for (space, code, parts) in [
+        (format!("mixer = choose {{ odd = odd, conv = light_convolution }}\n    {place}"), Code::INPUT_SHAPE, ["[n, 3]", "[n, h]"]),
+        (format!("mixer = choose {{ conv = light_convolution, odd = odd }}\n    {place}"), Code::INPUT_SHAPE, ["[n, 3]", "[n, h]"]),
+        (format!("mixer = choose {{ conv = light_convolution, wide = wide }}\n    {place}"), Code::RESULT_SHAPE, ["[n, f]", ""]),
+        (format!("mixer = choose {{ conv = light_convolution, wide = wide }}\n    {bare}"), Code::INPUT_SHAPE, ["[n, f]", "[n, h]"]),
+        (format!("mixer = choose {{ one = odd, two = odd }}\n    {bare}"), Code::INPUT_SHAPE, ["take [n, 3]", "this is [n, h]"]),
+        (format!("mixer = choose {{ a = self_attention, b = light_convolution }}\n    {place}"), Code::INPUTS, ["called here", ""]),
+    ] {
+        let (codes, labels, drawn) = told(&format!("space s {{\n    {space}\n}}"));
+        assert_eq!(codes, [code], "{drawn}");
+        assert!(parts.iter().all(|part| labels.contains(part)), "{drawn}");
+    }
+    // In a place whose inputs have names, members take those they name, in whatever order.
+    let (codes, _, drawn) = told(
+        "space s {
+    mixer = attention(choose { a = self_attention, b = graph(v, k) { k - v }, c = any })
+    body = repeat(2) { encoder_layer(mixer) }
+}
+
+graph any(a: [i, j], b: [i, j], c: [i, j]) -> [i, j] {
+    a + b + c
+}",
+    );
+    assert_eq!(codes, [], "{drawn}");
+}

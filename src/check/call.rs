@@ -270,12 +270,19 @@ impl Checker<'_> {
             }
             CallKind::Hole { hole, all, inputs, output } => {
                 let all = names.unwrap_or(all);
-                let used: Vec<NodeIndex> = inputs
-                    .iter()
-                    .filter_map(|input| all.iter().position(|name| name == input))
-                    .filter_map(|at| args.get(at))
-                    .map(|(node, _)| *node)
-                    .collect();
+                let mut used: Vec<NodeIndex> = Vec::new();
+                for (input, shape) in inputs {
+                    let Some((node, at)) = all.iter().position(|name| name == input).and_then(|at| args.get(at)) else { continue };
+                    let found = b.shape(*node);
+                    if found != *shape {
+                        let message = format!("what fills `{}` cannot take this", hole.name);
+                        let diagnostic = Diagnostic::error(Code::INPUT_SHAPE, message)
+                            .at(*at, format!("this is {}", show_shape(&found)))
+                            .at(callable.span, format!("its members take {}", show_shape(shape)));
+                        return self.fail(diagnostic.help("every member of a choice takes what it is given"));
+                    }
+                    used.push(*node);
+                }
                 let node = self.built(b.hole(hole.clone(), output.clone(), &used), args, span)?;
                 b.place(node, &callable.path);
                 Some(node)
