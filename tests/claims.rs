@@ -114,6 +114,33 @@ fn what_is_false_is_shown_with_both_sides() {
 }
 
 #[test]
+fn a_place_for_a_space_picks_the_space_of_a_name() {
+    let text = "
+space both = std.spaces.autobert_zero { layers = 2 }
+
+model both = std.models.micro
+
+test \"one\" {
+    count(both) == count(both { layers = 2 })
+    contains(both, std.architectures.bert.first(2))
+    params(std.architectures.bert.first(2), both) > 1
+    both.hidden == std.models.micro.hidden
+}
+";
+    let files = Memory::new(&[("claims.phyla", text)]);
+    let world = World::load(&files, &["claims.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let outcome = checker.tests("claims.phyla").into_iter().next().and_then(|id| checker.test(id)).expect("a test");
+    assert!(outcome.failures.is_empty(), "{}", render_all(&outcome.failures, &world.sources, false));
+}
+
+#[test]
+fn sizes_that_nothing_gives_are_told_by_letters() {
+    let (_, drawn) = failures("shape(swish) == [n, d]");
+    assert!(drawn.contains("this is [i, j]"), "{drawn}");
+}
+
+#[test]
 fn what_has_no_meaning_is_a_mistake_of_the_file() {
     for (claim, code) in [
         ("swish", Code::CLAIM_WANTED),

@@ -322,3 +322,58 @@ graph any(a: [i, j], b: [i, j], c: [i, j]) -> [i, j] {
     );
     assert_eq!(codes, [], "{drawn}");
 }
+
+/// The labels, message and mend of each mistake of a file.
+fn told(text: &str) -> (Vec<Code>, String) {
+    let (drawn, found) = check(&Memory::new(&[("a.phyla", text)]), "a.phyla");
+    assert!(!drawn.contains("10000"), "a size that is no one's:\n{drawn}");
+    (codes(&found), drawn)
+}
+
+#[test]
+fn sizes_of_an_operation_are_told_by_their_letters() {
+    let (codes, drawn) = told("op bad(x: [i, j]) -> [i, j] {\n    x @ sigmoid(x)\n}\n");
+    assert!(codes == [Code::SHAPE] && drawn.contains("`matmul` cannot take [i, j] and [i, j]"), "{drawn}");
+    let (codes, drawn) = told("op turned(x: [i, j]) -> [i, j] {\n    transpose(x)\n}\n");
+    assert!(codes == [Code::RESULT_SHAPE] && drawn.contains("[i, j] is stated here") && drawn.contains("this is [j, i]"), "{drawn}");
+    let (codes, drawn) = told("graph wide(out: size, other: size)(x: [n, h]) -> [n, out] {\n    x |> linear(other)\n}\n");
+    assert!(codes == [Code::RESULT_SHAPE] && drawn.contains("this is [n, other]"), "{drawn}");
+    let (codes, drawn) = told("op owns(x: [i, j]) -> [i, j] {\n    x |> linear(j)\n}\n");
+    assert_eq!(codes, [Code::PARAMETERS_IN_OP], "{drawn}");
+}
+
+#[test]
+fn what_cannot_stand_in_a_set_is_told_why() {
+    for (op, why) in [
+        ("std.layers.self_attention", "a graph is no operation"),
+        ("linear", "owns parameters"),
+        ("dropout", "is random"),
+        ("gather", "takes indices"),
+        ("first", "fixes a size of its result"),
+        ("three", "takes neither one tensor nor two"),
+    ] {
+        let (codes, drawn) =
+            told(&format!("op three(x: [i, j], y: [i, j], z: [i, j]) -> [i, j] {{\n    x + y + z\n}}\n\nops s = [add, {op}]\n"));
+        assert!(codes == [Code::OP_IN_DAG] && drawn.contains(why), "{drawn}");
+    }
+}
+
+#[test]
+fn a_call_without_tensors_is_told_where_it_stands() {
+    let text = "graph lay(mixer: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] {\n    x + mixer()\n}\n";
+    let (codes, drawn) = told(text);
+    assert!(codes == [Code::INPUTS] && drawn.contains("a.phyla:2:9") && drawn.contains("it takes [n, h]"), "{drawn}");
+}
+
+#[test]
+fn a_mistake_of_an_imported_file_is_told_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("shared.phyla", "ops x = [ad]\n");
+    for name in ["one", "two"] {
+        write(&format!("{name}.phyla"), &format!("use \"shared.phyla\" {{ x }}\n\nops {name} = x + [neg]\n"));
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("check").arg(folder.path()).arg("--json").output().expect("it starts");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+}

@@ -34,6 +34,15 @@ impl Checker<'_> {
         self.subject(module, expr, other)
     }
 
+    /// What stands where a space is wanted: of a name that means several things, the space.
+    pub(super) fn space_side(&self, module: usize, expr: &Expr) -> Option<Side> {
+        if !self.space_of(module, expr) {
+            return self.side(module, expr, None);
+        }
+        let space = self.space_expr(module, expr)?;
+        self.built_space(&space).map(Side::Space)
+    }
+
     /// A side that takes its meaning from the other; `None` where it has one of its own.
     fn written(&self, module: usize, expr: &Expr, other: &Side) -> Option<Option<Side>> {
         Some(match (other, &expr.kind) {
@@ -113,8 +122,7 @@ impl Checker<'_> {
             return self.architecture_expr(module, expr).map(Side::Architecture);
         }
         if self.space_of(module, expr) {
-            let space = self.space_expr(module, expr)?;
-            return self.built_space(&space).map(Side::Space);
+            return self.space_side(module, expr);
         }
         self.graph_side(module, expr, other)
     }
