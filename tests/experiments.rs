@@ -57,6 +57,27 @@ fn the_paper_s_experiment_is_planned() {
     assert!(stdout.contains("760") && stdout.contains("without embeddings"), "{stdout}");
 }
 
+#[test]
+fn a_plan_names_the_experiment_and_its_folder() {
+    let (code, stdout, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let plan: serde_json::Value = serde_json::from_str(&stdout).expect("one object");
+    let fingerprint = plan["fingerprint"].as_str().expect("a text");
+    let folder = format!("runs/smoke-{}-s1", fingerprint.get(..8).expect("a hash"));
+    assert_eq!(plan["folder"], folder.as_str());
+    let told = phyla(&["plan", "experiments/smoke.phyla"]).1;
+    assert!(told.starts_with(&format!("experiment  fingerprint {fingerprint}, in {folder}\n")), "{told}");
+}
+
+#[test]
+fn what_is_drawn_is_in_the_canonical_layout() {
+    for n in ["1", "3"] {
+        let (code, drawn, stderr) = phyla(&["space", "sample", "experiments/quickstart.phyla", "-n", n, "--uniform"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(phyla::syntax::format(&drawn).expect("sound"), drawn);
+    }
+}
+
 /// Fails where tags do not nest, a text holds a bare `<` or `&`, or a number is none.
 fn well_formed(text: &str) {
     let mut open: Vec<&str> = Vec::new();

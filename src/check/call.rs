@@ -133,7 +133,7 @@ impl Checker<'_> {
                     return self.unknown_argument(&what, name, &known);
                 }
                 (None, None) => {
-                    let message = format!("{what} takes {} static arguments", params.len());
+                    let message = format!("{what} takes {}", counted(params.len(), "static argument"));
                     return self.fail(
                         Diagnostic::error(Code::ARGUMENTS, message)
                             .at(arg.value.span, "one too many")

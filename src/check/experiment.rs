@@ -268,6 +268,7 @@ impl Checker<'_> {
             return None;
         }
         let (space, models) = (space?, self.models()?);
+        self.other_depth(&value, &space);
         let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
         let evaluation = evaluation(&settings, &space, &data);
         let bundle = super::bundle::Bundle::new(self, id, &value);

@@ -35,8 +35,9 @@ pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
-pub use record::counted;
 pub use reference::{DECLARED, Declared, Entry, Form, Gradient, OF_GRAPHS, OF_SPACES, Told, Value};
+
+pub use crate::diagnostic::counted;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::Op;

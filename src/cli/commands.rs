@@ -100,7 +100,10 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
     )]
     Space(super::space::SpaceCommand),
     /// Train one architecture from scratch, without a search, and score it
-    #[command(after_help = "Example:\n  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'")]
+    #[command(after_help = "Example:
+  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'
+
+The folder holds the experiment, the journal with the scores, and model.safetensors, the weights of the first seed.")]
     Train {
         /// The file that declares the experiment whose `final` budget is used
         file: PathBuf,
@@ -176,7 +179,7 @@ Exit codes: 0 they mean the same, 1 they do not, 2 one of them has mistakes or c
   phyla test std                      the standard library's own
 
 A test is a block of a file, `test \"title\" { count(backbone) > 1_000 }`; docs/language.md lists what can be claimed.
-Exit codes: 0 all hold, 1 some do not.")]
+Exit codes: 0 all hold, 1 some do not, a file has mistakes, or there is no test to carry out.")]
     Test {
         /// Files or folders; `std` and `std.layers` name modules of the standard library
         #[arg(default_value = ".")]

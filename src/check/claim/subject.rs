@@ -8,7 +8,7 @@ use crate::check::elaborate::{CallKind, Callable, Frame, Scope, Value};
 use crate::check::experiment::RECORDS;
 use crate::check::record::{factor, join, number, path_of, plain};
 use crate::check::value::Val;
-use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
 use crate::graph::canonical::hash;
 use crate::graph::dim::show_shape;
 use crate::graph::{Builder, Dim, Graph, Symbol, Type};
@@ -257,7 +257,7 @@ fn side_of(graph: &Graph, inputs: Vec<(String, Vec<Dim>)>) -> Side {
     let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
     let formula = match &term {
         Some(term) => text::to_source(term, &names),
-        None => format!("a graph of {} operations", graph.order().len().saturating_sub(inputs.len())),
+        None => format!("a graph of {}", counted(graph.order().len().saturating_sub(inputs.len()), "operation")),
     };
     let output = graph.node(graph.output()).map(|node| node.shape.clone()).unwrap_or_default();
     Side::Graph { hash: hash(graph), graph: Rc::new(graph.clone()), term, formula, inputs, output }
