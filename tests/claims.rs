@@ -114,6 +114,33 @@ fn what_is_false_is_shown_with_both_sides() {
 }
 
 #[test]
+fn a_place_for_a_space_picks_the_space_of_a_name() {
+    let text = "
+space both = std.spaces.autobert_zero { layers = 2 }
+
+model both = std.models.micro
+
+test \"one\" {
+    count(both) == count(both { layers = 2 })
+    contains(both, std.architectures.bert.first(2))
+    params(std.architectures.bert.first(2), both) > 1
+    both.hidden == std.models.micro.hidden
+}
+";
+    let files = Memory::new(&[("claims.phyla", text)]);
+    let world = World::load(&files, &["claims.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let outcome = checker.tests("claims.phyla").into_iter().next().and_then(|id| checker.test(id)).expect("a test");
+    assert!(outcome.failures.is_empty(), "{}", render_all(&outcome.failures, &world.sources, false));
+}
+
+#[test]
+fn sizes_that_nothing_gives_are_told_by_letters() {
+    let (_, drawn) = failures("shape(swish) == [n, d]");
+    assert!(drawn.contains("this is [i, j]"), "{drawn}");
+}
+
+#[test]
 fn what_has_no_meaning_is_a_mistake_of_the_file() {
     for (claim, code) in [
         ("swish", Code::CLAIM_WANTED),
@@ -157,6 +184,8 @@ fn the_standard_library_and_the_experiments_keep_what_they_claim() {
     let (code, _, why) = phyla(&["std", "--filter", "no such title"]);
     assert!(code == Some(1) && why.contains("no test has"), "{why}");
     let folder = tempfile::TempDir::new().expect("a folder");
+    let (code, _, why) = phyla(&[&folder.path().display().to_string()]);
+    assert!(code == Some(1) && why.contains("there are no tests in these files"), "{why}");
     let path = folder.path().join("false.phyla");
     std::fs::write(&path, "test \"false\" {\n    count(std.spaces.autobert_zero) == 3\n}\n").expect("written");
     let (code, told, why) = phyla(&[&path.display().to_string()]);

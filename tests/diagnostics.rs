@@ -224,3 +224,156 @@ fn what_is_defined_through_itself_ends() {
         assert!(found.iter().any(|one| one.code == code), "{drawn}");
     }
 }
+
+#[test]
+fn the_fields_of_a_primitive_are_checked() {
+    let text = "\
+primitive one(x: [i, j]) -> [i, j] { formula = x }
+primitive two(x: [i, j]) -> [i, j] { gradient = \"g\" }
+primitive three(x: [i, j]) -> [i, j] { laws = involution }
+";
+    let (drawn, found) = check(&Memory::new(&[("a.phyla", text)]), "a.phyla");
+    assert_eq!(codes(&found), [Code::TYPE, Code::TYPE, Code::UNKNOWN_FIELD], "{drawn}");
+    assert!(found.iter().all(|one| one.help.is_some()), "{drawn}");
+}
+
+/// A space of its own, whose holes another file fills with what only that file knows.
+const BASE: &str = "\
+use std.layers { encoder_layer }
+
+space base {
+    mixer = std.layers.light_convolution
+    layers = 2
+    body = repeat(layers) { encoder_layer(mixer) }
+}
+";
+
+#[test]
+fn a_field_sees_the_names_of_the_file_that_wrote_it() {
+    let text = "\
+use std.layers { attention, light_convolution }
+use std.ops { transformer }
+use \"base.phyla\" { base }
+
+ops mine = transformer + [neg]
+
+space two = base {
+    mixer = choose { a = attention(dag(ops = mine)), conv = light_convolution(kernel = choose(3, 5)) }
+}
+
+space three = base { mixer = attention(dag(ops = mine)) }
+";
+    let files = Memory::new(&[("base.phyla", BASE), ("a.phyla", text)]);
+    let (drawn, found) = check(&files, "a.phyla");
+    assert_eq!(codes(&found), [], "{drawn}");
+    let world = World::load(&files, &["a.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let space = |name| checker.named_space("a.phyla", name).expect("a space");
+    assert!(space("two").count() > space("three").count());
+}
+
+#[test]
+fn members_of_a_choice_fit_its_place() {
+    let told = |space: &str| {
+        let text = format!(
+            "\
+use std.layers {{ attention, encoder_layer, light_convolution, self_attention }}
+
+graph odd(x: [n, 3]) -> [n, 3] {{
+    x
+}}
+
+graph wide(x: [n, h]) -> [n, f] {{
+    x |> linear(f)
+}}
+
+{space}
+"
+        );
+        let (drawn, found) = check(&Memory::new(&[("a.phyla", &text)]), "a.phyla");
+        let errors: Vec<Diagnostic> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
+        let labels = errors.iter().flat_map(|one| &one.labels).map(|label| label.text.clone()).collect::<Vec<_>>().join("\n");
+        (codes(&errors), labels, drawn)
+    };
+    let place = "body = repeat(2) { encoder_layer(mixer) }";
+    let bare = "body = repeat(2) { graph(x) { mixer(x) } }";
+    for (space, code, parts) in [
+        (format!("mixer = choose {{ odd = odd, conv = light_convolution }}\n    {place}"), Code::INPUT_SHAPE, ["[n, 3]", "[n, h]"]),
+        (format!("mixer = choose {{ conv = light_convolution, odd = odd }}\n    {place}"), Code::INPUT_SHAPE, ["[n, 3]", "[n, h]"]),
+        (format!("mixer = choose {{ conv = light_convolution, wide = wide }}\n    {place}"), Code::RESULT_SHAPE, ["[n, f]", ""]),
+        (format!("mixer = choose {{ conv = light_convolution, wide = wide }}\n    {bare}"), Code::INPUT_SHAPE, ["[n, f]", "[n, h]"]),
+        (format!("mixer = choose {{ one = odd, two = odd }}\n    {bare}"), Code::INPUT_SHAPE, ["take [n, 3]", "this is [n, h]"]),
+        (format!("mixer = choose {{ a = self_attention, b = light_convolution }}\n    {place}"), Code::INPUTS, ["called here", ""]),
+    ] {
+        let (codes, labels, drawn) = told(&format!("space s {{\n    {space}\n}}"));
+        assert_eq!(codes, [code], "{drawn}");
+        assert!(parts.iter().all(|part| labels.contains(part)), "{drawn}");
+    }
+    // In a place whose inputs have names, members take those they name, in whatever order.
+    let (codes, _, drawn) = told(
+        "space s {
+    mixer = attention(choose { a = self_attention, b = graph(v, k) { k - v }, c = any })
+    body = repeat(2) { encoder_layer(mixer) }
+}
+
+graph any(a: [i, j], b: [i, j], c: [i, j]) -> [i, j] {
+    a + b + c
+}",
+    );
+    assert_eq!(codes, [], "{drawn}");
+}
+
+/// The labels, message and mend of each mistake of a file.
+fn told(text: &str) -> (Vec<Code>, String) {
+    let (drawn, found) = check(&Memory::new(&[("a.phyla", text)]), "a.phyla");
+    assert!(!drawn.contains("10000"), "a size that is no one's:\n{drawn}");
+    (codes(&found), drawn)
+}
+
+#[test]
+fn sizes_of_an_operation_are_told_by_their_letters() {
+    let (codes, drawn) = told("op bad(x: [i, j]) -> [i, j] {\n    x @ sigmoid(x)\n}\n");
+    assert!(codes == [Code::SHAPE] && drawn.contains("`matmul` cannot take [i, j] and [i, j]"), "{drawn}");
+    let (codes, drawn) = told("op turned(x: [i, j]) -> [i, j] {\n    transpose(x)\n}\n");
+    assert!(codes == [Code::RESULT_SHAPE] && drawn.contains("[i, j] is stated here") && drawn.contains("this is [j, i]"), "{drawn}");
+    let (codes, drawn) = told("graph wide(out: size, other: size)(x: [n, h]) -> [n, out] {\n    x |> linear(other)\n}\n");
+    assert!(codes == [Code::RESULT_SHAPE] && drawn.contains("this is [n, other]"), "{drawn}");
+    let (codes, drawn) = told("op owns(x: [i, j]) -> [i, j] {\n    x |> linear(j)\n}\n");
+    assert_eq!(codes, [Code::PARAMETERS_IN_OP], "{drawn}");
+}
+
+#[test]
+fn what_cannot_stand_in_a_set_is_told_why() {
+    for (op, why) in [
+        ("std.layers.self_attention", "a graph is no operation"),
+        ("linear", "owns parameters"),
+        ("dropout", "is random"),
+        ("gather", "takes indices"),
+        ("first", "fixes a size of its result"),
+        ("three", "takes neither one tensor nor two"),
+    ] {
+        let (codes, drawn) =
+            told(&format!("op three(x: [i, j], y: [i, j], z: [i, j]) -> [i, j] {{\n    x + y + z\n}}\n\nops s = [add, {op}]\n"));
+        assert!(codes == [Code::OP_IN_DAG] && drawn.contains(why), "{drawn}");
+    }
+}
+
+#[test]
+fn a_call_without_tensors_is_told_where_it_stands() {
+    let text = "graph lay(mixer: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] {\n    x + mixer()\n}\n";
+    let (codes, drawn) = told(text);
+    assert!(codes == [Code::INPUTS] && drawn.contains("a.phyla:2:9") && drawn.contains("it takes [n, h]"), "{drawn}");
+}
+
+#[test]
+fn a_mistake_of_an_imported_file_is_told_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("shared.phyla", "ops x = [ad]\n");
+    for name in ["one", "two"] {
+        write(&format!("{name}.phyla"), &format!("use \"shared.phyla\" {{ x }}\n\nops {name} = x + [neg]\n"));
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("check").arg(folder.path()).arg("--json").output().expect("it starts");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+}

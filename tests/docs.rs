@@ -2,16 +2,16 @@
 //!
 //! `PHYLA_BLESS=1 cargo test --test docs` writes the tables anew.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::string_slice, reason = "a test fails by panicking")]
 
 mod common;
 
 use clap::CommandFactory;
 use common::Memory;
-use phyla::check::{Checker, MEASURES, World};
+use phyla::check::{Checker, DECLARED, Declared, Entry, Form, OF_GRAPHS, OF_SPACES, Told, World};
 use phyla::diagnostic::{CODES, Severity, Sources, render_all};
 use phyla::run::files::Disk;
-use phyla::settings::{self, Field, Kind, Schema, Unit, Variant};
+use phyla::settings::{self, CHOICES, Kind, RECORDS, UNITS, Variant};
 use phyla::syntax;
 use std::collections::BTreeSet;
 use std::fs;
@@ -181,14 +181,23 @@ fn every_kind_unit_symbol_and_module_is_told_of() {
     syntax::KINDS.iter().for_each(|kind| told("kind", kind));
     syntax::UNITS.iter().for_each(|unit| told("unit", unit));
     phyla::graph::Symbol::ALL.iter().for_each(|symbol| told("symbol", symbol.letter()));
-    modules().iter().for_each(|(name, _)| told("module", &format!("std.{name}")));
+    modules().for_each(|(name, _)| told("module", &name));
+    // Kinds that are records are described by their fields, all others by how they are written.
+    let described: BTreeSet<&str> = DECLARED.iter().map(|form| form.name).chain(RECORDS.iter().map(|schema| schema().kind)).collect();
+    assert!(syntax::KINDS.iter().all(|kind| described.contains(kind)));
+    assert_eq!(UNITS.iter().map(|(unit, _)| *unit).collect::<Vec<_>>(), syntax::UNITS);
 }
 
 #[test]
 fn the_tables_are_the_codes_own() {
-    let tables: [(&str, &str, String); 7] = [
+    let tables: [(&str, &str, String); 12] = [
         ("README.md", "commands", commands()),
+        ("docs/language.md", "declarations", forms(DECLARED)),
+        ("docs/language.md", "graphs", forms(OF_GRAPHS)),
+        ("docs/language.md", "formulas", formulas()),
         ("docs/language.md", "primitives", primitives()),
+        ("docs/language.md", "spaces", forms(OF_SPACES)),
+        ("docs/language.md", "units", units()),
         ("docs/language.md", "measures", measures()),
         ("docs/language.md", "records", records()),
         ("docs/language.md", "choices", choices()),
@@ -233,111 +242,63 @@ fn commands() -> String {
     table
 }
 
-/// The modules of the standard library, by name, with their texts.
-fn modules() -> Vec<(String, String)> {
-    let mut files: Vec<PathBuf> = fs::read_dir("stdlib").unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap())).collect()
+/// The whole reference.
+fn reference() -> Vec<Entry> {
+    World::load(&Disk, &[]).reference()
 }
 
-/// The declarations of a module: kind, name, documentation, signature as written.
-fn declarations(text: &str) -> Vec<(String, String, String, String)> {
-    let mut sources = Sources::default();
-    let file = sources.add("stdlib", text);
-    let parsed = syntax::parse(file, text);
-    assert!(parsed.diagnostics.is_empty());
-    let items = parsed.file.items.into_iter().filter(|item| item.kind.text != "test").map(|item| {
-        let written = sources.snippet(item.span).trim_start_matches(&item.kind.text).trim_start().trim_start_matches(&item.name.text);
-        let signature = written.split(" {").next().unwrap_or_default().to_owned();
-        (item.kind.text, item.name.text, one_line(&item.doc.join(" ")), signature)
-    });
-    items.collect()
+/// The modules of the standard library with what they declare.
+fn modules() -> impl Iterator<Item = (String, Vec<Declared>)> {
+    reference().into_iter().filter_map(|entry| match entry {
+        Entry::Module { name, declarations, .. } => Some((name, declarations)),
+        _ => None,
+    })
 }
 
 fn measures() -> String {
     let mut table = header(&["measure", "what it tells"]);
-    for measure in MEASURES {
-        table += &row(&[&format!("`{}({})`", measure.name, measure.arguments.join(", ")), measure.doc]);
+    for entry in reference() {
+        if let Entry::Measure { written, doc, .. } = entry {
+            table += &row(&[&format!("`{written}`"), doc]);
+        }
     }
     table
 }
 
+/// How formulas are read, as the prelude says it.
+fn formulas() -> String {
+    let prelude = reference().into_iter().find_map(|entry| match entry {
+        Entry::Module { name, doc, .. } if name == "std.prelude" => Some(doc),
+        _ => None,
+    });
+    prelude.unwrap() + "\n"
+}
+
 fn primitives() -> String {
-    let text = fs::read_to_string("stdlib/prelude.phyla").unwrap();
-    let mut sources = Sources::default();
-    let file = sources.add("prelude", text.as_str());
-    let parsed = syntax::parse(file, &text);
-    let mut table = header(&["primitive", "shapes", "law", "meaning"]);
-    for (item, (_, name, doc, signature)) in parsed.file.items.iter().zip(declarations(&text)) {
-        let syntax::ast::ItemBody::Signature { fields, .. } = &item.body else { panic!("{name} is no primitive") };
-        let laws: Vec<&str> = fields.iter().map(|field| sources.snippet(field.value.span)).collect();
-        table += &row(&[&format!("`{name}`"), &format!("`{signature}`"), &laws.join(", "), &doc]);
+    let (_, declarations) = modules().find(|(name, _)| name == "std.prelude").unwrap();
+    let mut table = header(&["primitive", "shapes", "law", "meaning", "formula", "gradient"]);
+    for known in declarations {
+        let gradient: Vec<String> = known.gradient.iter().map(|one| format!("`d{} = {}`", one.of, one.formula)).collect();
+        let (name, signature, formula) = (format!("`{}`", known.name), format!("`{}`", known.signature), format!("`{}`", known.formula));
+        table += &row(&[&name, &signature, &known.law, &known.doc, &formula, &gradient.join("<br>")]);
     }
     table
 }
 
 fn library() -> String {
     let mut text = String::new();
-    for (module, source) in modules().iter().filter(|(name, _)| name != "prelude") {
-        text += &format!("**`std.{module}`**\n\n{}", header(&["declaration", "kind", "what it is"]));
-        for (kind, name, doc, _) in declarations(source) {
-            text += &row(&[&format!("`{name}`"), &kind, &doc]);
+    for (module, declarations) in modules().filter(|(name, _)| name != "std.prelude") {
+        text += &format!("**`{module}`**\n\n{}", header(&["declaration", "kind", "what it is"]));
+        for known in declarations {
+            let name = known.name.rsplit('.').next().unwrap_or_default();
+            text += &row(&[&format!("`{name}`"), &known.kind, &known.doc]);
         }
         text.push('\n');
     }
     text
 }
 
-/// The records, in the order a reader meets them.
-const RECORDS: &[fn() -> &'static Schema] = &[
-    settings::Experiment::schema,
-    settings::Model::schema,
-    settings::Corpus::schema,
-    settings::Search::schema,
-    settings::Halving::schema,
-    settings::Mutation::schema,
-    settings::Inter::schema,
-    settings::Intra::schema,
-    settings::Evaluate::schema,
-    settings::Agreement::schema,
-    settings::Final::schema,
-    settings::Train::schema,
-    settings::Suite::schema,
-    settings::Task::schema,
-    settings::Files::schema,
-];
-
-type Variants = fn() -> &'static [Variant];
-
-/// The choices, each under the Rust name that no reader sees and the name of the field that takes it.
-const CHOICES: &[(&str, Variants)] = &[
-    ("objective of an experiment", settings::Goal::variants),
-    ("measure", settings::Measure::variants),
-    ("device", settings::Device::variants),
-    ("source of a corpus", settings::CorpusSource::variants),
-    ("algorithm", settings::Algorithm::variants),
-    ("initial", settings::Initial::variants),
-    ("screen", settings::Screen::variants),
-    ("what a screen tells", settings::Cheap::variants),
-    ("dedupe", settings::Dedupe::variants),
-    ("pick", settings::Pick::variants),
-    ("credit", settings::Credit::variants),
-    ("stop", settings::Stop::variants),
-    ("method", settings::Method::variants),
-    ("commit", settings::Commit::variants),
-    ("paths", settings::PathSampling::variants),
-    ("objective of training", settings::Objective::variants),
-    ("phases", settings::Phase::variants),
-    ("optimizer", settings::Optimizer::variants),
-    ("schedule", settings::Schedule::variants),
-    ("precision", settings::Precision::variants),
-    ("label", settings::Label::variants),
-    ("metrics", settings::Metric::variants),
-    ("report", settings::Report::variants),
-    ("score", settings::Averaging::variants),
-];
-
-/// Every record and choice a field leads to is in the lists above.
+/// Every record and choice a field leads to is in the reference's lists.
 #[test]
 fn no_record_is_left_out() {
     let mut met = BTreeSet::new();
@@ -365,93 +326,51 @@ fn key(variants: &[Variant]) -> String {
 
 fn records() -> String {
     let mut text = String::new();
-    for schema in RECORDS {
-        let schema = schema();
-        text += &format!("#### `{}`\n\n{}\n\n{}\n", schema.kind, one_line(schema.doc), fields(schema.fields));
+    for entry in reference() {
+        if let Entry::Record { name, doc, fields: of } = entry {
+            text += &format!("#### `{name}`\n\n{doc}\n\n{}\n", fields(&of));
+        }
     }
     text
 }
 
 fn choices() -> String {
     let mut text = String::new();
-    for (name, variants) in CHOICES {
+    for entry in reference() {
+        let Entry::Choice { name, values } = entry else { continue };
         text += &format!("#### {name}\n\n");
-        for variant in variants() {
-            text += &format!("- `{}`: {}\n", variant.name, one_line(variant.doc));
-        }
+        values.iter().for_each(|value| text += &format!("- `{}`: {}\n", value.name, value.doc));
         text.push('\n');
-        for variant in variants().iter().filter(|variant| !variant.fields.is_empty()) {
-            text += &format!("Fields of `{}`:\n\n{}\n", variant.name, fields(variant.fields));
+        for value in values.iter().filter(|value| !value.fields.is_empty()) {
+            text += &format!("Fields of `{}`:\n\n{}\n", value.name, fields(&value.fields));
         }
     }
     text
 }
 
-fn fields(fields: &[Field]) -> String {
+fn fields(fields: &[Told]) -> String {
     let mut table = header(&["field", "type", "default", "meaning"]);
-    // The name of a record is that of its declaration.
-    for field in fields.iter().filter(|field| field.name != "name") {
-        let name = field.name.trim_start_matches("r#");
-        let default = field
-            .default
-            .map_or_else(|| "must be given".to_owned(), |text| format!("`{}`", written(field.kind, &serde_json::from_str(text).unwrap())));
-        let default = default.replace("`none`", "none");
-        table += &row(&[&format!("`{name}`"), &kind(field.kind), &default, &one_line(field.doc)]);
+    for field in fields {
+        let default = match field.default.as_deref() {
+            None => "must be given".to_owned(),
+            Some("none") => "none".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        table += &row(&[&format!("`{}`", field.name), &field.takes, &default, &field.doc]);
     }
     table
 }
 
-fn kind(kind: Kind) -> String {
-    let unit = |unit: Unit| match unit {
-        Unit::Plain => "",
-        Unit::Share => ", a share",
-        Unit::Steps => ", in steps",
-        Unit::Epochs => ", in epochs",
-        Unit::Generations => ", in generations",
-        Unit::Seconds => ", a time",
-    };
-    match kind {
-        Kind::Int(of, least) => format!("whole number ≥ {least}{}", unit(of)),
-        Kind::Real(of, low, high) if high >= 1e9 && low <= -1e9 => format!("number{}", unit(of)),
-        Kind::Real(of, low, high) if high >= 1e9 => format!("number ≥ {low}{}", unit(of)),
-        Kind::Real(of, low, high) => format!("number from {low} to {high}{}", unit(of)),
-        Kind::Text => "text".to_owned(),
-        Kind::DataPath => "path of data".to_owned(),
-        Kind::Bool => "`true` or `false`".to_owned(),
-        Kind::List(inner) => format!("list of: {}", self::kind(*inner)),
-        Kind::Record(schema) => format!("record `{}`", schema().kind),
-        Kind::OneOf(variants) => variants().iter().map(|variant| format!("`{}`", variant.name)).collect::<Vec<_>>().join(", "),
-        Kind::Optional(inner) => format!("{}, or left out", self::kind(*inner)),
-        Kind::Space => "space".to_owned(),
-        Kind::Architecture => "architecture".to_owned(),
-    }
+fn forms(of: &[Form]) -> String {
+    let mut table = header(&["written", "means"]);
+    of.iter().for_each(|form| table += &row(&[&format!("`{}`", form.written), form.doc]));
+    table
 }
 
-/// A default as the language writes it.
-fn written(kind: Kind, value: &serde_json::Value) -> String {
-    use serde_json::Value;
-    match (kind, value) {
-        (_, Value::Null) => "none".to_owned(),
-        (Kind::Optional(inner), value) => written(*inner, value),
-        (Kind::Int(Unit::Share, _) | Kind::Real(Unit::Share, ..), Value::Number(number)) => {
-            let share = (number.as_f64().unwrap() * 1e6).round() / 1e4;
-            format!("{share}%")
-        }
-        (Kind::Int(..) | Kind::Real(..), Value::Number(number)) => number.to_string().trim_end_matches(".0").to_owned(),
-        (Kind::Text | Kind::DataPath, Value::String(text)) => format!("{text:?}"),
-        (Kind::List(inner), Value::Array(items)) => {
-            format!("[{}]", items.iter().map(|item| written(*inner, item)).collect::<Vec<_>>().join(", "))
-        }
-        (Kind::OneOf(_), Value::String(name)) => name.clone(),
-        (Kind::OneOf(variants), Value::Object(object)) => {
-            let (name, given) = object.iter().next().unwrap();
-            let variant = variants().iter().find(|variant| variant.name == name).unwrap();
-            let fields =
-                variant.fields.iter().filter_map(|field| Some(format!("{} = {}", field.name, written(field.kind, given.get(field.name)?))));
-            format!("{name} {{ {} }}", fields.collect::<Vec<_>>().join(", "))
-        }
-        (_, value) => value.to_string(),
-    }
+fn units() -> String {
+    let mut table = header(&["unit", "taken by"]);
+    UNITS.iter().for_each(|(unit, doc)| table += &row(&[&format!("`{unit}`"), doc]));
+    table
 }
 
 fn codes() -> String {

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Memory, check, experiment};
-use phyla::check::{Checker, World};
+use phyla::check::{Checker, Entry, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::Program;
 use phyla::graph::draw::{dot, svg};
@@ -55,6 +55,27 @@ fn the_paper_s_experiment_is_planned() {
     let (code, stdout, stderr) = phyla(&["plan", "experiments/autobert_zero_base.phyla"]);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.contains("760") && stdout.contains("without embeddings"), "{stdout}");
+}
+
+#[test]
+fn a_plan_names_the_experiment_and_its_folder() {
+    let (code, stdout, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--json"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let plan: serde_json::Value = serde_json::from_str(&stdout).expect("one object");
+    let fingerprint = plan["fingerprint"].as_str().expect("a text");
+    let folder = format!("runs/smoke-{}-s1", fingerprint.get(..8).expect("a hash"));
+    assert_eq!(plan["folder"], folder.as_str());
+    let told = phyla(&["plan", "experiments/smoke.phyla"]).1;
+    assert!(told.starts_with(&format!("experiment  fingerprint {fingerprint}, in {folder}\n")), "{told}");
+}
+
+#[test]
+fn what_is_drawn_is_in_the_canonical_layout() {
+    for n in ["1", "3"] {
+        let (code, drawn, stderr) = phyla(&["space", "sample", "experiments/quickstart.phyla", "-n", n, "--uniform"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert_eq!(phyla::syntax::format(&drawn).expect("sound"), drawn);
+    }
 }
 
 /// Fails where tags do not nest, a text holds a bare `<` or `&`, or a number is none.
@@ -169,6 +190,16 @@ fn the_executor_and_the_library_know_the_same_primitives() {
         let node = graph.node(node).expect("a node");
         let owned = weights(node, &arguments);
         assert_eq!(!owned.is_empty(), parameterised.contains(op.name.as_str()), "{}", op.name);
+        // Every operand that has a gradient, and every parameter, has its formula.
+        let said = world.said_of(None, &op.name).into_iter().find_map(|entry| match entry {
+            Entry::Declaration(declared) if declared.kind == "primitive" => Some(declared),
+            _ => None,
+        });
+        let said = said.expect("an entry");
+        let operands = op.inputs.iter().filter(|(_, ty)| !ty.index).map(|(name, _)| name.as_str());
+        let wanted: Vec<&str> = operands.chain(owned.iter().map(|weight| weight.role)).collect();
+        assert_eq!(said.gradient.iter().map(|one| one.of.as_str()).collect::<Vec<_>>(), wanted, "{}", op.name);
+        assert!(!said.formula.is_empty(), "{}", op.name);
         // Parameters hold no `n`, and every static size that shapes one is a static the primitive declares.
         assert!(owned.iter().all(|weight| !weight.shape.iter().any(|dim| dim.contains(Symbol::Tokens))), "{}", op.name);
         phyla::exec::Kernel::resolve(&op.name, node, &sizes).unwrap_or_else(|error| panic!("{}: {}", op.name, error.message));

@@ -309,6 +309,10 @@ fn one_architecture_is_trained_by_itself() {
     let score = row.rsplit(',').next().expect("a score").parse::<f64>().expect("a number");
     assert!(stdout.contains(&format!("{score:.4}")), "{row}\n{stdout}");
     assert_eq!(train(&[]).1, stdout);
+    // Nothing is called the best, and nothing is left that only the training needed.
+    let journal = fs::read_to_string(journal(out.path())).expect("a journal");
+    assert!(journal.contains("\"name\":\"bert.first(2)\"") && !journal.contains("\"best\""), "{journal}");
+    assert!(out.path().join("model.safetensors").exists() && !out.path().join("work").exists());
     let (code, _, stderr) = train(&["--set", "seed=2"]);
     assert!(code == Some(1) && stderr.contains("another experiment"), "{stderr}");
 }

@@ -7,6 +7,7 @@ use super::names::CALLABLE;
 use super::record::{counted, path_of, were};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
+use crate::graph::op::show_type;
 use crate::graph::weights::PARAMETERISED;
 use crate::graph::{Attr, Builder, Dim, HoleRef, NodeIndex, Op, OpDef};
 use crate::syntax::ast::{Arg, Expr, ExprKind, ItemBody, Param, Type as AstType};
@@ -132,7 +133,7 @@ impl Checker<'_> {
                     return self.unknown_argument(&what, name, &known);
                 }
                 (None, None) => {
-                    let message = format!("{what} takes {} static arguments", params.len());
+                    let message = format!("{what} takes {}", counted(params.len(), "static argument"));
                     return self.fail(
                         Diagnostic::error(Code::ARGUMENTS, message)
                             .at(arg.value.span, "one too many")
@@ -270,12 +271,19 @@ impl Checker<'_> {
             }
             CallKind::Hole { hole, all, inputs, output } => {
                 let all = names.unwrap_or(all);
-                let used: Vec<NodeIndex> = inputs
-                    .iter()
-                    .filter_map(|input| all.iter().position(|name| name == input))
-                    .filter_map(|at| args.get(at))
-                    .map(|(node, _)| *node)
-                    .collect();
+                let mut used: Vec<NodeIndex> = Vec::new();
+                for (input, shape) in inputs {
+                    let Some((node, at)) = all.iter().position(|name| name == input).and_then(|at| args.get(at)) else { continue };
+                    let found = b.shape(*node);
+                    if found != *shape {
+                        let message = format!("what fills `{}` cannot take this", hole.name);
+                        let diagnostic = Diagnostic::error(Code::INPUT_SHAPE, message)
+                            .at(*at, format!("this is {}", show_shape(&found)))
+                            .at(callable.span, format!("its members take {}", show_shape(shape)));
+                        return self.fail(diagnostic.help("every member of a choice takes what it is given"));
+                    }
+                    used.push(*node);
+                }
                 let node = self.built(b.hole(hole.clone(), output.clone(), &used), args, span)?;
                 b.place(node, &callable.path);
                 Some(node)
@@ -307,7 +315,7 @@ impl Checker<'_> {
             }
             CallKind::Typed(inner, ty) => self.call_typed(b, inner, ty, args, span),
             CallKind::Opaque(ty) => {
-                let shape = self.expected(ty, b, args)?;
+                let shape = self.expected(ty, b, args, span)?;
                 let nodes: Vec<NodeIndex> = args.iter().map(|(node, _)| *node).collect();
                 self.built(b.hole(HoleRef { name: callable.path.clone(), repetition: None }, shape, &nodes), args, span)
             }
@@ -323,7 +331,7 @@ impl Checker<'_> {
         args: &[(NodeIndex, Span)],
         span: Span,
     ) -> Option<NodeIndex> {
-        let wanted = self.expected(ty, b, args)?;
+        let wanted = self.expected(ty, b, args, span)?;
         let names: Vec<String> = ty.inputs.iter().map(|(name, _)| name.clone()).collect();
         let node = self.call(b, inner, args, ty.named.then_some(&names), span)?;
         let found = b.shape(node);
@@ -339,7 +347,7 @@ impl Checker<'_> {
     }
 
     /// The result shape that a graph's type promises for these arguments.
-    fn expected(&self, ty: &GraphType, b: &Builder, args: &[(NodeIndex, Span)]) -> Option<Vec<Dim>> {
+    fn expected(&self, ty: &GraphType, b: &Builder, args: &[(NodeIndex, Span)], span: Span) -> Option<Vec<Dim>> {
         let signature = OpDef {
             name: String::new(),
             identity: String::new(),
@@ -352,14 +360,15 @@ impl Checker<'_> {
         };
         let shapes: Vec<Vec<Dim>> = args.iter().map(|(node, _)| b.shape(*node)).collect();
         if shapes.len() != ty.inputs.len() {
-            let span = args.first().map(|(_, span)| *span).unwrap_or_default();
             let message = format!("this graph takes {}, and {} given", counted(ty.inputs.len(), "input"), were(shapes.len()));
-            return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here"));
+            let inputs: Vec<String> = ty.inputs.iter().map(|(_, ty)| show_type(ty)).collect();
+            return self
+                .fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(format!("it takes {}", inputs.join(", "))));
         }
         match signature.infer(&shapes, &BTreeMap::new()) {
             Ok(shape) => Some(shape),
             Err((at, why)) => {
-                let span = args.get(at).map(|(_, span)| *span).unwrap_or_default();
+                let span = args.get(at).map_or(span, |(_, span)| *span);
                 self.fail(Diagnostic::error(Code::INPUT_SHAPE, "a shape does not fit the graph's input").at(span, why))
             }
         }
@@ -434,8 +443,8 @@ impl Checker<'_> {
                 return format!("`transpose` of the {} operand (`{name}`) would fit", if at == 0 { "first" } else { "second" });
             }
         }
-        let inputs: Vec<String> = op.inputs.iter().map(|(name, ty)| format!("{name}: {}", crate::graph::op::show_type(ty))).collect();
-        format!("`{}({}) -> {}`", op.name, inputs.join(", "), crate::graph::op::show_type(&op.output))
+        let inputs: Vec<String> = op.inputs.iter().map(|(name, ty)| format!("{name}: {}", show_type(ty))).collect();
+        format!("`{}({}) -> {}`", op.name, inputs.join(", "), show_type(&op.output))
     }
 
     /// A built node, or the builder's complaint as a diagnostic.

@@ -6,6 +6,7 @@ use super::record::plain;
 use super::space::SpaceValue;
 use super::value::{Fields, Val};
 use super::written::Writer;
+use crate::diagnostic::counted;
 use crate::settings::{Field, Kind, Variant};
 use crate::space::{self, Change, Space};
 use std::rc::Rc;
@@ -75,7 +76,8 @@ impl Comparison<'_> {
         if describe(&before) == describe(&after) {
             return;
         }
-        let size = |space: &Space| Some(format!("{}, of {} architectures", space.name, space::short(&space.count().to_string())));
+        let size =
+            |space: &Space| Some(format!("{}, of {}", space.name, counted(space::short(&space.count().to_string()), "architecture")));
         into.push(Change::new(path, size(&before), size(&after)));
         into.extend(
             space::space_changes(&before, &after).into_iter().map(|change| Change { path: format!("{path}.{}", change.path), ..change }),

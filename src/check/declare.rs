@@ -6,8 +6,9 @@ use super::modules::ItemId;
 use super::record::{join, number};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
+use crate::graph::weights::PARAMETERISED;
 use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Symbol, Type};
-use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, Field, ItemBody, Name, Param, Type as AstType};
+use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, ItemBody, Name, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,7 +52,7 @@ impl Checker<'_> {
             body: None,
         };
         if let Some(body) = body {
-            let graph = self.op_body(id, &op, body)?;
+            let graph = self.op_body(id, &op, body, output)?;
             op.identity = format!("{}#{}", op.name, crate::graph::canonical::hash(&graph));
             op.body = Some(graph);
         }
@@ -59,7 +60,7 @@ impl Checker<'_> {
     }
 
     /// The body of a user's own operation, over inputs of unknown sizes.
-    fn op_body(&self, id: ItemId, op: &OpDef, body: &Body) -> Option<Graph> {
+    fn op_body(&self, id: ItemId, op: &OpDef, body: &Body, output: &AstType) -> Option<Graph> {
         let mut b = Builder::new();
         let frame = Rc::new(Frame::root(id.module, Scope::at("")));
         let mut letters: BTreeMap<String, Dim> = BTreeMap::new();
@@ -68,18 +69,17 @@ impl Checker<'_> {
             let node = b.input(name, shape, ty.index, false);
             frame.bind(name, Value::Node(node));
         }
-        let result = self.body(&frame, &mut b, body)?;
-        let node = self.node(result, body.span)?;
         let wanted = self.opaque_shape(&op.output, &mut letters);
-        if b.shape(node) != wanted {
+        // A letter is a size too, which names of tensors may hide.
+        let sizes = letters.iter().filter(|(letter, _)| !op.inputs.iter().any(|(name, _)| name == *letter));
+        sizes.for_each(|(letter, size)| frame.bind(letter, Value::Size(size.clone())));
+        let node = self.in_letters(&letters, || {
+            let result = self.body(&frame, &mut b, body)?;
             let place = body.result.as_ref().map_or(body.span, |result| result.span);
-            let message = format!("`{}` does not give the shape it states", op.name);
-            return self.fail(
-                Diagnostic::error(Code::RESULT_SHAPE, message)
-                    .at(place, "the result has another shape")
-                    .help("correct the result, or the shape after `->`"),
-            );
-        }
+            let node = self.node(result, place)?;
+            let found = b.shape(node);
+            if found == wanted { Some(node) } else { self.other_result(&op.name, place, &found, &wanted, output) }
+        })?;
         let graph = b.finish(node);
         let owns = graph.order().iter().filter_map(|node| graph.node(*node)).any(|node| !node.path.is_empty());
         if owns {
@@ -92,44 +92,40 @@ impl Checker<'_> {
 
     /// Letters that stand for any size become sizes that equal nothing else.
     pub(super) fn opaque_shape(&self, ty: &Type, letters: &mut BTreeMap<String, Dim>) -> Vec<Dim> {
-        let next = |count: usize| Dim::from(UNKNOWN_SIZE + 2 * i64::try_from(count).unwrap_or(0));
         ty.axes
             .iter()
             .map(|axis| match axis {
                 Pattern::Fixed(dim) => dim.clone(),
-                Pattern::Any(letter) | Pattern::Static(letter) => {
-                    let fresh = next(letters.len());
-                    letters.entry(letter.clone()).or_insert(fresh).clone()
-                }
+                Pattern::Any(letter) | Pattern::Static(letter) => self.opaque_size(letter, letters),
             })
             .collect()
     }
 
-    fn laws(&self, fields: &[Field]) -> Laws {
-        let mut laws = Laws::default();
-        for field in fields {
-            let names: Vec<&Vec<Name>> = match &field.value.kind {
-                ExprKind::Path(path) => vec![path],
-                ExprKind::List(items) => items.iter().filter_map(super::record::path_of).collect(),
-                _ => Vec::new(),
-            };
-            for name in names {
-                match join(name).as_str() {
-                    "commutative" => laws.commutative = true,
-                    "involution" => laws.involution = true,
-                    "idempotent" => laws.idempotent = true,
-                    other => {
-                        let message = format!("there is no law `{other}`");
-                        self.report(
-                            Diagnostic::error(Code::UNKNOWN_LAW, message)
-                                .at(field.value.span, "not a law")
-                                .help("commutative, involution or idempotent"),
-                        );
-                    }
-                }
-            }
+    fn opaque_size(&self, letter: &str, letters: &mut BTreeMap<String, Dim>) -> Dim {
+        let fresh = Dim::from(UNKNOWN_SIZE + 2 * i64::try_from(letters.len()).unwrap_or(0));
+        letters.entry(letter.to_owned()).or_insert(fresh).clone()
+    }
+
+    /// Does some work in which sizes stand for letters, and names the letters in what it reports.
+    fn in_letters<T>(&self, letters: &BTreeMap<String, Dim>, work: impl FnOnce() -> Option<T>) -> Option<T> {
+        let (result, mistakes) = self.apart(work);
+        mistakes.into_iter().for_each(|mistake| self.report(lettered(mistake, letters)));
+        result
+    }
+
+    /// Reports a result of another shape than stated.
+    fn other_result<T>(&self, name: &str, place: Span, found: &[Dim], wanted: &[Dim], output: &AstType) -> Option<T> {
+        let message = format!("`{name}` states {} and gives {}", show_shape(wanted), show_shape(found));
+        let mut diagnostic = Diagnostic::error(Code::RESULT_SHAPE, message).at(place, format!("this is {}", show_shape(found)));
+        if let AstType::Shape { span, .. } = output {
+            diagnostic = diagnostic.at(*span, format!("{} is stated here", show_shape(wanted)));
         }
-        laws
+        let help = if found.iter().rev().eq(wanted) {
+            "`transpose` of the result would fit"
+        } else {
+            "correct the result, or the shape after `->`"
+        };
+        self.fail(diagnostic.help(help))
     }
 
     pub(super) fn input_types(&self, params: &[Param], statics: &[String]) -> Option<Vec<(String, Type)>> {
@@ -282,20 +278,10 @@ impl Checker<'_> {
             let result = self.body(&frame, b, body)?;
             let node = self.node(result, place)?;
             let found = b.shape(node);
-            if stated.is_some() && found != wanted {
-                let message = format!("`{}` states {} and gives {}", declared.name.text, show_shape(&wanted), show_shape(&found));
-                let mut diagnostic = Diagnostic::error(Code::RESULT_SHAPE, message).at(place, format!("this is {}", show_shape(&found)));
-                if let Some(AstType::Shape { span, .. }) = output {
-                    diagnostic = diagnostic.at(*span, format!("{} is stated here", show_shape(&wanted)));
-                }
-                let help = if found.iter().rev().eq(&wanted) {
-                    "`transpose` of the result would fit"
-                } else {
-                    "correct the result, or the shape after `->`"
-                };
-                return self.fail(diagnostic.help(help));
+            match output {
+                Some(output) if found != wanted => self.other_result(&declared.name.text, place, &found, &wanted, output),
+                _ => Some(node),
             }
-            Some(node)
         })
     }
 
@@ -335,11 +321,13 @@ impl Checker<'_> {
         let nodes = nodes.collect::<Option<Vec<_>>>()?;
         // Letters of the declaration stand for sizes of their own here, so its statics do too.
         for (name, value) in &mut bound {
-            if let (Value::Size(size), Some(letter)) = (&mut *value, letters.get(name)) {
-                *size = letter.clone();
+            if let Value::Size(size) = value
+                && (letters.contains_key(name) || *size == Dim::from(UNKNOWN_SIZE))
+            {
+                *size = self.opaque_size(name, &mut letters);
             }
         }
-        let node = self.call_declared(&mut b, id, &bound, "", &nodes, None, item.name.span)?;
+        let node = self.in_letters(&letters, || self.call_declared(&mut b, id, &bound, "", &nodes, None, item.name.span))?;
         Some(b.finish(node))
     }
 
@@ -405,24 +393,55 @@ impl Checker<'_> {
 
     /// An operation that a `dag` may hold: parameter-free, of one or two tensors.
     fn dag_op(&self, module: usize, path: &[Name], span: Span) -> Option<Op> {
-        let op = self.op_named(module, path)?;
-        let fits = op.statics.is_empty()
-            && (1..=2).contains(&op.inputs.len())
-            && op.name != "dropout"
-            && op.inputs.iter().all(|(_, ty)| !ty.index && ty.axes.len() == 2);
-        if !fits
-            || crate::graph::weights::PARAMETERISED.contains(&op.name.as_str())
-            || op.output.axes.iter().any(|axis| !matches!(axis, Pattern::Any(_)))
+        if self.find(module, path, &["op", "primitive"]).is_none()
+            && let Some(graph) = self.find(module, path, &["graph"])
         {
-            let message = format!("`{}` cannot be an operation of a `dag`", op.name);
-            return self.fail(
-                Diagnostic::error(Code::OP_IN_DAG, message)
-                    .at(span, "owns parameters, or fixes a size")
-                    .help("operations inside a `dag` are parameter-free and of any size: `[i, j] -> [i, j]`"),
-            );
+            let name = self.item(graph).map_or("", |item| &item.name.text);
+            return self.unfit(name, span, "a graph is no operation", "declare it as an `op`: `op name(x: [i, j]) -> [i, j] { … }`");
         }
-        Some(op)
+        let op = self.op_named(module, path)?;
+        let any = |ty: &Type| ty.axes.iter().all(|axis| matches!(axis, Pattern::Any(_)));
+        let fixed = "operations inside a `dag` are of any size: `[i, j] -> [i, j]`";
+        let why = if !op.statics.is_empty() || PARAMETERISED.contains(&op.name.as_str()) {
+            Some(("owns parameters", "operations inside a `dag` are primitives without parameters, or an `op` of one's own"))
+        } else if op.name == "dropout" {
+            Some(("is random", "operations inside a `dag` give the same result each time"))
+        } else if !(1..=2).contains(&op.inputs.len()) {
+            Some(("takes neither one tensor nor two", "operations inside a `dag` take one tensor or two"))
+        } else if op.inputs.iter().any(|(_, ty)| ty.index) {
+            Some(("takes indices", "operations inside a `dag` take numbers"))
+        } else if op.inputs.iter().any(|(_, ty)| ty.axes.len() != 2) {
+            Some(("takes a tensor that has not two axes", fixed))
+        } else if !any(&op.output) {
+            Some(("fixes a size of its result", fixed))
+        } else {
+            None
+        };
+        match why {
+            Some((why, help)) => self.unfit(&op.name, span, why, help),
+            None => Some(op),
+        }
     }
+
+    fn unfit<T>(&self, name: &str, span: Span, why: &str, help: &str) -> Option<T> {
+        let message = format!("`{name}` cannot be an operation of a `dag`");
+        self.fail(Diagnostic::error(Code::OP_IN_DAG, message).at(span, why).help(help))
+    }
+}
+
+/// The letters for the sizes of something whose own are not known here.
+pub(super) fn letters() -> BTreeMap<String, Dim> {
+    let sizes = (0..).map(|number| Dim::from(UNKNOWN_SIZE + 2 * number));
+    ["i", "j", "k", "l", "o"].map(str::to_owned).into_iter().zip(sizes).collect()
+}
+
+/// The mistake with letters in place of the sizes that stand for them.
+pub(super) fn lettered(mut mistake: Diagnostic, letters: &BTreeMap<String, Dim>) -> Diagnostic {
+    let named = |text: &str| letters.iter().fold(text.to_owned(), |text, (letter, size)| text.replace(&size.to_string(), letter));
+    mistake.message = named(&mistake.message);
+    mistake.labels.iter_mut().for_each(|label| label.text = named(&label.text));
+    mistake.help = mistake.help.as_deref().map(named);
+    mistake
 }
 
 /// Whether a tensor lives in the world of one head: only there is `d` a size.

@@ -4,7 +4,7 @@ use super::Checker;
 use super::changes::Comparison;
 use super::experiment::RECORDS;
 use super::modules::ItemId;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, counted};
 use crate::graph::{Graph, Op, canonical, hash};
 use crate::settings::Kind;
 use crate::space::{Change, architecture_changes, edits, members, ratio, short, space_changes, term, text};
@@ -136,8 +136,9 @@ impl Comparison<'_> {
         let (one, other) = (of(self.before, before)?, of(self.after, after)?);
         let changes = space_changes(&one, &other);
         let (counts, others) = (one.count(), other.count());
-        let whole = (!changes.is_empty())
-            .then(|| format!("{} → {} architectures, {}", short(&counts.to_string()), short(&others.to_string()), ratio(&counts, &others)));
+        let whole = (!changes.is_empty()).then(|| {
+            format!("{} → {}, {}", short(&counts.to_string()), counted(short(&others.to_string()), "architecture"), ratio(&counts, &others))
+        });
         Some((whole, changes))
     }
 
@@ -199,8 +200,9 @@ fn graph_changes(before: &Graph, after: &Graph) -> Vec<Change> {
         let (before, after) = (text::to_source(&one, &names), text::to_source(&other, &names));
         return vec![Change { path: String::new(), before: Some(before), after: Some(after), edits: edits(&one, &other, &names) }];
     }
-    let told =
-        |graph: &Graph, inputs: usize| Some(format!("a graph of {} operations", canonical(graph).order().len().saturating_sub(inputs)));
+    let told = |graph: &Graph, inputs: usize| {
+        Some(format!("a graph of {}", counted(canonical(graph).order().len().saturating_sub(inputs), "operation")))
+    };
     let (one, other) = (told(before, left.len()), told(after, right.len()));
     let mut changes = if one == other { Vec::new() } else { vec![Change::new("", one, other)] };
     let operations = |graph: &Graph| {

@@ -5,7 +5,8 @@ use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Value};
 use super::names::CALLABLE;
 use super::record::{join, number, path_of, plain};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::{Builder, Dim, Graph, HoleRef, NodeIndex, Pattern, Shape};
+use crate::graph::dim::show_shape;
+use crate::graph::{Builder, Dim, Graph, HoleRef, NodeIndex, NodeKind, Pattern, Shape, Symbol};
 use crate::settings::{Field, Kind, Unit};
 use crate::space::{Arm, DagDomain, Domain};
 use crate::syntax::MAX_NESTING;
@@ -44,22 +45,15 @@ impl Checker<'_> {
         ty: Option<&GraphType>,
         span: Span,
     ) -> Option<Value> {
-        let (inputs, output): (Vec<String>, Shape) = match domain {
+        let (inputs, output): (Vec<(String, Shape)>, Shape) = match domain {
             Domain::Values(_) => return Some(Value::Hole(hole)),
-            Domain::Dag(dag) => (dag.inputs.iter().map(|(name, _)| name.clone()).collect(), dag.output.clone()),
-            Domain::Choose(arms) => {
-                let body = arms.first().map(|arm| &arm.body)?;
-                let inputs = body.inputs().iter().filter_map(|input| body.node(*input)).filter_map(|node| match &node.kind {
-                    crate::graph::NodeKind::Input { name, .. } => Some(name.clone()),
-                    _ => None,
-                });
-                (inputs.collect(), body.node(body.output())?.shape.clone())
-            }
+            Domain::Dag(dag) => (dag.inputs.clone(), dag.output.clone()),
+            Domain::Choose(arms) => sides(&arms.first()?.body),
         };
         // Where the parameter's type does not name its inputs, they bind in order.
         let all = match ty {
             Some(ty) if ty.named => ty.inputs.iter().map(|(name, _)| name.clone()).collect(),
-            _ => inputs.clone(),
+            _ => inputs.iter().map(|(name, _)| name.clone()).collect(),
         };
         let path = frame.scope.next(&hole.name);
         Some(Value::Graph(Rc::new(Callable { kind: CallKind::Hole { hole, all, inputs, output }, path, span })))
@@ -69,36 +63,34 @@ impl Checker<'_> {
     pub(super) fn domain(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, expr: &Expr) -> Option<Domain> {
         match &expr.kind {
             ExprKind::Call { callee, args } => match path_of(callee).map(|path| join(path)).as_deref() {
-                Some("dag") => self.dag(frame, ty, args, expr.span),
+                // Only a hole of an arm is filled with an expression.
+                Some("dag") => self.dag(frame, ty.filter(|_| frame.holes.is_some()), args, expr.span),
                 Some("choose") => {
                     let values: Vec<(Option<String>, &Expr)> =
                         args.iter().map(|arg| (arg.name.as_ref().map(|name| name.text.clone()), &arg.value)).collect();
-                    self.choose(frame, &values, expr.span)
+                    self.choose(frame, ty, &values, expr.span)
                 }
                 _ => {
                     let label = path_of(callee).map_or_else(|| "graph".to_owned(), |path| self.declared_name(frame, path));
-                    Some(Domain::Choose(vec![self.arm(frame, label, expr)?]))
+                    Some(Domain::Choose(vec![self.arm(frame, ty, label, expr)?]))
                 }
             },
             ExprKind::With { block, .. } => {
                 let values: Vec<(Option<String>, &Expr)> =
                     block.fields.iter().map(|field| (field.path.first().map(|name| name.text.clone()), &field.value)).collect();
-                self.choose(frame, &values, expr.span)
+                self.choose(frame, ty, &values, expr.span)
             }
             ExprKind::Path(path) => {
                 let name = path.first()?;
                 let space = frame.space.clone()?;
                 let (module, inner) = space.fields.get(&name.text)?;
-                let mut home = Frame::root(*module, frame.scope.clone());
-                home.space = Some(space.clone());
-                home.holes = frame.holes.clone();
-                self.in_field(&space, &name.text, (inner.span, expr.span), || self.domain(&Rc::new(home), ty, inner))
+                self.in_field(&space, &name.text, (inner.span, expr.span), || self.domain(&frame.home(*module), ty, inner))
             }
             _ => self.stray_hole(expr.span),
         }
     }
 
-    fn choose(&self, frame: &Rc<Frame>, values: &[(Option<String>, &Expr)], span: Span) -> Option<Domain> {
+    fn choose(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, values: &[(Option<String>, &Expr)], span: Span) -> Option<Domain> {
         if values.is_empty() {
             let message = "this choice has no members";
             return self.fail(
@@ -157,33 +149,72 @@ impl Checker<'_> {
                 failed = true;
                 continue;
             }
-            match self.arm(frame, label, expr) {
-                Some(arm) => arms.push(arm),
+            match self.arm(frame, ty, label, expr) {
+                Some(arm) => {
+                    let first = arms.first().zip(values.first());
+                    failed |= !first.is_none_or(|(first, (_, place))| self.alike(first, place.span, &arm, expr.span));
+                    arms.push(arm);
+                }
                 None => failed = true,
             }
         }
         (!failed).then_some(Domain::Choose(arms))
     }
 
-    /// One member of a choice: a graph with holes of its own.
+    /// Whether two members of a choice can stand in one place; reports where they cannot.
+    fn alike(&self, first: &Arm, place: Span, other: &Arm, span: Span) -> bool {
+        let shapes = |arm: &Arm| {
+            let (inputs, output) = sides(&arm.body);
+            (inputs.into_iter().map(|(_, shape)| shape).collect::<Vec<_>>(), output)
+        };
+        let (wanted, found) = (shapes(first), shapes(other));
+        if wanted == found {
+            return true;
+        }
+        let show = |(inputs, output): &(Vec<Shape>, Shape)| {
+            format!("{} -> {}", inputs.iter().map(|shape| show_shape(shape)).collect::<Vec<_>>().join(", "), show_shape(output))
+        };
+        let message = format!("`{}` and `{}` cannot stand in one place", first.label, other.label);
+        self.report(
+            Diagnostic::error(Code::INPUT_SHAPE, message)
+                .at(span, format!("this is {}", show(&found)))
+                .at(place, format!("this is {}", show(&wanted)))
+                .help("every member of a choice takes and gives the same shapes"),
+        );
+        false
+    }
+
     /// The name under which what `path` names is declared: another name given by an import is no part of the meaning.
     fn declared_name(&self, frame: &Rc<Frame>, path: &[Name]) -> String {
         let declared = self.find(frame.module, path, CALLABLE).and_then(|id| self.item(id));
         declared.map(|item| item.name.text.clone()).or_else(|| path.last().map(|name| name.text.clone())).unwrap_or_default()
     }
 
-    fn arm(&self, frame: &Rc<Frame>, label: String, expr: &Expr) -> Option<Arm> {
+    /// One member of a choice: a graph with holes of its own, which fits the place where that is known.
+    fn arm(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, label: String, expr: &Expr) -> Option<Arm> {
         let mut b = Builder::new();
         let mut inner = frame.inner(Scope::at(""));
         let holes = Rc::new(RefCell::new(Vec::new()));
         inner.holes = Some(holes.clone());
         let inner = Rc::new(inner);
-        let callable = self.callable(&inner, &mut b, expr)?;
-        let inputs = self.inputs_of(&callable)?;
-        let mut nodes: Vec<(NodeIndex, Span)> = Vec::new();
-        for (name, shape, per_head) in inputs {
-            nodes.push((b.input(&name, shape, false, per_head), expr.span));
+        let mut callable = self.callable(&inner, &mut b, expr)?;
+        let mut inputs = self.inputs_of(&callable)?;
+        let known =
+            |ty: &&GraphType| ty.inputs.iter().all(|(_, ty)| !ty.index && ty.axes.iter().all(|axis| matches!(axis, Pattern::Fixed(_))));
+        if let Some(ty) = ty.filter(known) {
+            let named = ty.named || inputs.len() != ty.inputs.len();
+            let wanted = ty.inputs.iter().enumerate().map(|(number, (name, ty))| {
+                let name = inputs.get(number).filter(|_| !named).map_or(name, |(name, ..)| name);
+                let shape = fixed(&ty.axes);
+                let per_head = shape.iter().any(|size| size.contains(Symbol::HeadWidth));
+                (name.clone(), shape, per_head)
+            });
+            inputs = wanted.collect();
+            let (path, span) = (callable.path.clone(), expr.span);
+            callable = Rc::new(Callable { kind: CallKind::Typed(callable, ty.clone()), path, span });
         }
+        let nodes: Vec<(NodeIndex, Span)> =
+            inputs.into_iter().map(|(name, shape, per_head)| (b.input(&name, shape, false, per_head), expr.span)).collect();
         let node = self.call(&mut b, &callable, &nodes, None, expr.span)?;
         let body: Graph = b.finish(node);
         let holes = holes.take();
@@ -203,15 +234,11 @@ impl Checker<'_> {
                 Some(types.into_iter().map(|(name, ty)| (name, fixed(&ty.axes), per_head)).collect())
             }
             // Anything else passes one tensor of the encoder's width on.
-            _ => {
-                use crate::graph::Symbol;
-                Some(vec![("x".to_owned(), vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false)])
-            }
+            _ => Some(vec![("x".to_owned(), vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false)]),
         }
     }
 
     fn dag(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, args: &[Arg], span: Span) -> Option<Domain> {
-        use crate::graph::Symbol;
         let mut inputs: Option<Vec<String>> = None;
         let mut ops = None;
         let mut output: Shape = vec![Symbol::Tokens.into(), Symbol::HeadWidth.into()];
@@ -377,6 +404,15 @@ fn fixed(axes: &[Pattern]) -> Vec<Dim> {
             Pattern::Any(_) | Pattern::Static(_) => Dim::default(),
         })
         .collect()
+}
+
+/// The inputs of a graph with their shapes, and the shape of its result.
+fn sides(graph: &Graph) -> (Vec<(String, Shape)>, Shape) {
+    let inputs = graph.inputs().iter().filter_map(|input| graph.node(*input)).filter_map(|node| match &node.kind {
+        NodeKind::Input { name, .. } => Some((name.clone(), node.shape.clone())),
+        _ => None,
+    });
+    (inputs.collect(), graph.node(graph.output()).map(|node| node.shape.clone()).unwrap_or_default())
 }
 
 /// Whether a value is a hole or has one among its arguments. A field is looked at once: one seen through itself is a circle, which is

@@ -61,7 +61,7 @@ pub(super) enum CallKind {
     Hole {
         hole: HoleRef,
         all: Vec<String>,
-        inputs: Vec<String>,
+        inputs: Vec<(String, Vec<Dim>)>,
         output: Vec<Dim>,
     },
     Repeat {
@@ -146,6 +146,12 @@ impl Frame {
             space: self.space.clone(),
             holes: self.holes.clone(),
         }
+    }
+
+    /// The frame of a field of the same space: it sees the names of the module that wrote it.
+    pub(super) fn home(&self, module: usize) -> Rc<Self> {
+        let (repetition, space, holes) = (self.repetition, self.space.clone(), self.holes.clone());
+        Rc::new(Self { repetition, space, holes, ..Self::root(module, self.scope.clone()) })
     }
 
     pub(super) fn bind(&self, name: &str, value: Value) {

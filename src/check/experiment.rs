@@ -291,7 +291,9 @@ impl Checker<'_> {
         if self.failed() {
             return None;
         }
-        Some(Resolved { value, settings, space: space?, compare, data })
+        let space = space?;
+        self.other_depth(&value, &space);
+        Some(Resolved { value, settings, space, compare, data })
     }
 
     /// The data files, each with the hash of its contents; what is missing is reported at the field that names it.

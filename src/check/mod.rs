@@ -1,10 +1,10 @@
 //! Sources to a resolved experiment: modules, names, types, units, shapes.
 //!
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
-//! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs),
+//! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs), `primitive` (what a primitive states),
 //! `space` (spaces and architectures), `unused` (what nothing uses), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
-//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say), `again` (checking
-//! a source that has changed).
+//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say),
+//! `reference` (what is said of a name), `again` (checking a source that has changed).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
 //! files only through [`Files`]; it trains nothing and writes nothing.
@@ -23,7 +23,9 @@ mod empty;
 mod experiment;
 mod modules;
 mod names;
+mod primitive;
 mod record;
+mod reference;
 mod require;
 mod sense;
 mod space;
@@ -36,7 +38,9 @@ pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
 pub use experiment::{Checked, Data, Models, NamedArchitecture};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
-pub use record::counted;
+pub use reference::{DECLARED, Declared, Entry, Form, Gradient, OF_GRAPHS, OF_SPACES, Told, Value};
+
+pub use crate::diagnostic::counted;
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::Op;

@@ -4,6 +4,7 @@ use super::Checker;
 use super::changes::fields_of;
 use super::modules::ItemId;
 use super::value::{Fields, Val};
+pub(super) use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::settings::{Field, Kind, Schema, Unit, Variant};
 use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
@@ -290,7 +291,7 @@ impl<'w> Checker<'w> {
                 None => match variant.fields.get(position) {
                     Some(field) => Name { text: plain(field).to_owned(), span: arg.value.span },
                     None => {
-                        let message = format!("`{}` takes at most {} arguments", variant.name, variant.fields.len());
+                        let message = format!("`{}` takes at most {}", variant.name, counted(variant.fields.len(), "argument"));
                         self.report(
                             Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(variant.doc.trim()),
                         );
@@ -393,9 +394,9 @@ fn dotted(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// The field's name in the language; Rust writes `final` with a mark.
+/// The field's name in the language.
 pub(super) fn plain(field: &Field) -> &'static str {
-    field.name.trim_start_matches("r#")
+    field.plain()
 }
 
 pub(super) fn join(path: &[Name]) -> String {
@@ -440,11 +441,6 @@ pub(super) fn factor(unit: Unit, given: Option<&str>) -> Option<f64> {
         (Unit::Seconds, Some("h")) => Some(3600.0),
         _ => None,
     }
-}
-
-/// A count and its noun: `1 input`, `2 inputs`.
-pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A count and its verb: `1 is`, `2 are`.

@@ -1,6 +1,6 @@
 //! Spaces: a graph with holes, from the fields of its declaration.
 
-use super::elaborate::{Frame, Scope, Value};
+use super::elaborate::{Frame, GraphType, Scope, Value};
 use super::modules::ItemId;
 use super::record::{join, number, path_of};
 use super::{Checker, SharedSpace};
@@ -30,7 +30,8 @@ pub(super) struct SpaceValue {
     /// Fields being evaluated, to meet a circle, and how often any was.
     open: RefCell<Vec<String>>,
     evaluated: Cell<usize>,
-    circular: RefCell<BTreeSet<String>>,
+    /// Fields whose mistakes have been told.
+    told: RefCell<BTreeSet<String>>,
     pub span: Span,
 }
 
@@ -152,7 +153,7 @@ impl Checker<'_> {
 
     /// Reports the mistakes in fields that a body with a mistake may not have come to.
     fn other_fields(&self, value: &Rc<SpaceValue>) {
-        for (_, (module, expr)) in value.fields.iter().filter(|(name, _)| *name != "body") {
+        for (_, (module, expr)) in value.fields.iter().filter(|(name, _)| *name != "body" && !value.told.borrow().contains(*name)) {
             let mut frame = Frame::root(*module, Scope::at(""));
             frame.space = Some(value.clone());
             let frame = Rc::new(frame);
@@ -170,23 +171,19 @@ impl Checker<'_> {
     pub(super) fn space_name(&self, frame: &Rc<Frame>, b: &mut Builder, name: &str, span: Span) -> Option<Option<Value>> {
         let space = frame.space.clone()?;
         let (module, expr) = space.fields.get(name)?.clone();
-        if space.circular.borrow().contains(name) {
+        if space.told.borrow().contains(name) {
             return Some(None);
         }
         if space.evaluated.get() >= EVALUATIONS || space.open.borrow().len() >= MAX_NESTING {
             // Told of once.
-            space.circular.borrow_mut().extend(space.fields.keys().cloned());
+            space.told.borrow_mut().extend(space.fields.keys().cloned());
             let message = "the fields of this space use one another too often";
             let help = format!("at most {MAX_NESTING} within one another, and {EVALUATIONS} times in all");
             return Some(self.fail(Diagnostic::error(Code::NESTING, message).at(span, "used here").help(help)));
         }
         space.evaluated.set(space.evaluated.get() + 1);
-        let mut home = Frame::root(module, frame.scope.clone());
-        home.space = Some(space.clone());
-        home.repetition = frame.repetition;
-        home.holes = frame.holes.clone();
-        let home = Rc::new(home);
-        let value = || if self.is_hole(&home, &expr) { self.field_hole(&home, name, &expr) } else { self.eval(&home, b, &expr) };
+        let home = frame.home(module);
+        let value = || if self.is_hole(&home, &expr) { self.field_hole(&home, name, None, &expr) } else { self.eval(&home, b, &expr) };
         Some(self.in_field(&space, name, (expr.span, span), value))
     }
 
@@ -200,7 +197,7 @@ impl Checker<'_> {
     ) -> Option<T> {
         if space.open.borrow().iter().any(|open| open == name) {
             // The whole circle is told of once.
-            space.circular.borrow_mut().extend(space.open.borrow().iter().cloned());
+            space.told.borrow_mut().extend(space.open.borrow().iter().cloned());
             let message = format!("the field `{name}` is defined through itself");
             let circle = Diagnostic::error(Code::FIELD_CYCLE, message).at(field, "leads back to itself").at(used, "used here");
             return self.fail(circle.help("fields of a space may see each other, but not in a circle"));
@@ -216,12 +213,18 @@ impl Checker<'_> {
     }
 
     /// A field that is a choice, met in the body: a hole of that name, for the repetition it is met in.
-    fn field_hole(&self, frame: &Rc<Frame>, name: &str, expr: &Expr) -> Option<Value> {
+    fn field_hole(&self, frame: &Rc<Frame>, name: &str, ty: Option<&GraphType>, expr: &Expr) -> Option<Value> {
         let space = frame.space.clone()?;
         let known = space.met.borrow().get(name).map(|(domain, ..)| domain.clone());
         let domain = match known {
             Some(domain) => domain,
-            None => self.domain(frame, None, expr)?,
+            None => match self.domain(frame, ty, expr) {
+                Some(domain) => domain,
+                None => {
+                    space.told.borrow_mut().insert(name.to_owned());
+                    return None;
+                }
+            },
         };
         let count = frame.repetition.map_or(1, |repetition| repetition + 1);
         {
@@ -234,14 +237,11 @@ impl Checker<'_> {
     }
 
     /// A choice written into the body itself has no name to be filled by.
-    pub(super) fn space_hole(&self, frame: &Rc<Frame>, _ty: Option<&super::elaborate::GraphType>, expr: &Expr) -> Option<Value> {
-        match (&expr.kind, &frame.space) {
-            (ExprKind::Path(path), Some(_)) => {
-                let name = path.first()?;
-                self.field_hole(frame, &name.text, &frame.space.as_ref()?.fields.get(&name.text)?.1)
-            }
-            _ => self.stray_hole(expr.span),
-        }
+    pub(super) fn space_hole(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, expr: &Expr) -> Option<Value> {
+        let (ExprKind::Path(path), Some(space)) = (&expr.kind, &frame.space) else { return self.stray_hole(expr.span) };
+        let name = path.first()?;
+        let (module, field) = space.fields.get(&name.text)?;
+        self.field_hole(&frame.home(*module), &name.text, ty, field)
     }
 }
 
@@ -273,7 +273,7 @@ impl SpaceValue {
             met: RefCell::default(),
             open: RefCell::default(),
             evaluated: Cell::default(),
-            circular: RefCell::default(),
+            told: RefCell::default(),
             span,
         }
     }

@@ -1,10 +1,11 @@
 //! `phyla check`: the mistakes of files and folders.
 
 use super::source::{err, out, show_all, show_one, sources};
-use crate::check::{Checker, World};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::check::{Checker, World, counted};
+use crate::diagnostic::{Code, Diagnostic, to_json};
 use crate::run::acceptance;
 use crate::run::files::Disk;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Checks every file by itself, so that one file's mistakes do not hide another's.
@@ -15,6 +16,8 @@ pub fn check(paths: &[PathBuf], json: bool) -> u8 {
         return show_one(&Diagnostic::error(Code::MODULE, message).help("`phyla new NAME` begins an experiment"));
     }
     let mut code = 0;
+    // What is wrong in a file that several import is told once.
+    let mut told: BTreeSet<String> = BTreeSet::new();
     for file in &files {
         let world = World::load(&Disk, std::slice::from_ref(file));
         let checker = Checker::new(&world, &Disk);
@@ -25,11 +28,11 @@ pub fn check(paths: &[PathBuf], json: bool) -> u8 {
             let experiments = checker.experiments(file).into_iter().filter_map(|(id, _)| checker.experiment(id, &[]));
             found.extend(experiments.filter_map(|checked| acceptance(&checked).err()).map(|error| *error));
         }
+        found.retain(|one| told.insert(to_json(one, &world.sources).to_string()));
         code = code.max(show_all(&found, &world.sources, json));
     }
     if code == 0 && !json {
-        let count = files.len();
-        out(&format!("{count} file{} checked, no mistakes found\n", if count == 1 { "" } else { "s" }));
+        out(&format!("{} checked, no mistakes found\n", counted(files.len(), "file")));
     } else if !json {
         err("mistakes were found; `phyla explain CODE` says more of each\n");
     }

@@ -100,7 +100,10 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
     )]
     Space(super::space::SpaceCommand),
     /// Train one architecture from scratch, without a search, and score it
-    #[command(after_help = "Example:\n  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'")]
+    #[command(after_help = "Example:
+  phyla train experiments/quickstart.phyla 'std.architectures.bert.first(4)'
+
+The folder holds the experiment, the journal with the scores, and model.safetensors, the weights of the first seed.")]
     Train {
         /// The file that declares the experiment whose `final` budget is used
         file: PathBuf,
@@ -136,6 +139,27 @@ Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
         #[arg(long)]
         json: bool,
     },
+    /// Say what a name of the language means: records and their fields, operations with formula and gradient, the standard library
+    #[command(after_help = "Examples:
+  phyla doc                           the names there are
+  phyla doc train                     a record: its fields with type, unit and default
+  phyla doc softmax                   an operation: shapes, formula, gradient
+  phyla doc std.layers.attention      a declaration of the standard library
+  phyla doc mine.phyla swish          one of a file, or one that it imports
+  phyla doc search.evaluations        a field
+
+Exit codes: 0 done, 1 there is no such name, or the file cannot be read.")]
+    Doc {
+        /// A name; or a file, whose names are then seen
+        #[arg(value_name = "NAME|FILE")]
+        first: Option<String>,
+        /// A name that the file declares or imports, or any other
+        #[arg(value_name = "NAME")]
+        second: Option<String>,
+        /// A list of entries, as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Compare two files by meaning: fields, operations, the sizes of spaces, the edits between architectures
     #[command(after_help = "Examples:
   phyla diff HEAD:experiments/mine.phyla experiments/mine.phyla
@@ -155,7 +179,7 @@ Exit codes: 0 they mean the same, 1 they do not, 2 one of them has mistakes or c
   phyla test std                      the standard library's own
 
 A test is a block of a file, `test \"title\" { count(backbone) > 1_000 }`; docs/language.md lists what can be claimed.
-Exit codes: 0 all hold, 1 some do not.")]
+Exit codes: 0 all hold, 1 some do not, a file has mistakes, or there is no test to carry out.")]
     Test {
         /// Files or folders; `std` and `std.layers` name modules of the standard library
         #[arg(default_value = ".")]
@@ -292,6 +316,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Runs(command) => super::runs::runs(&command),
         Command::Table(command) => super::table::table(command),
         Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
+        Command::Doc { first, second, json } => super::doc::doc(first.as_deref(), second.as_deref(), json),
         Command::Diff(given) => super::diff::diff(&given),
         Command::Test { paths, filter, json } => super::test::test(&paths, filter.as_deref(), json),
         Command::Fmt { paths, check, diff } => super::fmt::fmt(&paths, super::fmt::Change::new(check, diff)),

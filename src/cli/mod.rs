@@ -7,6 +7,7 @@ mod bench;
 mod check;
 mod commands;
 mod diff;
+mod doc;
 mod experiment;
 mod explain;
 mod fmt;

@@ -30,7 +30,8 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Err(error) => return show_one(&error),
     };
     match run::plan(&checked, Some(&executors)) {
-        Ok(plan) => {
+        Ok(mut plan) => {
+            plan.folder = options.out.clone().unwrap_or(plan.folder);
             out(&plan.show());
             if let Some(Err(error)) = plan.memory.map(|memory| memory.fits(free_memory())) {
                 return show_one(&error);

@@ -2,13 +2,14 @@
 
 use super::experiment::unknown_name;
 use super::source::{err, out, show_all, show_one};
-use crate::check::{Checker, NamedArchitecture, SharedSpace, World};
+use crate::check::{Checker, NamedArchitecture, SharedSpace, World, counted};
 use crate::diagnostic::{Code, Diagnostic, FileId, Result};
 use crate::graph::Hash;
 use crate::run::files::Disk;
 use crate::run::functional_classes;
 use crate::space::{Architecture, Domain, Draw, Space, contains, distance, fillings, hash, to_source};
 use crate::stream::stream;
+use crate::syntax::format;
 use clap::{Args, Subcommand};
 use num_traits::ToPrimitive;
 use serde_json::{Value, json};
@@ -158,7 +159,7 @@ fn count(space: &Space, json: bool) -> String {
             json!({"space": space.name, "architectures": space.count().to_string(), "holes": holes.collect::<Vec<_>>()})
         );
     }
-    let mut lines = vec![format!("{}: {} architectures", space.name, space.count())];
+    let mut lines = vec![format!("{}: {}", space.name, counted(space.count(), "architecture"))];
     for hole in &space.holes {
         let times = match hole.fillings() {
             1 => String::new(),
@@ -175,7 +176,7 @@ fn describe(domain: &Domain, indent: usize, lines: &mut Vec<String>) {
         Domain::Values(_) => {}
         Domain::Dag(dag) => {
             let sizes = dag.sizes();
-            lines.extend(sizes.into_iter().map(|size| format!("{:indent$}of {size} operations: {}", "", dag.count_of(size))));
+            lines.extend(sizes.into_iter().map(|size| format!("{:indent$}of {}: {}", "", counted(size, "operation"), dag.count_of(size))));
         }
         Domain::Choose(arms) => {
             for arm in arms {
@@ -216,6 +217,9 @@ fn sample(space: &Space, draw: Draw, n: usize, seed: u64, json: bool) -> Result<
             text += &format!("/// {}\n{}\n", hash(space, &architecture), to_source(space, &architecture, &format!("drawn_{number}")));
         }
     }
+    if !json {
+        text = format(&text)?;
+    }
     Ok((text, 0))
 }
 
@@ -254,7 +258,7 @@ fn apart(space: &Space, named: &[NamedArchitecture], json: bool) -> Result<(Stri
 fn members(space: &Space, limit: usize) -> Result<Vec<Architecture>> {
     let count = space.count();
     space.enumerate(limit).ok_or_else(|| {
-        let message = format!("`{}` has {count} members, and no more than {limit} are listed", space.name);
+        let message = format!("`{}` has {}, and no more than {limit} are listed", space.name, counted(&count, "member"));
         let help = match count.to_usize() {
             Some(count) => format!("`--limit {count}`"),
             None => "`phyla space sample` draws some of them".to_owned(),
@@ -266,7 +270,7 @@ fn members(space: &Space, limit: usize) -> Result<Vec<Architecture>> {
 fn enumerate(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
     let members = members(space, limit)?;
     if !json {
-        err(&format!("{} members\n", members.len()));
+        err(&format!("{}\n", counted(members.len(), "member")));
     }
     let show = |architecture: &Architecture| match json {
         true => line(space, architecture),
@@ -280,7 +284,7 @@ fn classes(space: &Space, limit: usize, json: bool) -> Result<(String, u8)> {
     let members = members(space, limit)?;
     let classes = functional_classes(space, &members);
     if !json {
-        err(&format!("{} functions, computed by {} members\n", classes.len(), members.len()));
+        err(&format!("{}, computed by {}\n", counted(classes.len(), "function"), counted(members.len(), "member")));
     }
     let show = |(hash, class): &(Hash, Vec<&Architecture>)| {
         let first = class.first().map_or_else(Vec::new, |first| fillings(space, first));

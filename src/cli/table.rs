@@ -6,7 +6,7 @@ use super::progress::Shown;
 use super::run::{failed, interrupts};
 use super::source::{out, show_one};
 use crate::data::Duel;
-use crate::diagnostic::Result;
+use crate::diagnostic::{Result, counted};
 use crate::report::curves;
 use crate::run::files::read_data;
 use crate::run::folder::write_whole;
@@ -113,7 +113,7 @@ fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::
     progress.finish();
     let written = result.and_then(|table| write_whole(to, table.to_text().as_bytes()).map(|()| table.rows.len()));
     let rows = written.map_err(|error| failed(&error))?;
-    out(&format!("{rows} rows: {}\n", to.display()));
+    out(&format!("{}: {}\n", counted(rows, "row"), to.display()));
     Ok(())
 }
 
@@ -146,7 +146,12 @@ fn told(facts: &Facts) -> String {
     let tau = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
     let (low, middle, high) = facts.losses;
     let mut lines = vec![
-        format!("{} members compute {} functions; {} trainings failed", facts.members.0, facts.members.1, facts.failed),
+        format!(
+            "{}, computed by {}; {} failed",
+            counted(facts.members.1, "function"),
+            counted(facts.members.0, "member"),
+            counted(facts.failed, "training")
+        ),
         format!("loss {low:.3} to {high:.3} nats, median {middle:.3}; unigram entropy {:.3}", facts.unigram_entropy),
         format!("standard deviation over seeds {:.3} nats; tau between seeds {}", facts.noise, tau(facts.between_seeds)),
         format!("tau of the loss with parameters {}, with FLOPs {}", tau(facts.with_params), tau(facts.with_flops)),
@@ -169,8 +174,12 @@ fn compared(found: &Comparison) -> String {
         found.rivals.first().into_iter().flat_map(|rival| &rival.medians).map(|(count, _)| format!("{count:>7}")).collect();
     let mut lines = vec![
         format!(
-            "seeds {} to {}, {} evaluations; the table's smallest judged loss is {:.4}, its median {:.4}",
-            found.seeds.0, found.seeds.1, found.evaluations, found.scale.0, found.scale.1
+            "seeds {} to {}, {}; the table's smallest judged loss is {:.4}, its median {:.4}",
+            found.seeds.0,
+            found.seeds.1,
+            counted(found.evaluations, "evaluation"),
+            found.scale.0,
+            found.scale.1
         ),
         format!("{:width$}  median loss after {}   area under the curve [95 %]  near the best", "", told.concat()),
     ];

@@ -3,7 +3,7 @@
 use super::masking::Masking;
 use super::vocabulary::Vocabulary;
 use crate::batch::Batch;
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::stream::{RngExt, stream};
 
 /// Lines that are held out or kept together: enough that what is held out is read in its context.
@@ -59,7 +59,7 @@ impl Corpus {
             return Diagnostic::error(Code::DATA, "the corpus has no text to train on").into();
         }
         if holdout > 0.0 && held_out.is_empty() {
-            let message = format!("the corpus has {lines} lines: too few to hold {} % of them out", holdout * 100.0);
+            let message = format!("the corpus has {}: too few to hold {} % of them out", counted(lines, "line"), holdout * 100.0);
             return Diagnostic::error(Code::DATA, message).help("give more text, or hold out a larger share or none").into();
         }
         Ok(Self { train, held_out, cls: vocabulary.specials().cls, sep, continues: vocabulary.continues().to_vec() })

@@ -108,6 +108,7 @@ codes! {
     WARM_UP = "W0601": "The learning rate never reaches its height.";
     IDLE_PATHS = "W0602": "Paths by priority make no difference.";
     IDLE_STOP = "W0603": "A stop rule never fires.";
+    OTHER_DEPTH = "W0604": "A compared architecture has another number of layers than the space.";
     MODULE = "E0701": "There is no such module.";
     IMPORT_CYCLE = "E0702": "Files import one another in a circle.";
     SOURCE = "E0703": "A source cannot be read.";

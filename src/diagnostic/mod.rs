@@ -18,6 +18,13 @@ pub use source::{FileId, Sources, Span};
 /// The result of everything that can go wrong in one way at a time.
 pub type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 
+/// A count and its noun: `1 input`, `2 inputs`.
+pub fn counted(count: impl std::fmt::Display, noun: &str) -> String {
+    let count = count.to_string();
+    let more = if count == "1" { "" } else { "s" };
+    format!("{count} {noun}{more}")
+}
+
 /// Whether a diagnostic stops the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {

@@ -2,6 +2,7 @@
 
 use super::dim::{Dim, Shape, Symbol, show_shape};
 use super::op::Op;
+use crate::diagnostic::counted;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
@@ -188,7 +189,7 @@ impl Builder {
     /// Where a shape does not fit, or an argument lives in the other world.
     pub fn apply(&mut self, op: &Op, attrs: BTreeMap<String, Attr>, path: &str, arguments: &[NodeIndex]) -> Result<NodeIndex, ShapeError> {
         if arguments.len() != op.inputs.len() {
-            let why = format!("`{}` takes {} arguments, and {} are given", op.name, op.inputs.len(), arguments.len());
+            let why = format!("`{}` takes {}, and not {}", op.name, counted(op.inputs.len(), "argument"), arguments.len());
             return Err(ShapeError { argument: 0, why, world: false });
         }
         let shapes: Vec<Shape> = arguments.iter().map(|argument| self.shape(*argument)).collect();

@@ -2,7 +2,7 @@
 
 use super::contents::{Contents, columns, measure, value};
 use super::words::{number, short};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::run::journal::{Candidate, Entry};
 use serde::Serialize;
 
@@ -46,12 +46,23 @@ pub fn explain(entries: &[Entry], wanted: &str) -> Result<Explained> {
     let number = wanted.parse::<usize>().ok().filter(|number| number.to_string() == wanted);
     let by_number = contents.candidates.iter().copied().filter(|one| Some(one.id) == number).collect::<Vec<&Candidate>>();
     let by_hash = contents.candidates.iter().copied().filter(|one| one.hash.starts_with(wanted)).collect::<Vec<&Candidate>>();
+    let last = contents.candidates.iter().map(|one| one.id).max();
     let candidate = match (by_number.as_slice(), by_hash.as_slice()) {
         // A short number is a number, though a hash may begin with it.
-        ([one], _) | ([], [one]) => *one,
+        ([one], _) => *one,
+        ([], _) if number.is_some_and(|number| number < 1_000_000) && last.is_some() => {
+            let there = format!("{}, numbered from 0 to {}", counted(contents.candidates.len(), "candidate"), last.unwrap_or(0));
+            let best = contents.best().map_or_else(String::new, |(best, _)| format!("; the best is {}", best.id));
+            let message =
+                format!("this run has no candidate {wanted}: there {} {there}", if contents.candidates.len() == 1 { "is" } else { "are" });
+            return Diagnostic::error(Code::USAGE, message)
+                .help(format!("give the number of one of them, or the beginning of a hash{best}"))
+                .into();
+        }
+        ([], [one]) => *one,
         (_, []) => {
             let help = match contents.best() {
-                Some((best, _)) => format!("there are {} candidates; the best is {}, `{}`", contents.candidates.len(), best.id, best.hash),
+                Some((best, _)) => format!("candidates: {}; the best is {}, `{}`", contents.candidates.len(), best.id, best.hash),
                 None => "this run has no candidates yet".to_owned(),
             };
             return Diagnostic::error(Code::USAGE, format!("no candidate has the number or the hash `{wanted}`")).help(help).into();

@@ -250,7 +250,11 @@ fn a_candidate_is_explained() {
     assert_eq!(wanted("00000000000000000000000000000015"), wanted("21"));
     assert!(wanted("18").told().contains("failed     training diverged at step 14"));
     assert!(wanted("3").told().contains("made       anew"));
-    for (wrong, said) in [("99", "no candidate has"), ("000000000", "30 hashes begin"), ("x", "no candidate has")] {
+    for (wrong, said) in [
+        ("99", "no candidate 99: there are 30 candidates, numbered from 0 to 29"),
+        ("000000000", "30 hashes begin"),
+        ("x", "no candidate has"),
+    ] {
         assert!(explain(&entries, wrong).unwrap_err().message.contains(said), "{wrong}");
     }
     let page = html(&entries, "", &[]).unwrap();

@@ -13,7 +13,7 @@ use super::session::Work;
 use super::warmup::{file, supernet_specs};
 use super::weights::load_weights;
 use super::workers::{go_on, in_order};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::exec::Parameters;
 use crate::search::{self, History, Priorities, Screening, propose, ranked};
 use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Screen, Stop};
@@ -61,7 +61,7 @@ pub(super) fn search(
         let pending = history.candidates.split_off(history.candidates.partition_point(|candidate| candidate.generation < generation));
         let spent: f64 = candidates(journal).map(|candidate| candidate.seconds).sum();
         if wall.is_some_and(|wall| spent / work.workers as f64 > wall) && pending.is_empty() {
-            work.progress.line(&format!("the search ends at its bound of time, after {} candidates", history.candidates.len()));
+            work.progress.line(&format!("the search ends at its bound of time, after {}", counted(history.candidates.len(), "candidate")));
             return Ok(history);
         }
         let (meets, worth) =

@@ -23,6 +23,8 @@ pub(super) struct Contender {
     pub name: String,
     pub space: Arc<Space>,
     pub architecture: Architecture,
+    /// The file in which the weights of its first training are kept.
+    pub weights: Option<&'static str>,
 }
 
 /// The best found, the known ones, and random members of the initial population, in this order.
@@ -36,11 +38,17 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
             .help("the journal tells why each failed; lower the learning rates, or train longer")
             .into();
     };
-    let mut all = vec![Contender { name: "best".to_owned(), space: space.clone(), architecture: best.architecture.clone() }];
+    let mut all = vec![Contender {
+        name: "best".to_owned(),
+        space: space.clone(),
+        architecture: best.architecture.clone(),
+        weights: Some("best.safetensors"),
+    }];
     all.extend(work.checked.compare.iter().map(|known| Contender {
         name: known.name.clone(),
         space: known.space.clone(),
         architecture: known.architecture.clone(),
+        weights: None,
     }));
     let mut initial: Vec<&crate::search::Candidate> =
         history.candidates.iter().filter(|candidate| candidate.generation == 0 && candidate.id != best.id).collect();
@@ -49,6 +57,7 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
         name: format!("random (candidate {})", candidate.id),
         space: space.clone(),
         architecture: candidate.architecture.clone(),
+        weights: None,
     }));
     Ok(all)
 }
@@ -88,7 +97,7 @@ fn train(
     let settings = &work.checked.settings;
     let (last, length) = (&settings.r#final, settings.model.length);
     let begun = Instant::now();
-    let Contender { name, space, architecture } = contender;
+    let Contender { name, space, architecture, weights } = contender;
     let program = work.models.masked_lm(space, architecture)?;
     let cost = work.models.cost(space, architecture)?;
     let seed = derived(settings.seed, "final", number);
@@ -133,8 +142,8 @@ fn train(
         derived(seed, "suite", 0),
         &mut quiet,
     )?;
-    if name == "best" && number == 0 {
-        save_weights(folder, "best.safetensors", &training.parameters)?;
+    if let Some(file) = weights.filter(|_| number == 0) {
+        save_weights(folder, file, &training.parameters)?;
     }
     Ok(FinalModel {
         name: name.clone(),

@@ -48,6 +48,7 @@ impl Folder {
                 "vocabulary.json",
                 "best.phyla",
                 "best.safetensors",
+                "model.safetensors",
                 "results.csv",
                 "report.html",
             ] {

@@ -5,10 +5,10 @@ use super::feasible::acceptance;
 use super::files::free_memory;
 use super::halving::work_of;
 use super::memory::{Memory, memory};
-use super::session::models;
+use super::session::{default_folder, models};
 use crate::check::Checked;
 use crate::data::{Corpus, Vocabulary};
-use crate::diagnostic::Result;
+use crate::diagnostic::{Result, counted};
 use crate::exec::parameters::initialise;
 use crate::settings::{Method, Train};
 use crate::space::{Architecture, Draw};
@@ -16,6 +16,7 @@ use crate::stream::stream;
 use crate::train::{Training, masking, pretrain};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Tokens of the steps that are timed, at most.
@@ -24,6 +25,10 @@ const MEASURED: usize = 1024;
 /// The plan of a run.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Plan {
+    /// The hash of the experiment's meaning.
+    pub fingerprint: String,
+    /// The folder it would run in.
+    pub folder: PathBuf,
     /// Architectures in the space, exactly.
     pub architectures: String,
     /// The share of members, drawn as an initial population is, that meet the space's conditions; `None` where it has none.
@@ -84,6 +89,8 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         (models, models * (2 * settings.evaluate.adapt + agreement.steps * agreement.seeds) + settings.evaluate.warmup)
     });
     let mut plan = Plan {
+        fingerprint: checked.fingerprint.to_string(),
+        folder: default_folder(checked),
         architectures: checked.space.count().to_string(),
         acceptance,
         smallest,
@@ -166,11 +173,12 @@ impl Plan {
         let steps = self.warmup + self.agreement.1 + self.search.0 + self.finals * self.final_steps;
         let agreement = match self.agreement {
             (0, _) => String::new(),
-            (models, steps) => format!("; rank agreement of {models} models, {} steps", grouped(steps)),
+            (models, steps) => format!("; rank agreement of {}, {}", counted(models, "model"), counted(grouped(steps), "step")),
         };
         let halved = if self.search.1 > self.candidates as u64 { "at most " } else { "" };
         let mut lines = vec![
-            format!("space       {} architectures{}", short(&self.architectures), self.accepted()),
+            format!("experiment  fingerprint {}, in {}", self.fingerprint, self.folder.display()),
+            format!("space       {}{}", counted(short(&self.architectures), "architecture"), self.accepted()),
             format!(
                 "candidates  {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
                 grouped(self.smallest.0),
@@ -181,14 +189,13 @@ impl Plan {
                 amount(self.largest.1)
             ),
             format!(
-                "stages      warm-up {} steps{agreement}; search {} candidates × {halved}{} steps; final {} model{} × {} steps; {} masked-LM steps in all, and fine-tuning",
-                grouped(self.warmup),
-                self.candidates,
-                grouped(self.adapt),
-                self.finals,
-                if self.finals == 1 { "" } else { "s" },
-                grouped(self.final_steps),
-                grouped(steps)
+                "stages      warm-up {}{agreement}; search {} × {halved}{}; final {} × {}; {} in all, and fine-tuning",
+                counted(grouped(self.warmup), "step"),
+                counted(self.candidates, "candidate"),
+                counted(grouped(self.adapt), "step"),
+                counted(self.finals, "model"),
+                counted(grouped(self.final_steps), "step"),
+                counted(grouped(steps), "masked-LM step")
             ),
         ];
         if self.supernet > 0 {

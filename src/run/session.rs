@@ -107,6 +107,7 @@ pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress
     let work = Work { checked, models: models(checked), executors, progress, stop, workers };
     if journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
         let history = restore(&work, &journal, usize::MAX)?;
+        folder.tidy();
         return outcome(&work, &folder, &journal, &history, true);
     }
     progress.stage("data", 1, "text");

@@ -57,10 +57,14 @@ pub fn train_one(
     progress.stage("data", 1, "text");
     let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
     prepare::note(checked, &prepared, &mut journal)?;
-    // Its weights are kept as a run keeps its best.
-    let contender =
-        finals::Contender { name: "best".to_owned(), space: architecture.space.clone(), architecture: architecture.architecture.clone() };
+    let contender = finals::Contender {
+        name: architecture.name.clone(),
+        space: architecture.space.clone(),
+        architecture: architecture.architecture.clone(),
+        weights: Some("model.safetensors"),
+    };
     finals::finals(&work, &prepared, &folder, &mut journal, &[contender])?;
+    folder.tidy();
     let found = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model.clone()) } else { None });
     Ok((folder.path().to_owned(), found.collect()))
 }

@@ -6,6 +6,7 @@
 
 mod evaluation;
 mod experiment;
+mod reference;
 mod schema;
 mod search;
 mod task;
@@ -13,6 +14,7 @@ mod train;
 
 pub use evaluation::{Commit, Evaluate, Method, PathSampling};
 pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal};
+pub use reference::{CHOICES, RECORDS, UNITS, Variants};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
 pub use search::{Algorithm, Cheap, Credit, Dedupe, Halving, Initial, Inter, Intra, Mutation, Pick, Screen, Search, Stop};
 pub use task::{Averaging, Files, Label, Metric, Report, Suite, Task};

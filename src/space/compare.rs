@@ -3,6 +3,7 @@
 use super::domain::{Architecture, Arm, DagDomain, Domain, Filling, Space};
 use super::edits::edits;
 use super::source::filling;
+use crate::diagnostic::counted;
 use crate::graph::dim::show_shape;
 use crate::graph::{canonical, hash};
 use num_bigint::BigUint;
@@ -35,7 +36,7 @@ pub fn space_changes(before: &Space, after: &Space) -> Vec<Change> {
     if before.layers != after.layers {
         found.push(Change::new("layers", Some(before.layers.to_string()), Some(after.layers.to_string())));
     } else if hash(&before.body) != hash(&after.body) {
-        let told = |space: &Space| Some(format!("a graph of {} operations", canonical(&space.body).order().len()));
+        let told = |space: &Space| Some(format!("a graph of {}", counted(canonical(&space.body).order().len(), "operation")));
         found.push(Change::new("body", told(before), told(after)));
     }
     for hole in &before.holes {
@@ -85,7 +86,7 @@ fn domain_changes(path: &str, before: &Domain, after: &Domain, found: &mut Vec<C
 
 fn arm_changes(path: &str, before: &Arm, after: &Arm, found: &mut Vec<Change>) {
     if hash(&before.body) != hash(&after.body) {
-        let told = |arm: &Arm| Some(format!("a graph of {} operations", canonical(&arm.body).order().len()));
+        let told = |arm: &Arm| Some(format!("a graph of {}", counted(canonical(&arm.body).order().len(), "operation")));
         found.push(Change::new(path, told(before), told(after)));
     }
     for (name, domain) in &before.holes {

@@ -1,5 +1,6 @@
 //! Terms: parameter-free expressions over labelled inputs, canonical by construction.
 
+use crate::diagnostic::counted;
 use crate::graph::{Builder, Graph, Hash, NodeIndex, NodeKind, Op, Shape, identity::Digest};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -64,7 +65,7 @@ impl Term {
     /// The number of the argument that does not fit, and why in the user's terms.
     pub fn apply(op: &Op, arguments: Vec<Arc<Self>>) -> Result<Arc<Self>, (usize, String)> {
         if arguments.len() != op.inputs.len() {
-            return Err((0, format!("`{}` takes {} arguments, and {} are given", op.name, op.inputs.len(), arguments.len())));
+            return Err((0, format!("`{}` takes {}, and not {}", op.name, counted(op.inputs.len(), "argument"), arguments.len())));
         }
         let shapes: Vec<Shape> = arguments.iter().map(|argument| Shape::clone(argument.shape())).collect();
         let shape = op.infer(&shapes, &BTreeMap::new())?;

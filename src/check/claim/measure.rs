@@ -75,7 +75,8 @@ impl Checker<'_> {
     }
 
     fn of_one(&self, module: usize, name: &str, of: &Expr) -> Option<Side> {
-        match (name, self.side(module, of, None)?) {
+        let side = if name == "count" { self.space_side(module, of) } else { self.side(module, of, None) }?;
+        match (name, side) {
             ("shape", Side::Graph { output, .. }) => Some(Side::Shape(output)),
             ("count", Side::Space(space)) => Some(Side::Count(space.count())),
             ("size", Side::Graph { term: Some(term), .. }) => Some(Side::Count(BigUint::from(term.size()))),
@@ -107,7 +108,7 @@ impl Checker<'_> {
     }
 
     fn contained(&self, module: usize, space: &Expr, member: &Expr) -> Option<Side> {
-        let (space, member) = match (self.side(module, space, None)?, self.member(module, member)?) {
+        let (space, member) = match (self.space_side(module, space)?, self.member(module, member)?) {
             (Side::Space(space), member) => (space, member),
             (other, _) => return self.wanted(space, "a space", &other),
         };

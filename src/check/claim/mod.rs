@@ -11,6 +11,7 @@ mod side;
 mod subject;
 
 use super::Checker;
+use super::declare::{lettered, letters};
 use super::modules::ItemId;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, ItemBody};
@@ -49,6 +50,8 @@ impl Checker<'_> {
             failures.extend(mistakes.into_iter().filter(|mistake| mistake.severity == Severity::Error));
             failures.extend(held.and_then(Result::err));
         }
+        let letters = letters();
+        let failures = failures.into_iter().map(|failure| lettered(failure, &letters)).collect();
         Some(Outcome { title: item.name.text.clone(), claims: claims.len(), failures })
     }
 
@@ -59,7 +62,7 @@ impl Checker<'_> {
     }
 
     /// Does some work, and keeps what it reports apart.
-    fn apart<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Diagnostic>) {
+    pub(super) fn apart<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Diagnostic>) {
         let before = self.diagnostics.borrow().len();
         let result = work();
         let found = self.diagnostics.borrow_mut().split_off(before);

@@ -6,7 +6,7 @@ use crate::check::architecture::ArchitectureValue;
 use crate::check::changes::Comparison;
 use crate::check::experiment::describe;
 use crate::check::value::Val;
-use crate::diagnostic::CODES;
+use crate::diagnostic::{CODES, counted};
 use crate::graph::dim::show_shape;
 use crate::graph::{Dim, Graph, Hash};
 use crate::settings::{Field, Kind};
@@ -132,7 +132,7 @@ impl Side {
         let text = match self {
             Self::Shape(shape) => show_shape(shape),
             Self::Graph { formula, .. } => formula.clone(),
-            Self::Space(space) => format!("`{}`, of {} architectures", space.name, space.count()),
+            Self::Space(space) => format!("`{}`, of {}", space.name, counted(space.count(), "architecture")),
             Self::Architecture(value) => fillings(&value.space, &value.architecture).join("  "),
             Self::Record(value, kind, _) => checker.shown(*kind, value).unwrap_or_else(|| "nothing".to_owned()),
             Self::Count(count) => count.to_string(),

@@ -8,7 +8,7 @@ use crate::check::elaborate::{CallKind, Callable, Frame, Scope, Value};
 use crate::check::experiment::RECORDS;
 use crate::check::record::{factor, join, number, path_of, plain};
 use crate::check::value::Val;
-use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
 use crate::graph::canonical::hash;
 use crate::graph::dim::show_shape;
 use crate::graph::{Builder, Dim, Graph, Symbol, Type};
@@ -32,6 +32,15 @@ impl Checker<'_> {
             return written;
         }
         self.subject(module, expr, other)
+    }
+
+    /// What stands where a space is wanted: of a name that means several things, the space.
+    pub(super) fn space_side(&self, module: usize, expr: &Expr) -> Option<Side> {
+        if !self.space_of(module, expr) {
+            return self.side(module, expr, None);
+        }
+        let space = self.space_expr(module, expr)?;
+        self.built_space(&space).map(Side::Space)
     }
 
     /// A side that takes its meaning from the other; `None` where it has one of its own.
@@ -113,8 +122,7 @@ impl Checker<'_> {
             return self.architecture_expr(module, expr).map(Side::Architecture);
         }
         if self.space_of(module, expr) {
-            let space = self.space_expr(module, expr)?;
-            return self.built_space(&space).map(Side::Space);
+            return self.space_side(module, expr);
         }
         self.graph_side(module, expr, other)
     }
@@ -249,7 +257,7 @@ fn side_of(graph: &Graph, inputs: Vec<(String, Vec<Dim>)>) -> Side {
     let names: Vec<String> = inputs.iter().map(|(name, _)| name.clone()).collect();
     let formula = match &term {
         Some(term) => text::to_source(term, &names),
-        None => format!("a graph of {} operations", graph.order().len().saturating_sub(inputs.len())),
+        None => format!("a graph of {}", counted(graph.order().len().saturating_sub(inputs.len()), "operation")),
     };
     let output = graph.node(graph.output()).map(|node| node.shape.clone()).unwrap_or_default();
     Side::Graph { hash: hash(graph), graph: Rc::new(graph.clone()), term, formula, inputs, output }

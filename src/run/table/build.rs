@@ -2,7 +2,7 @@
 
 use super::{Row, Table};
 use crate::check::Checked;
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::run::evaluate::{adapted, budget, held_out};
 use crate::run::folder::Folder;
 use crate::run::journal::{Entry, Journal};
@@ -44,7 +44,12 @@ pub fn build_table(
     has_data(checked)?;
     let members = members(checked)?;
     let classes = functional_classes(&checked.space, &members);
-    progress.line(&format!("{} members compute {} functions; each is trained on {} seeds", members.len(), classes.len(), options.seeds));
+    progress.line(&format!(
+        "{}, computed by {}; each is trained on {}",
+        counted(classes.len(), "function"),
+        counted(members.len(), "member"),
+        counted(options.seeds, "seed")
+    ));
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, members.len())?;
@@ -93,7 +98,8 @@ pub fn build_table(
 /// Every member that meets the space's conditions.
 pub(super) fn members(checked: &Checked) -> Result<Vec<Architecture>> {
     let all = checked.space.enumerate(LARGEST).ok_or_else(|| {
-        let message = format!("`{}` has {} members, and a table takes {LARGEST} at most", checked.space.name, checked.space.count());
+        let message =
+            format!("`{}` has {}, and a table takes {LARGEST} at most", checked.space.name, counted(checked.space.count(), "member"));
         Box::new(Diagnostic::error(Code::USAGE, message).help("lower the `size` of its `dag`, or take fewer operations"))
     })?;
     let models = models(checked);
