@@ -344,7 +344,8 @@ fn what_a_run_leaves_is_source_again() {
     fs::write(at("words.txt"), "one\ntwo\n").expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
     let (code, stdout, stderr) = finish(command.arg("check").args([at("experiment.phyla"), at("best.phyla"), at("next.phyla")]));
-    assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
+    // Nothing is found but that `found.first(1)` is less deep than the space.
+    assert!(code == Some(0) && stderr.starts_with("W0604") && stderr.matches("help:").count() == 1, "{stdout}{stderr}");
     let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
     let (code, _, stderr) = finish(command.args(["fmt", "--check"]).args([at("experiment.phyla"), at("best.phyla")]));
     assert_eq!(code, Some(0), "{stderr}");

@@ -6,7 +6,7 @@
 
 use super::modules::{ItemId, Module};
 use super::{Checker, Files, World};
-use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::syntax::Known;
 use crate::syntax::lexeme::{LexemeKind, lexemes};
 use blake3::Hasher;
@@ -18,8 +18,25 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Memory {
     known: BTreeMap<String, Known>,
-    /// Declarations without a mistake, by what they may mean, with what was asked while they were checked.
-    sound: BTreeMap<Identity, Vec<Asked>>,
+    /// Declarations without a mistake, by what they may mean.
+    sound: BTreeMap<Identity, Sound>,
+}
+
+/// What checking a declaration without a mistake came to.
+#[derive(Clone, Debug, Default)]
+struct Sound {
+    asked: Vec<Asked>,
+    /// Warnings, with the places of their labels.
+    said: Vec<(Diagnostic, Vec<Place>)>,
+}
+
+/// A place that may move with the declaration it stands in.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In the standard library.
+    Fixed(Span),
+    /// So many bytes after the beginning of a declaration, and so many bytes long.
+    Within(Identity, u32, u32),
 }
 
 /// The hash of a declaration and of all that it may mean.
@@ -50,33 +67,39 @@ impl Memory {
         self.known.retain(|key, _| world.module_of(key).is_some());
         let checker = Checker::new(&world, files);
         let groups = groups(&world);
-        let identities: BTreeMap<ItemId, Identity> =
-            groups.iter().flat_map(|group| group.items.iter().map(|item| (*item, group.identity))).collect();
-        let mut sound: BTreeMap<Identity, Vec<Asked>> = BTreeMap::new();
-        let mut suspect = BTreeSet::new();
-        for id in world.items_of(key) {
-            let Some(identity) = identities.get(&id) else { continue };
-            let asked = match self.sound.get(identity) {
-                Some(asked) if asked.iter().all(|asked| asked.holds(files)) => asked.clone(),
-                _ => {
-                    let (said, questions) = (checker.diagnostics.borrow().len(), checker.asked.borrow().len());
+        let declared = Declared::new(&world, &groups);
+        let mut sound: BTreeMap<Identity, Sound> = BTreeMap::new();
+        let mut doubtful = BTreeSet::new();
+        for id in checker.in_turn(key) {
+            let Some(identity) = declared.identities.get(&id) else { continue };
+            let known = self.sound.get(identity).filter(|known| known.asked.iter().all(|asked| asked.holds(files)));
+            let told = known
+                .and_then(|known| Some((known.clone(), known.said.iter().map(|said| declared.told(said)).collect::<Option<Vec<_>>>()?)));
+            let result = match told {
+                Some((known, told)) => {
+                    checker.diagnostics.borrow_mut().extend(told);
+                    known
+                }
+                None => {
+                    let (said, asked) = (checker.diagnostics.borrow().len(), checker.asked.borrow().len());
                     checker.check_item(id);
-                    if checker.diagnostics.borrow().len() > said {
-                        suspect.insert(id);
-                    }
-                    checker.asked.borrow().iter().skip(questions).cloned().collect()
+                    let said: Vec<Diagnostic> = checker.diagnostics.borrow().iter().skip(said).cloned().collect();
+                    let places: Option<Vec<_>> = said.iter().map(|said| declared.places(said)).collect();
+                    doubtful.extend(places.is_none().then_some(*identity));
+                    doubtful.extend(declared.kept(&said).into_iter().filter(|blamed| blamed != identity));
+                    let said = said.into_iter().zip(places.unwrap_or_default()).collect();
+                    Sound { asked: checker.asked.borrow().iter().skip(asked).cloned().collect(), said }
                 }
             };
             // Declarations that may mean one another are one.
-            sound.entry(*identity).or_default().extend(asked);
+            let entry = sound.entry(*identity).or_default();
+            entry.asked.extend(result.asked);
+            entry.said.extend(result.said);
         }
-        // What one declaration did wrong may have been told while another was checked, and is told once: with a mistake in
-        // the file nothing more is known than before.
+        // With a mistake in the file nothing more is known than before.
         if !checker.failed() {
-            suspect.extend(blamed(&world, &checker.diagnostics.borrow()));
-            let mut doubtful = BTreeSet::new();
             for group in &groups {
-                if group.items.iter().any(|item| suspect.contains(item)) || group.uses.iter().any(|used| doubtful.contains(used)) {
+                if doubtful.contains(&group.identity) || group.uses.iter().any(|used| doubtful.contains(used)) {
                     doubtful.insert(group.identity);
                     sound.remove(&group.identity);
                 }
@@ -87,6 +110,69 @@ impl Memory {
         let found = checker.diagnostics();
         drop(checker);
         (world, found)
+    }
+}
+
+/// Where declarations stand, and which they are.
+struct Declared<'w> {
+    world: &'w World,
+    identities: BTreeMap<ItemId, Identity>,
+    /// The one declaration of an identity; nothing where there are several.
+    single: BTreeMap<Identity, Option<Span>>,
+}
+
+impl<'w> Declared<'w> {
+    fn new(world: &'w World, groups: &[Group]) -> Self {
+        let identities = groups.iter().flat_map(|group| group.items.iter().map(|item| (*item, group.identity))).collect();
+        let mut single: BTreeMap<Identity, Option<Span>> = BTreeMap::new();
+        for (id, group) in groups.iter().flat_map(|group| group.items.iter().map(move |item| (*item, group))) {
+            let span = world.item(id).map(|item| item.span);
+            single.entry(group.identity).and_modify(|known| *known = None).or_insert(span);
+        }
+        Self { world, identities, single }
+    }
+
+    /// The declaration that holds a place.
+    fn around(&self, span: Span) -> Option<(&ItemId, &Identity)> {
+        self.identities.iter().find(|(id, _)| {
+            let around = self.world.item(**id).map(|item| item.span);
+            around.is_some_and(|around| around.file == span.file && around.start <= span.start && span.end <= around.end)
+        })
+    }
+
+    /// Where the labels of a diagnostic stand; `None` where that cannot be told when the sources have changed.
+    fn places(&self, said: &Diagnostic) -> Option<Vec<Place>> {
+        let place = |span: Span| {
+            if self.world.sources.name(span.file).starts_with("std.") {
+                return Some(Place::Fixed(span));
+            }
+            let (_, identity) = self.around(span)?;
+            let around = (*self.single.get(identity)?)?;
+            Some(Place::Within(*identity, span.start - around.start, span.end - span.start))
+        };
+        said.labels.iter().map(|label| place(label.span)).collect()
+    }
+
+    /// The diagnostic where its labels stand now.
+    fn told(&self, (said, places): &(Diagnostic, Vec<Place>)) -> Option<Diagnostic> {
+        let mut said = said.clone();
+        for (label, place) in said.labels.iter_mut().zip(places) {
+            label.span = match place {
+                Place::Fixed(span) => *span,
+                Place::Within(identity, from, length) => {
+                    let around = (*self.single.get(identity)?)?;
+                    Span { start: around.start + from, end: around.start + from + length, ..around }
+                }
+            };
+        }
+        Some(said)
+    }
+
+    /// The declarations that the labels of diagnostics stand in and whose value is kept once it is known: whoever asks again is told nothing.
+    fn kept(&self, said: &[Diagnostic]) -> Vec<Identity> {
+        let holders = said.iter().flat_map(|said| &said.labels).filter_map(|label| self.around(label.span));
+        let kept = |id: &ItemId| self.world.item(*id).is_some_and(|item| ["op", "primitive", "space"].contains(&item.kind.text.as_str()));
+        holders.filter(|(id, _)| kept(id)).map(|(_, identity)| *identity).collect()
     }
 }
 
@@ -175,21 +261,4 @@ fn meanings<'w>(world: &'w World, number: usize, module: &'w Module) -> BTreeMap
 
 fn part(hasher: &mut Hasher, text: &str) {
     hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-}
-
-/// The declarations that diagnostics point at.
-fn blamed(world: &World, found: &[Diagnostic]) -> Vec<ItemId> {
-    let spans: Vec<Span> =
-        found.iter().filter(|one| one.severity != Severity::Error).flat_map(|one| &one.labels).map(|label| label.span).collect();
-    let mut blamed = Vec::new();
-    for (number, module) in world.modules.iter().enumerate() {
-        for (item, declared) in module.ast.items.iter().enumerate() {
-            let within =
-                |span: &Span| span.file == declared.span.file && declared.span.start <= span.start && span.end <= declared.span.end;
-            if spans.iter().any(within) {
-                blamed.push(ItemId { module: number, item });
-            }
-        }
-    }
-    blamed
 }

@@ -64,7 +64,7 @@ impl Checker<'_> {
                     None => self.no_architecture(expr.span),
                 }
             }
-            ExprKind::Error => None,
+            ExprKind::Error => self.told_already(),
             _ => self.no_architecture(expr.span),
         }
     }

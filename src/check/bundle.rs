@@ -104,10 +104,12 @@ impl<'c, 'w> Bundle<'c, 'w> {
                 self.checker.graph(target);
             }
             // Fields that another space has changed are written out as well, and have never been looked at.
-            if let ItemBody::Fields(block) = &item.body
-                && item.kind.text == "space"
-            {
-                block.fields.iter().for_each(|field| self.name_all(target.module, &field.value));
+            match &item.body {
+                ItemBody::Fields(block) if item.kind.text == "space" => {
+                    block.fields.iter().for_each(|field| self.name_all(target.module, &field.value));
+                }
+                ItemBody::Value(changed) if item.kind.text == "space" => self.name_all(target.module, changed),
+                _ => {}
             }
             let mut name = item.name.text.clone();
             // In a table `best` is what the search finds.

@@ -20,7 +20,7 @@ impl Checker<'_> {
     /// The operation that a `primitive` or `op` declares.
     pub(super) fn op(&self, id: ItemId) -> Option<Op> {
         if let Some(known) = self.ops.borrow().get(&id) {
-            return known.clone();
+            return known.clone().or_else(|| self.told_already());
         }
         let item = self.item(id)?;
         let op = self.within(id, item.name.span, || self.declare_op(id));
@@ -339,7 +339,7 @@ impl Checker<'_> {
                     .iter()
                     .map(|item| match &item.kind {
                         ExprKind::Path(path) => self.dag_op(module, path, item.span),
-                        ExprKind::Error => None,
+                        ExprKind::Error => self.told_already(),
                         _ => self.fail(
                             Diagnostic::error(Code::OPS_WANTED, "a set of operations lists their names")
                                 .at(item.span, "not a name")

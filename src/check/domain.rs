@@ -378,7 +378,7 @@ impl Checker<'_> {
         };
         let (from, to) = match &expr.kind {
             ExprKind::Range { from, to } => (end(from)?, end(to)?),
-            ExprKind::Error => return None,
+            ExprKind::Error => return self.told_already(),
             _ => {
                 let both = end(expr)?;
                 (both, both)

@@ -251,7 +251,7 @@ impl Checker<'_> {
             ExprKind::With { base, .. } if base.as_ref().and_then(|base| path_of(base)).is_some_and(|path| join(path) == "choose") => {
                 self.stray_hole(expr.span)
             }
-            ExprKind::Error => None,
+            ExprKind::Error => self.told_already(),
             _ => {
                 let message = "this has no meaning inside a graph";
                 let help = "a graph is built of names, calls, operators, `graph(…) { … }` and `repeat(…) { … }`";

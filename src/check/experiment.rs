@@ -88,8 +88,15 @@ pub(super) const RECORDS: &[(&str, SchemaOf)] = &[
 impl Checker<'_> {
     /// Checks every declaration of a module by itself.
     pub fn check_module(&self, key: &str) {
-        self.world.items_of(key).into_iter().for_each(|id| self.check_item(id));
+        self.in_turn(key).into_iter().for_each(|id| self.check_item(id));
         self.check_whole(key);
+    }
+
+    /// The declarations of a module, tests last: what a test finds on the way to a claim it keeps to itself.
+    pub(super) fn in_turn(&self, key: &str) -> Vec<ItemId> {
+        let is_test = |id: &ItemId| self.item(*id).is_some_and(|item| item.kind.text == "test");
+        let (tests, others): (Vec<_>, Vec<_>) = self.world.items_of(key).into_iter().partition(is_test);
+        others.into_iter().chain(tests).collect()
     }
 
     /// Checks what no declaration shows by itself.
@@ -236,6 +243,10 @@ impl Checker<'_> {
     /// An experiment with fields changed as `--set` says; `None` where it has a mistake.
     pub fn experiment(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Checked> {
         let Resolved { value, settings, space, compare, data } = self.resolved(id, changes)?;
+        // Nothing is carried out of a file with mistakes, whoever's they are.
+        if self.failed() {
+            return None;
+        }
         let models = self.models()?;
         let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
         let evaluation = evaluation(&settings, &space, &data);
@@ -247,6 +258,7 @@ impl Checker<'_> {
 
     /// The records and graphs of an experiment, whose mistakes are found here.
     fn resolved(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Resolved> {
+        let before = self.mistakes();
         let schema = Experiment::schema();
         let mut value = self.record_item(id, schema, self.item(id)?.name.span)?;
         if let Val::Record(fields, _) = &mut value {
@@ -274,7 +286,7 @@ impl Checker<'_> {
             _ => Vec::new(),
         };
         self.told_apart(&value);
-        if self.failed() {
+        if self.mistakes() > before {
             return None;
         }
         let settings: Experiment = match serde_json::from_value(value.to_json()) {
@@ -288,7 +300,7 @@ impl Checker<'_> {
         };
         self.sense(&value, &settings);
         let data = self.data_of(&value, &settings);
-        if self.failed() {
+        if self.mistakes() > before {
             return None;
         }
         let space = space?;

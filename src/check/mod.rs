@@ -45,7 +45,7 @@ pub use crate::diagnostic::counted;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::graph::Op;
 use modules::ItemId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub struct Checker<'w> {
     data: RefCell<BTreeMap<String, Read>>,
     /// What was asked outside of the sources.
     asked: RefCell<Vec<again::Asked>>,
+    /// How often something was left out whose mistake had been reported.
+    left_out: Cell<usize>,
 }
 
 impl<'w> Checker<'w> {
@@ -91,6 +93,7 @@ impl<'w> Checker<'w> {
             dags: RefCell::default(),
             data: RefCell::default(),
             asked: RefCell::default(),
+            left_out: Cell::default(),
         }
     }
 
@@ -147,6 +150,18 @@ impl<'w> Checker<'w> {
 
     fn report(&self, diagnostic: Diagnostic) {
         self.diagnostics.borrow_mut().push(diagnostic);
+    }
+
+    /// How many mistakes there were up to now, those included that were met again and not reported again.
+    fn mistakes(&self) -> usize {
+        let reported = self.diagnostics.borrow().iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+        reported + self.left_out.get()
+    }
+
+    /// Nothing, where the reason has been reported before.
+    fn told_already<T>(&self) -> Option<T> {
+        self.left_out.set(self.left_out.get() + 1);
+        None
     }
 
     fn fail<T>(&self, diagnostic: Diagnostic) -> Option<T> {

@@ -47,7 +47,7 @@ impl<'w> Checker<'w> {
         let written = path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
         // The mistake that hides this name has been reported where it stands.
         if self.world.modules.get(module).is_some_and(|module| module.broken.contains(&written)) {
-            return None;
+            return self.told_already();
         }
         let what = match kinds {
             kinds if kinds == CALLABLE => "graph or operation",

@@ -54,7 +54,7 @@ impl<'w> Checker<'w> {
                 self.fill(module, schema.fields, &article(schema.kind), &mut fields, block);
                 Some(Val::Record(fields, expr.span))
             }
-            ExprKind::Error => None,
+            ExprKind::Error => self.told_already(),
             _ => {
                 let message = format!("{} is wanted here", article(schema.kind));
                 let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
@@ -186,7 +186,7 @@ impl<'w> Checker<'w> {
             self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, format!("{wanted} is wanted here")).help(field.doc.trim()))
         };
         if matches!(expr.kind, ExprKind::Error) {
-            return None;
+            return self.told_already();
         }
         match kind {
             Kind::Optional(kind) => self.value(module, field, *kind, expr),

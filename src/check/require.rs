@@ -26,7 +26,7 @@ impl Checker<'_> {
                 };
                 Condition::Cost { quantity: self.quantity(left)?, order, bound: self.bound(right)? }
             }
-            ExprKind::Error => return None,
+            ExprKind::Error => return self.told_already(),
             _ => return self.no_condition(expr.span),
         };
         // As the canonical layout has it, whatever blanks were typed.

@@ -47,7 +47,7 @@ impl Checker<'_> {
                 let base = self.space_expr(module, base)?;
                 Some(Rc::new(self.changed(&base, module, block, expr.span)))
             }
-            ExprKind::Error => None,
+            ExprKind::Error => self.told_already(),
             _ => self.fail(
                 Diagnostic::error(Code::SPACE_WANTED, "a space is wanted here")
                     .at(expr.span, "not a space")
@@ -58,7 +58,7 @@ impl Checker<'_> {
 
     pub(super) fn space_item(&self, id: ItemId, span: Span) -> Option<Rc<SpaceValue>> {
         if let Some(known) = self.spaces.borrow().get(&id) {
-            return known.clone();
+            return known.clone().or_else(|| self.told_already());
         }
         let item = self.item(id)?;
         let space = self.within(id, span, || match &item.body {
@@ -101,7 +101,7 @@ impl Checker<'_> {
     /// The space itself, built on first use; `None` where it has a mistake.
     pub(super) fn built_space(&self, value: &Rc<SpaceValue>) -> Option<SharedSpace> {
         if let Some(known) = &*value.built.borrow() {
-            return known.clone();
+            return known.clone().or_else(|| self.told_already());
         }
         let equal = self.built.borrow().iter().find(|(known, _)| known.equals(value)).map(|(_, space)| space.clone());
         let built = equal.or_else(|| self.build_space(value).map(SharedSpace::new));
