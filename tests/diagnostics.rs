@@ -46,6 +46,16 @@ fn several_mistakes_are_reported_together() {
 }
 
 #[test]
+fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
+    let text = "use std.models { micro }\nuse \"experiments/quickstart.phyla\" { quickstart }\n\n\
+        graph lost(x: [n, h]) -> [n, h] { nothing(x) }\n\n\
+        experiment odd = quickstart { model = micro { hidden = 65 } }\n\
+        experiment warned = quickstart { compare = [std.architectures.bert.first(3)] }\n";
+    let (drawn, found) = check(&Memory::new(&[("both.phyla", text)]), "both.phyla");
+    assert_eq!(codes(&found), [Code::UNKNOWN_OP, Code::HEADS, Code::OTHER_DEPTH], "{drawn}");
+}
+
+#[test]
 fn what_cannot_be_required_is_told_line_by_line() {
     let (drawn, found) = check(&Disk, "tests/mistakes/requires.phyla");
     assert_eq!(codes(&found), [Code::CONDITION; 7], "{drawn}");
