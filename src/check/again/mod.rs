@@ -1,17 +1,15 @@
 //! A source checked again after a change: what cannot have changed is neither parsed nor checked.
 //!
-//! A declaration says the same as before if its text, the texts of all declarations that a word in it may mean, and what was asked outside of the
-//! sources are the same. Whether a word does mean a declaration does not matter: it is taken to, so that a doubt costs
-//! time and never a diagnostic.
+//! A declaration says the same as before if its `identity` and what was asked outside of the sources are the same.
+//! Warnings of such a declaration are told again where it stands now. A declaration with an error is checked again.
 
-use super::modules::{ItemId, Module};
+mod identity;
+
+use super::modules::ItemId;
 use super::{Checker, Files, World};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::syntax::Known;
-use crate::syntax::lexeme::{LexemeKind, lexemes};
-use blake3::Hasher;
-use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
+use identity::{Group, Identity, groups};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the last check of a file told; the next one does only what the change asks for.
@@ -38,9 +36,6 @@ enum Place {
     /// So many bytes after the beginning of a declaration, and so many bytes long.
     Within(Identity, u32, u32),
 }
-
-/// The hash of a declaration and of all that it may mean.
-type Identity = [u8; 32];
 
 /// A question that sources do not answer, and the answer it had.
 #[derive(Clone, Debug)]
@@ -174,91 +169,4 @@ impl<'w> Declared<'w> {
         let kept = |id: &ItemId| self.world.item(*id).is_some_and(|item| ["op", "primitive", "space"].contains(&item.kind.text.as_str()));
         holders.filter(|(id, _)| kept(id)).map(|(_, identity)| *identity).collect()
     }
-}
-
-/// Declarations that may mean one another, and what they may mean besides: mostly a single one.
-struct Group {
-    items: Vec<ItemId>,
-    identity: Identity,
-    uses: Vec<Identity>,
-}
-
-/// The declarations of all files, the used before the users.
-fn groups(world: &World) -> Vec<Group> {
-    let mut graph: DiGraph<(ItemId, Hasher), ()> = DiGraph::new();
-    let mut nodes: BTreeMap<ItemId, NodeIndex> = BTreeMap::new();
-    let own = || world.modules.iter().enumerate().filter(|(_, module)| !module.key.starts_with("std."));
-    let ids = |number: usize, module: &Module| (0..module.ast.items.len()).map(move |item| ItemId { module: number, item });
-    for (number, module) in own() {
-        for id in ids(number, module) {
-            nodes.insert(id, graph.add_node((id, Hasher::new())));
-        }
-    }
-    for (number, module) in own() {
-        let means = meanings(world, number, module);
-        for (id, item) in ids(number, module).zip(&module.ast.items) {
-            let Some(node) = nodes.get(&id).copied() else { continue };
-            let text = world.sources.snippet(item.span);
-            let mut hasher = Hasher::new();
-            part(&mut hasher, &module.key);
-            part(&mut hasher, text);
-            let words: BTreeSet<&str> =
-                lexemes(text, 0).filter(|lexeme| lexeme.kind == LexemeKind::Word).map(|lexeme| lexeme.text).collect();
-            for word in words {
-                let Some(meant) = means.get(word) else { continue };
-                part(&mut hasher, word);
-                for (name, other) in meant {
-                    part(&mut hasher, name);
-                    if let Some(other) = other.and_then(|other| nodes.get(&other)) {
-                        graph.update_edge(node, *other, ());
-                    }
-                }
-            }
-            if let Some((_, weight)) = graph.node_weight_mut(node) {
-                *weight = hasher;
-            }
-        }
-    }
-    let mut identities: BTreeMap<NodeIndex, Identity> = BTreeMap::new();
-    let mut groups = Vec::new();
-    for members in tarjan_scc(&graph) {
-        let mut own: Vec<Identity> =
-            members.iter().filter_map(|node| graph.node_weight(*node)).map(|(_, hasher)| *hasher.finalize().as_bytes()).collect();
-        own.sort_unstable();
-        let mut uses: Vec<Identity> =
-            members.iter().flat_map(|node| graph.neighbors(*node)).filter_map(|node| identities.get(&node).copied()).collect();
-        uses.sort_unstable();
-        uses.dedup();
-        let mut hasher = Hasher::new();
-        hasher.update(own.concat().as_slice()).update(uses.concat().as_slice());
-        let identity = *hasher.finalize().as_bytes();
-        identities.extend(members.iter().map(|node| (*node, identity)));
-        let items = members.iter().filter_map(|node| graph.node_weight(*node)).map(|(id, _)| *id).collect();
-        groups.push(Group { items, identity, uses });
-    }
-    groups
-}
-
-/// What each name of a module may mean: where it is declared, and the declaration, where that may change.
-fn meanings<'w>(world: &'w World, number: usize, module: &'w Module) -> BTreeMap<&'w str, Vec<(&'w str, Option<ItemId>)>> {
-    let mut means: BTreeMap<&str, Vec<(&str, Option<ItemId>)>> = BTreeMap::new();
-    for (item, declared) in module.ast.items.iter().enumerate() {
-        means.entry(&declared.name.text).or_default().push((&declared.kind.text, Some(ItemId { module: number, item })));
-    }
-    for (local, target, there, _) in &module.imports {
-        let Some(from) = world.modules.get(*target) else { continue };
-        let entry = means.entry(local).or_default();
-        entry.extend([(from.key.as_str(), None), (there.as_str(), None)]);
-        for (item, declared) in from.ast.items.iter().enumerate().filter(|(_, declared)| declared.name.text == *there) {
-            entry.push((&declared.kind.text, Some(ItemId { module: *target, item })));
-        }
-    }
-    for name in &module.broken {
-        means.entry(name).or_default().push(("broken", None));
-    }
-    means
-}
-
-fn part(hasher: &mut Hasher, text: &str) {
-    hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
 }
