@@ -305,6 +305,7 @@ const RECORDS: &[fn() -> &'static Schema] = &[
     settings::Suite::schema,
     settings::Task::schema,
     settings::Files::schema,
+    settings::Rows::schema,
 ];
 
 type Variants = fn() -> &'static [Variant];
