@@ -31,7 +31,7 @@ mod written;
 
 pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
-pub use experiment::{Checked, Data, Models, NamedArchitecture};
+pub use experiment::{Checked, Data, Models, NamedArchitecture, Places};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
 pub use record::counted;
 

@@ -19,7 +19,7 @@ mod task;
 mod trainer;
 mod vocabulary;
 
-pub use averages::{TaskScore, average};
+pub use averages::{TaskScore, average, second};
 pub use corpus::Corpus;
 pub use duel::{Duel, duels};
 pub use labelled::{Labelled, restored};

@@ -61,10 +61,7 @@ pub fn read_test(task: &Task, file: &str, text: &str) -> Result<Examples> {
 /// As the two above; and [`Code::ROWS`] where the file has another number of rows.
 pub fn read_part(task: &Task, part: Part<'_>, whole: bool, file: &str, text: &str) -> Result<Vec<Example>> {
     let Examples { rows, skipped } = read(task, file, text, part.labelled)?;
-    if !whole || part.rows.is_empty() || part.rows.contains(&rows.len()) {
-        return Ok(rows);
-    }
-    let expected = part.rows.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+    let Some(expected) = part.counts().filter(|_| whole && !part.rows.contains(&rows.len())) else { return Ok(rows) };
     let short = if skipped > 0 { format!(", and {skipped} that lack columns") } else { String::new() };
     let message = format!("{file} has {} rows{short}: expected {expected}, which `{}` has whole", rows.len(), task.name);
     let help = "fetch the file again; or say that another one is meant: `whole = false` in the suite, or `rows = {}` in the task";
@@ -113,12 +110,16 @@ fn gold(label: &Label, text: &str, place: &dyn Fn() -> String) -> Result<Gold> {
             Some((class, _)) => Ok(Gold::Class(class)),
             None => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                wrong(format!("{}: expected a label, one of {}, found `{}`", place(), listed(&names), shown(text)))
+                let message = format!("{}: expected a label, one of {}, found `{}`", place(), listed(&names), shown(text));
+                Diagnostic::error(Code::DATA, message).help("`names` lists every label as the files write it").into()
             }
         },
         Label::Score { low, high, .. } => match text.parse::<f64>() {
             Ok(score) if (*low..=*high).contains(&score) => Ok(Gold::Score(score)),
-            _ => wrong(format!("{}: expected a number from {low} to {high}, found `{}`", place(), shown(text))),
+            _ => {
+                let message = format!("{}: expected a number from {low} to {high}, found `{}`", place(), shown(text));
+                Diagnostic::error(Code::DATA, message).help("`low` and `high` of the label bound it").into()
+            }
         },
     }
 }

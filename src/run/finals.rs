@@ -131,6 +131,7 @@ fn train(
         &last.suite,
         &prepared.finals,
         derived(seed, "suite", 0),
+        false,
         &mut quiet,
     )?;
     if name == "best" && number == 0 {

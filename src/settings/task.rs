@@ -163,6 +163,25 @@ pub struct Part<'t> {
     pub labelled: bool,
 }
 
+impl Suite {
+    /// The path of a file of one of its tasks.
+    pub fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.data.trim_end_matches('/'))
+    }
+}
+
+impl Part<'_> {
+    /// Whether a search reads it; the last table reads all.
+    pub fn searched(&self) -> bool {
+        matches!(self.field, "train" | "dev")
+    }
+
+    /// The numbers of rows it may have, in words.
+    pub fn counts(&self) -> Option<String> {
+        self.rows.iter().map(usize::to_string).reduce(|all, more| format!("{all} or {more}"))
+    }
+}
+
 impl Task {
     /// A task without files, for rows that come from elsewhere.
     pub fn without_files(name: &str, text: &[&str], label: Label) -> Self {
