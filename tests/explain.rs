@@ -14,6 +14,8 @@ const WITHOUT: &[Code] = &[
     Code::NOT_TEXT,
     Code::IMPORT_CYCLE,
     Code::DATA,
+    Code::ROWS,
+    Code::DATA_TEXT,
     Code::RUN_FOLDER,
     Code::WRITE,
     Code::DIVERGED,

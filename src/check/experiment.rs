@@ -4,9 +4,9 @@ use super::modules::ItemId;
 use super::record::path_of;
 use super::value::Val;
 use super::{Checker, SharedSpace};
-use crate::diagnostic::{Code, Diagnostic, FileId, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, nearest};
 use crate::graph::{Graph, Hash};
-use crate::settings::{self, CorpusSource, Experiment, Schema, Suite};
+use crate::settings::{self, CorpusSource, Experiment, Part, Schema, Suite};
 use crate::space::{self, Architecture};
 use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
 use serde_json::Value;
@@ -25,6 +25,10 @@ pub struct Checked {
     pub models: Models,
     /// The data files, with a hash of the contents of each; empty where an environment variable that names them is not set.
     pub data: Data,
+    /// Where each path of data is named, the declaration first.
+    pub places: Places,
+    /// The sources that these places lie in.
+    pub sources: Sources,
     /// The hash of the experiment's meaning.
     pub fingerprint: Hash,
     /// The identity of what the loss of an architecture trained from scratch depends on, besides the seed: space, model, text, training.
@@ -67,7 +71,11 @@ struct Resolved {
     space: SharedSpace,
     compare: Vec<NamedArchitecture>,
     data: Data,
+    places: Places,
 }
+
+/// Where paths of data are named, each place with what is said of it.
+pub type Places = BTreeMap<String, Vec<(Span, String)>>;
 
 /// Gives the description of a record.
 pub(super) type SchemaOf = fn() -> &'static Schema;
@@ -242,7 +250,7 @@ impl Checker<'_> {
 
     /// An experiment with fields changed as `--set` says; `None` where it has a mistake.
     pub fn experiment(&self, id: ItemId, changes: &[(Vec<Name>, Expr)]) -> Option<Checked> {
-        let Resolved { value, settings, space, compare, data } = self.resolved(id, changes)?;
+        let Resolved { value, settings, space, compare, data, places } = self.resolved(id, changes)?;
         // Nothing is carried out of a file with mistakes, whoever's they are.
         if self.failed() {
             return None;
@@ -253,7 +261,8 @@ impl Checker<'_> {
         let bundle = super::bundle::Bundle::new(self, id, &value);
         let (space_source, space_name) = bundle.space();
         let source = bundle.experiment(&settings);
-        Some(Checked { settings, space, compare, models, data, fingerprint, evaluation, source, space_source, space_name })
+        let sources = self.world.sources.clone();
+        Some(Checked { settings, space, compare, models, data, places, sources, fingerprint, evaluation, source, space_source, space_name })
     }
 
     /// The records and graphs of an experiment, whose mistakes are found here.
@@ -299,57 +308,46 @@ impl Checker<'_> {
             }
         };
         self.sense(&value, &settings);
-        let data = self.data_of(&value, &settings);
+        let places = places(&value, &settings);
+        let data = self.data_of(&places);
         if self.mistakes() > before {
             return None;
         }
         let space = space?;
         self.other_depth(&value, &space);
-        Some(Resolved { value, settings, space, compare, data })
+        Some(Resolved { value, settings, space, compare, data, places })
     }
 
-    /// The data files, each with the hash of its contents; what is missing is reported at the field that names it.
-    fn data_of(&self, value: &Val, settings: &Experiment) -> Data {
+    /// The data files, each with the hash of its contents; what is missing is reported where it is named.
+    fn data_of(&self, places: &Places) -> Data {
         let mut data = Data::new();
         let mut unset: Vec<String> = Vec::new();
-        let mut add = |path: String, span: Span| {
-            if data.contains_key(&path) {
-                return;
-            }
-            if let Some(rest) = path.strip_prefix('$') {
-                let name = rest.split('/').next().unwrap_or(rest).to_owned();
-                if unset.contains(&name) {
-                    data.insert(path, Vec::new());
-                    return;
+        for (path, named) in places {
+            let at = |told: Diagnostic| named.iter().fold(told, |told, (span, text)| told.at(*span, text));
+            let found = match path.strip_prefix('$') {
+                None => self.data(path),
+                // Told once a variable, where it is first named.
+                Some(rest) => {
+                    let name = rest.split('/').next().unwrap_or(rest).to_owned();
+                    if !unset.contains(&name) {
+                        let told = Diagnostic::warning(Code::VARIABLE, format!("the environment variable `{name}` is not set"));
+                        let help = format!("`export {name}=<folder>` before the experiment is run");
+                        let span = named.last().map_or_else(Span::default, |(span, _)| *span);
+                        self.report(told.at(span, "this data lies where it says").help(help));
+                        unset.push(name);
+                    }
+                    Ok(Vec::new())
                 }
-                unset.push(name.clone());
-                let message = format!("the environment variable `{name}` is not set");
-                let help = format!("`export {name}=<folder>` before the experiment is run");
-                self.report(Diagnostic::warning(Code::VARIABLE, message).at(span, "this data lies where it says").help(help));
-                data.insert(path, Vec::new());
-                return;
-            }
-            match self.data(&path) {
-                Ok(found) => {
-                    data.insert(path, found);
-                }
-                Err(why) => {
-                    let message = format!("`{path}` cannot be read: {why}");
-                    self.report(
-                        Diagnostic::error(Code::MISSING_FILE, message)
-                            .at(span, "named here")
-                            .help("paths of data are relative to the file that names them"),
-                    );
-                }
-            }
-        };
-        let CorpusSource::Text { files } = &settings.corpus.source;
-        let span = value.get(&["corpus", "source"]).map_or_else(|| value.span(), Val::span);
-        files.iter().for_each(|file| add(file.clone(), span));
-        for (path, suite) in [(["evaluate", "suite"], &settings.evaluate.suite), (["final", "suite"], &settings.r#final.suite)] {
-            let span = value.get(&path).map_or_else(|| value.span(), Val::span);
-            for file in suite_files(suite) {
-                add(file, span);
+            };
+            match found {
+                Ok(found) => drop(data.insert(path.clone(), found)),
+                Err(why) => self.report(at(Diagnostic::error(Code::MISSING_FILE, format!("`{path}` cannot be read: {why}"))).help(
+                    if named.len() > 1 {
+                        "a task's files are relative to its suite's `data`"
+                    } else {
+                        "paths of data are relative to the file that names them"
+                    },
+                )),
             }
         }
         data
@@ -374,8 +372,8 @@ impl Checker<'_> {
             text += &space::hash(&known.space, &known.architecture).to_string();
         }
         // In the order of the tasks: paths are no part of the meaning, nor is their order.
-        for file in [&settings.evaluate.suite, &settings.r#final.suite].into_iter().flat_map(suite_files) {
-            data.get(&file).into_iter().flatten().for_each(|(_, hash)| text += hash);
+        for TaskFile { path, .. } in task_files(settings) {
+            data.get(&path).into_iter().flatten().for_each(|(_, hash)| text += hash);
         }
         crate::graph::identity::Digest::new().text(&text).finish()
     }
@@ -396,10 +394,59 @@ fn evaluation(settings: &Experiment, space: &space::Space, data: &Data) -> Hash 
     texts.fold(digest, |digest, text| digest.text(text)).finish()
 }
 
-/// The files of a suite's tasks that training and scoring read.
-pub fn suite_files(suite: &Suite) -> Vec<String> {
-    let files = suite.tasks.iter().flat_map(|task| [&task.files.train, &task.files.dev]);
-    files.map(|file| format!("{}/{file}", suite.data.trim_end_matches('/'))).collect()
+/// Where the experiment's data is named: texts in the corpus, files in tasks, and these in suites.
+fn places(value: &Val, settings: &Experiment) -> Places {
+    let mut places = Places::new();
+    let CorpusSource::Text { files: texts } = &settings.corpus.source;
+    let span = value.get(&["corpus", "source"]).map_or_else(|| value.span(), Val::span);
+    for text in texts {
+        places.entry(text.clone()).or_insert_with(|| vec![(span, "named here".to_owned())]);
+    }
+    for TaskFile { suite, task, field, expected, path } in task_files(settings) {
+        let Some(suite) = value.get(&[suite, "suite"]) else { continue };
+        let task = suite.get(&["tasks"]).and_then(|tasks| if let Val::List(tasks, _) = tasks { tasks.get(task) } else { None });
+        let file = task.and_then(|task| task.get(&["files", field]));
+        let named = [(file, expected), (Some(suite), "in this suite".to_owned())];
+        places.entry(path).or_insert_with(|| named.into_iter().filter_map(|(value, text)| Some((value?.span(), text))).collect());
+    }
+    places
+}
+
+/// A file of a task that an experiment reads.
+struct TaskFile {
+    /// The field of the experiment that holds the suite.
+    suite: &'static str,
+    /// The number of the task in it.
+    task: usize,
+    /// The field of the task's `files`.
+    field: &'static str,
+    /// What is expected where it is named.
+    expected: String,
+    path: String,
+}
+
+/// The files that training and scoring read, in the order of the suites and tasks: test files are answered after the last table only.
+fn task_files(settings: &Experiment) -> Vec<TaskFile> {
+    let suites = [("evaluate", &settings.evaluate.suite), ("final", &settings.r#final.suite)];
+    let mut files = Vec::new();
+    for (suite, known) in suites {
+        for (number, task) in known.tasks.iter().enumerate() {
+            let parts = task.parts().filter(|part| suite == "final" || part.searched());
+            let expected = |part: &Part<'_>| match part.counts() {
+                Some(rows) if known.whole => format!("{rows} rows are expected here"),
+                _ => "named here".to_owned(),
+            };
+            let file = |part: Part<'_>| TaskFile {
+                suite,
+                task: number,
+                field: part.field,
+                expected: expected(&part),
+                path: known.path(part.file),
+            };
+            files.extend(parts.map(file));
+        }
+    }
+    files
 }
 
 /// All that makes a space: its graph and what its holes may be filled with.

@@ -36,7 +36,7 @@ mod written;
 pub use again::Memory;
 pub use claim::{MEASURES, Measure, Outcome};
 pub use diff::{Difference, SideOf, Status, differences};
-pub use experiment::{Checked, Data, Models, NamedArchitecture};
+pub use experiment::{Checked, Data, Models, NamedArchitecture, Places};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
 pub use reference::{DECLARED, Declared, Entry, Form, Gradient, OF_GRAPHS, OF_SPACES, Told, Value};
 

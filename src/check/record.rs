@@ -93,6 +93,7 @@ impl<'w> Checker<'w> {
             (Kind::List(kind), Value::Array(items)) => {
                 Val::List(items.into_iter().map(|item| self.default_value(*kind, item, span)).collect(), span)
             }
+            (Kind::Record(schema), Value::Object(_)) => Val::Record(self.defaults(schema().fields, span), span),
             (Kind::OneOf(_), Value::String(name)) => Val::Variant(name, Fields::new(), span),
             (Kind::OneOf(variants), Value::Object(object)) => {
                 let Some((name, Value::Object(given))) = object.into_iter().next() else { return Val::Plain(Value::Null, span) };

@@ -3,8 +3,8 @@
 use super::commands::Which;
 use super::experiment::{executor, load};
 use super::progress::Shown;
-use super::source::{err, out, show_one};
-use crate::diagnostic::{Code, Diagnostic};
+use super::source::{err, out, show_in, show_one};
+use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::graph::draw::svg;
 use crate::report;
 use crate::run::files::free_memory;
@@ -21,10 +21,11 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(checked) => checked,
         Err(code) => return code,
     };
-    // Before anything is measured: without its data nothing will be run.
-    if let Err(error) = run::has_data(&checked) {
-        return show_one(&error);
-    }
+    // Before anything is measured or written: without sound data nothing will be run.
+    let texts = match run::texts(&checked) {
+        Ok(texts) => texts,
+        Err(error) => return failed(&error, &checked.sources),
+    };
     let executors = match executor(&checked, which) {
         Ok(executors) => executors,
         Err(error) => return show_one(&error),
@@ -41,11 +42,11 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
     }
     let progress = Shown::new();
     let stop = interrupts();
-    let result = run::run(&checked, &executors, &options, &progress, &stop);
+    let result = run::run(&checked, texts, &executors, &options, &progress, &stop);
     progress.finish();
     let outcome = match result {
         Ok(outcome) => outcome,
-        Err(error) => return failed(&error),
+        Err(error) => return failed(&error, &checked.sources),
     };
     match leave(&outcome, &checked.source) {
         Ok(()) => {}
@@ -110,7 +111,7 @@ pub(super) fn interrupts() -> Arc<AtomicBool> {
 }
 
 /// Shows why a run ended, with the exit code for it.
-pub(super) fn failed(error: &Diagnostic) -> u8 {
-    let code = show_one(error);
+pub(super) fn failed(error: &Diagnostic, sources: &Sources) -> u8 {
+    let code = show_in(error, sources);
     if error.code == Code::INTERRUPTED { 130 } else { code }
 }

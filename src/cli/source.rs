@@ -45,6 +45,11 @@ pub fn show_all(diagnostics: &[Diagnostic], sources: &Sources, json: bool) -> u8
     u8::from(diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error))
 }
 
+/// Shows one diagnostic of an experiment with its sources.
+pub fn show_in(diagnostic: &Diagnostic, sources: &Sources) -> u8 {
+    show_all(std::slice::from_ref(diagnostic), sources, false)
+}
+
 /// Shows one diagnostic without its source.
 pub fn show_one(diagnostic: &Diagnostic) -> u8 {
     let unplaced = Diagnostic { labels: Vec::new(), ..diagnostic.clone() };

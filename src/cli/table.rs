@@ -6,7 +6,7 @@ use super::progress::Shown;
 use super::run::{failed, interrupts};
 use super::source::{out, show_one};
 use crate::data::Duel;
-use crate::diagnostic::{Result, counted};
+use crate::diagnostic::{Result, Sources, counted};
 use crate::report::curves;
 use crate::run::files::read_data;
 use crate::run::folder::write_whole;
@@ -112,7 +112,7 @@ fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::
     let result = build_table(&checked, &executors, options, &progress, &stop);
     progress.finish();
     let written = result.and_then(|table| write_whole(to, table.to_text().as_bytes()).map(|()| table.rows.len()));
-    let rows = written.map_err(|error| failed(&error))?;
+    let rows = written.map_err(|error| failed(&error, &checked.sources))?;
     out(&format!("{}: {}\n", counted(rows, "row"), to.display()));
     Ok(())
 }
@@ -138,7 +138,7 @@ fn rivals(table: &Path, file: &Path, seeds: RangeInclusive<u64>, names: &[String
     let (progress, stop) = (Shown::new(), interrupts());
     let result = read(table).and_then(|table| compare(&searches, &table, seeds, workers, &progress, &stop));
     progress.finish();
-    result.map_err(|error| failed(&error))
+    result.map_err(|error| failed(&error, &Sources::default()))
 }
 
 /// What a table shows, for a reader.

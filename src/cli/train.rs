@@ -39,6 +39,6 @@ pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOption
             out(&format!("folder: {}\n", folder.display()));
             0
         }
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, &checked.sources),
     }
 }

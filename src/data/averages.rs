@@ -16,6 +16,11 @@ pub struct TaskScore {
 /// What follows the name of a task on its second dev set.
 const SECOND: &str = "_mm";
 
+/// The name under which a task is scored on its second dev set.
+pub fn second(task: &str) -> String {
+    format!("{task}{SECOND}")
+}
+
 /// Columns of an average, each the mean of its parts.
 type Columns = &'static [&'static [(&'static str, Metric)]];
 

@@ -13,16 +13,17 @@ pub mod metrics;
 pub mod mini;
 #[cfg(test)]
 mod official;
+mod rows;
 pub mod statistics;
 mod task;
 mod trainer;
 mod vocabulary;
 
-pub use averages::{TaskScore, average};
+pub use averages::{TaskScore, average, second};
 pub use corpus::Corpus;
 pub use duel::{Duel, duels};
 pub use labelled::{Labelled, restored};
 pub use masking::{Masked, Masking, predicted};
 pub use metrics::{Answers, measure};
-pub use task::{Example, Examples, Gold, read_labelled, read_test};
+pub use task::{Example, Examples, Gold, read_labelled, read_part, read_test};
 pub use vocabulary::{Specials, Vocabulary};

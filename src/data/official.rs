@@ -3,7 +3,7 @@
 use super::baseline::{bag_of_words, gold, majority};
 use super::metrics::{Answers, accuracy, f1, matthews, pearson, spearman};
 use super::{Examples, read_labelled, read_test};
-use crate::settings::{Files, Label, Metric, Task};
+use crate::settings::{Label, Task};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -16,15 +16,8 @@ fn folder() -> Option<PathBuf> {
 }
 
 fn task(name: &str, text: &[&str], label: Label) -> Task {
-    Task {
-        name: name.into(),
-        files: Files { train: String::new(), dev: String::new(), test: None, dev2: None, test2: None },
-        text: text.iter().map(|&s| s.into()).collect(),
-        label,
-        metrics: vec![Metric::Accuracy],
-        header: name != "CoLA",
-        test_text: if name == "CoLA" { vec!["sentence".into()] } else { vec![] },
-    }
+    let test_text = if name == "CoLA" { vec!["sentence".into()] } else { vec![] };
+    Task { header: name != "CoLA", test_text, ..Task::without_files(name, text, label) }
 }
 
 fn classes(column: &str, names: &[&str]) -> Label {

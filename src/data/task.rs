@@ -1,7 +1,8 @@
-//! Files of a labelled task, as GLUE has them: tab-separated, quotes being ordinary characters.
+//! Files of a labelled task: what their rows say, and how many there are.
 
-use crate::diagnostic::{Code, Diagnostic, Result, nearest};
-use crate::settings::{Label, Task};
+use super::rows::{Cells, Column, listed, noun, rows, shown, wrong};
+use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::settings::{Label, Part, Task};
 
 /// One row of a task.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,113 +55,83 @@ pub fn read_test(task: &Task, file: &str, text: &str) -> Result<Examples> {
     read(task, file, text, false)
 }
 
+/// Reads a file of a task, all of it: where `whole`, with as many rows as the task tells.
+///
+/// # Errors
+/// As the two above; and [`Code::ROWS`] where the file has another number of rows.
+pub fn read_part(task: &Task, part: Part<'_>, whole: bool, file: &str, text: &str) -> Result<Vec<Example>> {
+    let Examples { rows, skipped } = read(task, file, text, part.labelled)?;
+    let Some(expected) = part.counts().filter(|_| whole && !part.rows.contains(&rows.len())) else { return Ok(rows) };
+    let short = if skipped > 0 { format!(", and {skipped} that lack columns") } else { String::new() };
+    let message = format!("{file} has {} rows{short}: expected {expected}, which `{}` has whole", rows.len(), task.name);
+    let help = "fetch the file again; or say that another one is meant: `whole = false` in the suite, or `rows = {}` in the task";
+    Diagnostic::error(Code::ROWS, message).help(help).into()
+}
+
 fn read(task: &Task, file: &str, text: &str, labelled: bool) -> Result<Examples> {
-    let mut lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().zip(1_usize..);
-    let header: Option<Vec<&str>> = if task.header || !labelled { lines.next().map(|(line, _)| line.split('\t').collect()) } else { None };
-    let find = |name: &String| column(file, header.as_deref(), name);
     let names = if labelled || task.test_text.is_empty() { &task.text } else { &task.test_text };
-    let (first, second) = match names.as_slice() {
-        [first] => (find(first)?, None),
-        [first, second] => (find(first)?, Some(find(second)?)),
-        _ => return wrong(format!("task `{}` has {} columns of text: one or two are possible", task.name, names.len())),
-    };
-    let label = match &task.label {
-        _ if !labelled => None,
-        Label::Classes { column, .. } | Label::Score { column, .. } => Some(find(column)?),
-    };
-    let mut examples = Examples::default();
-    let mut short: Option<(usize, usize)> = None;
-    for (line, number) in lines {
-        let cells: Vec<&str> = line.split('\t').collect();
-        let cell = |column: usize| cells.get(column).map(|cell| cell.trim());
-        let rest = (second.map_or(Some(None), |column| cell(column).map(Some)), label.map_or(Some(None), |column| cell(column).map(Some)));
-        let (Some(a), (Some(b), Some(text))) = (cell(first), rest) else {
-            short.get_or_insert((number, cells.len()));
-            examples.skipped += 1;
-            continue;
-        };
-        let gold = text.map_or(Ok(Gold::Unknown), |text| gold(&task.label, text, file, number))?;
-        examples.rows.push(Example { first: a.to_owned(), second: b.map(str::to_owned), gold });
+    if names.is_empty() || names.len() > 2 {
+        return wrong(format!("task `{}` has {} columns of text: one or two are possible", task.name, names.len()));
     }
+    let (Label::Classes { column, .. } | Label::Score { column, .. }) = &task.label;
+    let texts = names.iter().map(|name| Column { name, label: false });
+    let columns: Vec<Column<'_>> = texts.chain(labelled.then_some(Column { name: column, label: true })).collect();
+    let mut examples = Examples::default();
+    let mut short: Option<String> = None;
+    rows(file, text, &columns, task.header || !labelled, &mut |line, cells| {
+        match cells {
+            Cells::Short(needed, found) => {
+                let why = || format!("{file}, line {line}: expected at least {needed} columns separated by tabs, found {found}");
+                short.get_or_insert_with(why);
+                examples.skipped += 1;
+            }
+            Cells::Whole(cells) => {
+                let (texts, label) = cells.split_at_checked(names.len()).unwrap_or((cells, &[]));
+                let place = || format!("{file}, line {line}, {} `{column}`", noun(file));
+                let gold = label.first().map_or(Ok(Gold::Unknown), |text| gold(&task.label, text, &place))?;
+                let mut texts = texts.iter().map(|text| text.clone().into_owned());
+                examples.rows.push(Example { first: texts.next().unwrap_or_default(), second: texts.next(), gold });
+            }
+        }
+        Ok(())
+    })?;
     let all = examples.rows.len() + examples.skipped;
     match short {
-        Some((line, cells)) if !labelled || examples.skipped as f64 > SHORT * all as f64 => {
-            let needed = [Some(first), second, label].into_iter().flatten().max().unwrap_or(0) + 1;
-            wrong(format!("{file}, line {line}: expected at least {needed} columns separated by tabs, found {cells}"))
-        }
+        Some(why) if !labelled || examples.skipped as f64 > SHORT * all as f64 => wrong(why),
         _ if examples.rows.is_empty() => wrong(format!("{file}: expected rows of text, found none")),
         _ => Ok(examples),
     }
 }
 
-/// The place of a column: by its name in the header, else by its number from 1.
-fn column(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
-    let names = header.unwrap_or_default();
-    let named = names.iter().position(|cell| cell.trim() == name.trim());
-    let numbered = || name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    if let Some(place) = named.or_else(numbered) {
-        return Ok(place);
-    }
-    let Some(header) = header else {
-        let help = "without a header, columns are given by number from 1, such as \"4\"";
-        return Diagnostic::error(Code::DATA, format!("{file} is read without a header, so it has no column `{name}`")).help(help).into();
-    };
-    let message = format!("{file}, line 1: expected a column `{name}`, found {}", listed(header));
-    let error = Diagnostic::error(Code::DATA, message);
-    match nearest(name, header.iter().copied()) {
-        Some(near) => error.help(format!("did you mean `{near}`?")).into(),
-        None => error.into(),
-    }
-}
-
 /// What a label's text stands for.
-fn gold(label: &Label, text: &str, file: &str, line: usize) -> Result<Gold> {
+fn gold(label: &Label, text: &str, place: &dyn Fn() -> String) -> Result<Gold> {
     match label {
         Label::Classes { names, .. } => match (0..).zip(names).find(|(_, name)| name.as_str() == text) {
             Some((class, _)) => Ok(Gold::Class(class)),
             None => {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                wrong(format!("{file}, line {line}: expected a label, one of {}, found `{}`", listed(&names), shown(text)))
+                let message = format!("{}: expected a label, one of {}, found `{}`", place(), listed(&names), shown(text));
+                Diagnostic::error(Code::DATA, message).help("`names` lists every label as the files write it").into()
             }
         },
         Label::Score { low, high, .. } => match text.parse::<f64>() {
             Ok(score) if (*low..=*high).contains(&score) => Ok(Gold::Score(score)),
-            _ => wrong(format!("{file}, line {line}: expected a number from {low} to {high}, found `{}`", shown(text))),
+            _ => {
+                let message = format!("{}: expected a number from {low} to {high}, found `{}`", place(), shown(text));
+                Diagnostic::error(Code::DATA, message).help("`low` and `high` of the label bound it").into()
+            }
         },
     }
 }
 
-/// The first names of a list, each short.
-fn listed(names: &[&str]) -> String {
-    let some: Vec<String> = names.iter().take(12).map(|name| format!("`{}`", shown(name))).collect();
-    if names.len() > some.len() { format!("{} and {} more", some.join(", "), names.len() - some.len()) } else { some.join(", ") }
-}
-
-/// The beginning of a text that may be long.
-fn shown(text: &str) -> String {
-    let start: String = text.chars().take(40).collect();
-    if start.len() < text.len() { format!("{start}…") } else { start }
-}
-
-fn wrong<T>(message: String) -> Result<T> {
-    Diagnostic::error(Code::DATA, message).into()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Gold, read_labelled, read_test};
-    use crate::settings::{Files, Label, Metric, Task};
+    use super::{Gold, read_labelled, read_part, read_test};
+    use crate::diagnostic::Code;
+    use crate::settings::{Label, Part, Task};
 
-    pub fn task(text: &[&str], label: Label, header: bool) -> Task {
-        Task {
-            name: "t".into(),
-            files: Files { train: String::new(), dev: String::new(), test: None, dev2: None, test2: None },
-            text: text.iter().map(|&s| s.into()).collect(),
-            label,
-            metrics: vec![Metric::Accuracy],
-            header,
-            test_text: vec![],
-        }
+    fn task(text: &[&str], label: Label, header: bool) -> Task {
+        Task { header, ..Task::without_files("t", text, label) }
     }
 
     fn classes(column: &str) -> Label {
@@ -209,15 +180,27 @@ mod tests {
         assert_eq!(error.message, "dev.tsv, line 1: expected a column `label`, found `index`, `sentence1`, `sentence2`, `labels`");
         assert_eq!(error.help.as_deref(), Some("did you mean `labels`?"));
         let error = read_labelled(&rte, "dev.tsv", "index\tsentence1\tsentence2\tlabel\n0\ta\tb\tyes\n").unwrap_err();
-        assert_eq!(error.message, "dev.tsv, line 2: expected a label, one of `0`, `1`, found `yes`");
+        assert_eq!(error.message, "dev.tsv, line 2, column `label`: expected a label, one of `0`, `1`, found `yes`");
         let stsb = task(&["a", "b"], Label::Score { column: "score".into(), low: 0.0, high: 5.0 }, true);
         let read = |score: &str| read_labelled(&stsb, "dev.tsv", &format!("a\tb\tscore\nx\ty\t{score}\n"));
         assert_eq!(read("3.25").unwrap().rows[0].gold, Gold::Score(3.25));
         for wrong in ["6", "NaN", "", "inf"] {
-            assert!(read(wrong).unwrap_err().message.contains("line 2: expected a number from 0 to 5"));
+            assert!(read(wrong).unwrap_err().message.contains("line 2, column `score`: expected a number from 0 to 5"));
         }
         let cola = task(&["sentence"], classes("2"), false);
         assert!(read_labelled(&cola, "train.tsv", "a\t1\n").unwrap_err().message.contains("without a header"));
         assert!(read_labelled(&rte, "dev.tsv", "").is_err());
+    }
+    #[test]
+    fn a_file_that_claims_to_be_whole_is_counted() {
+        let rte = task(&["a"], classes("b"), true);
+        let part = |rows| Part { field: "train", file: "", rows, labelled: true };
+        let read = |rows, whole| read_part(&rte, part(rows), whole, "train.tsv", "a\tb\nx\t0\ny\t1\n");
+        for (rows, whole) in [(&[][..], true), (&[2], true), (&[3, 2], true), (&[3], false)] {
+            assert_eq!(read(rows, whole).unwrap().len(), 2);
+        }
+        let error = read(&[3, 4], true).unwrap_err();
+        assert_eq!((error.code, error.message.as_str()), (Code::ROWS, "train.tsv has 2 rows: expected 3 or 4, which `t` has whole"));
+        assert!(error.help.is_some());
     }
 }

@@ -215,7 +215,7 @@ pub(super) fn measured(
         let seed = derived(settings.seed, "fitness", 0);
         let suite = &settings.evaluate.suite;
         let executor = work.executors.of(&suite.train)?;
-        let scored = score_suite(executor, &classifier, weights, suite, &prepared.search, seed, &mut |_, _, _| tick())?;
+        let scored = score_suite(executor, &classifier, weights, suite, &prepared.search, seed, false, &mut |_, _, _| tick())?;
         found.scores = Some(scores(&scored));
     }
     Ok(found)

@@ -36,7 +36,12 @@ pub fn read_data(path: &str) -> Result<String, String> {
         return Ok((*text).to_owned());
     }
     let bytes = fs::read(path).map_err(|error| reason(&error))?;
-    String::from_utf8(bytes).map_err(|error| format!("{NOT_TEXT} (byte {})", error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let last = good.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("{NOT_TEXT} (line {line}, character {})", String::from_utf8_lossy(last).chars().count() + 1)
+    })
 }
 
 /// The bytes of a data file; 0 where it cannot be told.

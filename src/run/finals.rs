@@ -140,6 +140,7 @@ fn train(
         &last.suite,
         &prepared.finals,
         derived(seed, "suite", 0),
+        false,
         &mut quiet,
     )?;
     if let Some(file) = weights.filter(|_| number == 0) {

@@ -1,7 +1,7 @@
 //! What a run holds in memory, told before anything is spent.
 
 use super::files::{size, text_files};
-use super::prepare::examples;
+use super::texts::examples;
 use crate::check::Checked;
 use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -81,7 +81,7 @@ impl Lengths {
     /// Pieces of a word or mark, on average.
     const PIECES: f64 = 1.3;
 
-    /// Those of a task's train and dev splits; where they cannot be read, which is told elsewhere, every sentence is taken to be of full length.
+    /// Those of a task's files; where they cannot be read, which is told elsewhere, every sentence is taken to be of full length.
     fn of(suite: &Suite, task: &Task, most: usize) -> Self {
         let words = |text: &str| {
             let marks = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).count();
@@ -92,7 +92,7 @@ impl Lengths {
             let words = words(&example.first) + example.second.as_deref().map_or(0, words);
             (special as f64 + Self::PIECES * words as f64).min(most as f64)
         };
-        let files = [&task.files.train, &task.files.dev].into_iter().filter_map(|file| examples(suite, task, file).ok());
+        let files = task.parts().filter_map(|part| examples(suite, task, part).ok());
         let mut sorted: Vec<f64> = files.flatten().map(tokens).collect();
         sorted.sort_by(|left, right| right.total_cmp(left));
         Self { sorted, most }

@@ -1,7 +1,7 @@
 //! A run: the folder, the journal, resuming, workers, interruption; joins search to evaluation.
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `revision` (files at revisions of git), `folder` (layout, lock, whole writes), `journal`,
-//! `weights` (checkpoints), `vocabulary` (kept, cached or trained), `prepare` (text, tasks, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
+//! `weights` (checkpoints), `texts` (all data, read and found sound), `vocabulary` (kept, cached or trained), `prepare` (text and tasks encoded, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
 //! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `halving` (a generation in rungs), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `finals` (the last table),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
@@ -31,6 +31,7 @@ mod restore;
 pub mod revision;
 mod session;
 pub mod table;
+mod texts;
 mod train;
 mod vocabulary;
 mod warmup;
@@ -43,7 +44,8 @@ pub use feasible::acceptance;
 pub use functional::{functional, functional_classes};
 pub use memory::Memory;
 pub use plan::{Plan, plan};
-pub use session::{Options, Outcome, Until, has_data, run};
+pub use session::{Options, Outcome, Until, run};
+pub use texts::{Texts, texts};
 pub use train::{TrainOptions, train_one};
 
 /// What a run tells while it works.

@@ -5,6 +5,7 @@ use super::finals::{contenders, finals};
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
 use super::restore::restore;
+use super::texts::Texts;
 use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -93,13 +94,19 @@ pub(super) fn default_folder(checked: &Checked) -> PathBuf {
     Path::new("runs").join(format!("{}-{fingerprint}-s{}", checked.settings.name, checked.settings.seed))
 }
 
-/// Carries an experiment out, going on where its folder says it stopped. `stop` ends it at the next step.
+/// Carries an experiment out on its texts, going on where its folder says it stopped. `stop` ends it at the next step.
 ///
 /// # Errors
-/// Where the folder cannot be used, the data cannot be read, training fails, or it was interrupted.
-pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress: &dyn Progress, stop: &AtomicBool) -> Result<Outcome> {
+/// Where the folder cannot be used, training fails, or it was interrupted.
+pub fn run(
+    checked: &Checked,
+    texts: Texts,
+    executors: &Executors,
+    options: &Options,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Outcome> {
     let begun = Instant::now();
-    has_data(checked)?;
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, progress)?;
@@ -111,8 +118,8 @@ pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress
         return outcome(&work, &folder, &journal, &history, true);
     }
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
-    prepare::note(checked, &prepared, &mut journal)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    drop(texts);
     let warm = warmup::warm(&work, &prepared, &folder, &mut journal)?;
     let stopped =
         |journal: &Journal| Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already: false, best: None };
@@ -137,21 +144,6 @@ pub fn run(checked: &Checked, executors: &Executors, options: &Options, progress
     journal.append(Entry::Finished { evaluations: history.candidates.len(), seconds })?;
     folder.tidy();
     outcome(&work, &folder, &journal, &history, false)
-}
-
-/// An experiment whose data lies where an environment variable says can be checked without it, and not carried out.
-///
-/// # Errors
-/// Where such a variable is not set.
-pub fn has_data(checked: &Checked) -> Result<()> {
-    match checked.data.iter().find(|(_, files)| files.is_empty()) {
-        None => Ok(()),
-        Some((path, _)) => {
-            let name = path.trim_start_matches('$').split('/').next().unwrap_or(path);
-            let message = format!("`{path}` cannot be read: the environment variable `{name}` is not set");
-            Diagnostic::error(Code::MISSING_FILE, message).help(format!("`export {name}=<folder>`")).into()
-        }
-    }
 }
 
 /// The first line of the journal, or a check that it is this experiment's.

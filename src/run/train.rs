@@ -2,7 +2,8 @@
 
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
-use super::session::{Work, another, has_data, models};
+use super::session::{Work, another, models};
+use super::texts::texts;
 use super::{Executors, Progress, finals, outputs, prepare};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -30,7 +31,7 @@ pub fn train_one(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<(PathBuf, Vec<FinalModel>)> {
-    has_data(checked)?;
+    let texts = texts(checked)?;
     let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
     let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
@@ -55,8 +56,8 @@ pub fn train_one(
     }
     let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
-    prepare::note(checked, &prepared, &mut journal)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    drop(texts);
     let contender = finals::Contender {
         name: architecture.name.clone(),
         space: architecture.space.clone(),

@@ -17,5 +17,5 @@ pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final,
 pub use reference::{CHOICES, RECORDS, UNITS, Variants};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
 pub use search::{Algorithm, Cheap, Credit, Dedupe, Halving, Initial, Inter, Intra, Mutation, Pick, Screen, Search, Stop};
-pub use task::{Averaging, Files, Label, Metric, Report, Suite, Task};
+pub use task::{Averaging, Files, Label, Metric, Part, Report, Rows, Suite, Task};
 pub use train::{Objective, Optimizer, Phase, Precision, Schedule, Train};

@@ -21,6 +21,7 @@ pub const RECORDS: &[fn() -> &'static Schema] = &[
     task::Suite::schema,
     task::Task::schema,
     task::Files::schema,
+    task::Rows::schema,
 ];
 
 /// Gives the values of a choice.

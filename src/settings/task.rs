@@ -20,11 +20,13 @@ record! {
         header: bool = Bool, "true";
         /// The columns of the text in the test file, where they differ; the test file has a header.
         test_text: Vec<String> = List(&Text), "[]";
+        /// How many rows its files have where they are whole; a file with another number is refused.
+        rows: Rows = Record(Rows::schema), "{}";
     }
 }
 
 record! {
-    /// The files of a task.
+    /// The files of a task: CSV or JSON Lines where the name ends in `.csv`, `.jsonl` or `.json`, and tab-separated everywhere else.
     pub struct Files: "files" {
         /// Training data.
         train: String = Text;
@@ -36,6 +38,27 @@ record! {
         dev2: Option<String> = Optional(&Text), "null";
         /// A second test set.
         test2: Option<String> = Optional(&Text), "null";
+        /// A diagnostic set without labels that the task's model answers too (AX beside MNLI).
+        diagnostic: Option<String> = Optional(&Text), "null";
+    }
+}
+
+record! {
+    /// How many rows a task's files have, each under the field that names the file: several numbers where releases differ, none where any number
+    /// will do.
+    pub struct Rows: "rows" {
+        /// Rows of the training data.
+        train: Vec<usize> = List(&Int(Plain, 1)), "[]";
+        /// Rows of the data to judge by.
+        dev: Vec<usize> = List(&Int(Plain, 1)), "[]";
+        /// Rows of the data without labels.
+        test: Vec<usize> = List(&Int(Plain, 1)), "[]";
+        /// Rows of the second dev set.
+        dev2: Vec<usize> = List(&Int(Plain, 1)), "[]";
+        /// Rows of the second test set.
+        test2: Vec<usize> = List(&Int(Plain, 1)), "[]";
+        /// Rows of the diagnostic set.
+        diagnostic: Vec<usize> = List(&Int(Plain, 1)), "[]";
     }
 }
 
@@ -96,6 +119,8 @@ record! {
         score: Averaging = OneOf(Averaging::variants), r#""mean""#;
         /// Training rows of each task that are used; 0 for all.
         rows: usize = Int(Plain, 0), "0";
+        /// Whether files must have as many rows as their task tells; `false` where cut ones are meant.
+        whole: bool = Bool, "true";
     }
 }
 
@@ -125,7 +150,68 @@ choice! {
     }
 }
 
+/// A file of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'t> {
+    /// The field of `files` that names it.
+    pub field: &'static str,
+    /// Its path, relative to the suite's data folder.
+    pub file: &'t str,
+    /// The numbers of rows it may have; any where none is told.
+    pub rows: &'t [usize],
+    /// Whether it has labels.
+    pub labelled: bool,
+}
+
+impl Suite {
+    /// The path of a file of one of its tasks.
+    pub fn path(&self, file: &str) -> String {
+        format!("{}/{file}", self.data.trim_end_matches('/'))
+    }
+}
+
+impl Part<'_> {
+    /// Whether a search reads it; the last table reads all.
+    pub fn searched(&self) -> bool {
+        matches!(self.field, "train" | "dev")
+    }
+
+    /// The numbers of rows it may have, in words.
+    pub fn counts(&self) -> Option<String> {
+        self.rows.iter().map(usize::to_string).reduce(|all, more| format!("{all} or {more}"))
+    }
+}
+
 impl Task {
+    /// A task without files, for rows that come from elsewhere.
+    pub fn without_files(name: &str, text: &[&str], label: Label) -> Self {
+        let none = Vec::new;
+        Self {
+            name: name.to_owned(),
+            files: Files { train: String::new(), dev: String::new(), test: None, dev2: None, test2: None, diagnostic: None },
+            text: text.iter().map(|&column| column.to_owned()).collect(),
+            metrics: vec![if matches!(label, Label::Classes { .. }) { Metric::Accuracy } else { Metric::Pearson }],
+            label,
+            header: true,
+            test_text: Vec::new(),
+            rows: Rows { train: none(), dev: none(), test: none(), dev2: none(), test2: none(), diagnostic: none() },
+        }
+    }
+
+    /// The files it has, in the order of their fields.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let (files, rows) = (&self.files, &self.rows);
+        let all = [
+            ("train", Some(&files.train), &rows.train, true),
+            ("dev", Some(&files.dev), &rows.dev, true),
+            ("test", files.test.as_ref(), &rows.test, false),
+            ("dev2", files.dev2.as_ref(), &rows.dev2, true),
+            ("test2", files.test2.as_ref(), &rows.test2, false),
+            ("diagnostic", files.diagnostic.as_ref(), &rows.diagnostic, false),
+        ];
+        all.into_iter().filter_map(|(field, file, rows, labelled)| Some(Part { field, file: file?, rows, labelled }))
+    }
+
     /// The classes of the task's head: 1 for a score.
     pub fn classes(&self) -> usize {
         match &self.label {

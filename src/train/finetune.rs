@@ -60,11 +60,18 @@ pub fn finetune(
     Ok(training.parameters)
 }
 
-/// The predictions for all examples, in their order.
+/// The predictions for all examples, in their order; `tick` is called after each batch.
 ///
 /// # Errors
-/// Where the executor fails.
-pub fn predict(executor: &dyn Executor, program: &Program, parameters: &Parameters, task: &Task, data: &Labelled) -> Result<Answers> {
+/// Where the executor fails, or `tick` ends it.
+pub fn predict(
+    executor: &dyn Executor,
+    program: &Program,
+    parameters: &Parameters,
+    task: &Task,
+    data: &Labelled,
+    tick: &mut dyn FnMut() -> Result<()>,
+) -> Result<Answers> {
     let batches = data.by_length(EVALUATED);
     let mut rows: Vec<Vec<f32>> = Vec::with_capacity(data.len());
     for places in &batches {
@@ -73,6 +80,7 @@ pub fn predict(executor: &dyn Executor, program: &Program, parameters: &Paramete
         let output = executor.forward(program, parameters, &batch)?;
         let width = output.shape.last().copied().unwrap_or(1).max(1);
         rows.extend(output.data.chunks_exact(width).map(<[f32]>::to_vec));
+        tick()?;
     }
     let rows = restored(&batches, &rows);
     Ok(match &task.label {

@@ -3,7 +3,7 @@
 use super::{SEED, clauses, generate};
 use crate::data::baseline::{bag_of_words, gold, majority};
 use crate::data::{Answers, Example, Labelled, Vocabulary, measure, read_labelled, read_test};
-use crate::settings::{Files, Label, Metric, Task};
+use crate::settings::{Label, Metric, Task};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -21,13 +21,10 @@ fn shipped(name: &str) -> String {
 
 fn tasks() -> [Task; 3] {
     let task = |name: &str, text: &[&str], label, metrics: &[Metric]| Task {
-        name: name.into(),
-        files: Files { train: String::new(), dev: String::new(), test: None, dev2: None, test2: None },
-        text: text.iter().map(|&s| s.into()).collect(),
-        label,
         metrics: metrics.to_vec(),
         header: name != "order",
         test_text: if name == "order" { vec!["sentence".into()] } else { vec![] },
+        ..Task::without_files(name, text, label)
     };
     let classes = |column: &str, names: [&str; 2]| Label::Classes { column: column.into(), names: names.map(String::from).into() };
     [

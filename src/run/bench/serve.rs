@@ -8,7 +8,7 @@ use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::parameters::initialise;
 use crate::exec::{Batch, Executor, Parameters, Program, StepKey, Targets};
 use crate::run::workers::pool;
-use crate::settings::{Files, Label, Task};
+use crate::settings::{Label, Task};
 use crate::supernet::Models;
 use crate::train::{finetune, optimizer};
 use serde_json::{Value, json};
@@ -135,9 +135,7 @@ impl Loaded {
     fn epoch(&self, executor: &dyn Executor, seed: u64) -> Result<Value> {
         let Some((data, batch)) = &self.task else { return Err(unknown("a task")) };
         let label = Label::Classes { column: String::new(), names: vec![String::new(); self.spec.classes] };
-        let files = Files { train: String::new(), dev: String::new(), test: None, dev2: None, test2: None };
-        let (text, metrics, test_text) = (Vec::new(), Vec::new(), Vec::new());
-        let task = &Task { name: "bench".to_owned(), files, text, label, metrics, header: false, test_text };
+        let task = &Task::without_files("bench", &[], label);
         let train = self.spec.train(*batch);
         let (begun, mut last) = (Instant::now(), 0.0);
         let mut watch = |_, _, loss| {

@@ -7,7 +7,8 @@ use crate::run::evaluate::{adapted, budget, held_out};
 use crate::run::folder::Folder;
 use crate::run::journal::{Entry, Journal};
 use crate::run::prepare::{self, Prepared};
-use crate::run::session::{Work, another, has_data, models};
+use crate::run::session::{Work, another, models};
+use crate::run::texts::texts;
 use crate::run::workers::{go_on, in_order};
 use crate::run::{Executors, Progress, functional_classes, outputs};
 use crate::space::Architecture;
@@ -41,7 +42,7 @@ pub fn build_table(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Table> {
-    has_data(checked)?;
+    let texts = texts(checked)?;
     let members = members(checked)?;
     let classes = functional_classes(&checked.space, &members);
     progress.line(&format!(
@@ -54,8 +55,8 @@ pub fn build_table(
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, members.len())?;
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(&checked.settings, &folder, progress)?;
-    prepare::note(checked, &prepared, &mut journal)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    drop(texts);
     let known: BTreeMap<(String, u64), Option<f64>> = results(&journal);
     let seeds = checked.settings.seed..checked.settings.seed + options.seeds;
     let todo: Vec<(String, u64, &Architecture)> = seeds

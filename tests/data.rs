@@ -1,0 +1,209 @@
+//! Tasks of a user's own: three layouts read alike, and what is wrong in a file is told before anything is trained or written.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+mod common;
+
+use common::process::{finish, folder};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// An experiment on one task, whose files have this ending.
+fn source(ending: &str) -> String {
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.phyla");
+    format!(
+        "use std.train {{ finetune_tiny }}
+use {smoke:?} {{ smoke }}
+
+task book {{
+    files = {{ train = \"train.{ending}\", dev = \"dev.{ending}\", test = \"test.{ending}\" }}
+    text = [\"text\"]
+    label = classes {{ column = \"source\", names = [\"0\", \"1\"] }}
+    metrics = [accuracy, f1]
+    rows = {{ train = 60 }}
+}}
+
+suite books {{
+    tasks = [book]
+    data = \"data\"
+    train = finetune_tiny {{ epochs = 1 }}
+}}
+
+experiment own = smoke {{
+    evaluate.suite = books
+    final.suite = books
+    final.pretrain.steps = 4
+}}
+"
+    )
+}
+
+/// Rows of a file, each a label and a text; the label is left out of a test file.
+fn rows(count: usize) -> impl Iterator<Item = (usize, String)> {
+    let words = ["plant", "love", "of", "carry", "\"quoted\"", "a, comma"];
+    let text = move |row: usize| words.iter().cycle().skip(row * 7 % 6).step_by(row % 3 + 1).take(5).copied().collect::<Vec<_>>().join(" ");
+    (0..count).map(move |row| (row % 2, text(row)))
+}
+
+fn table(ending: &str, count: usize, labelled: bool) -> String {
+    let mut file = match (ending, labelled) {
+        ("jsonl", _) => String::new(),
+        ("csv", true) => "source,text\n".to_owned(),
+        (_, true) => "source\ttext\n".to_owned(),
+        (_, false) => "text\n".to_owned(),
+    };
+    for (label, text) in rows(count) {
+        match ending {
+            "jsonl" if labelled => writeln!(file, "{}", serde_json::json!({ "text": text, "source": label })),
+            "jsonl" => writeln!(file, "{}", serde_json::json!({ "text": text })),
+            "csv" => writeln!(file, "{}\"{}\"", if labelled { format!("{label},") } else { String::new() }, text.replace('"', "\"\"")),
+            _ => writeln!(file, "{}{text}", if labelled { format!("{label}\t") } else { String::new() }),
+        }
+        .expect("written");
+    }
+    file
+}
+
+/// The experiment and its files in a folder.
+fn lay_out(folder: &Path, ending: &str) {
+    fs::write(folder.join("own.phyla"), source(ending)).expect("written");
+    fs::create_dir_all(folder.join("data")).expect("made");
+    for (part, count, labelled) in [("train", 60, true), ("dev", 20, true), ("test", 9, false)] {
+        fs::write(folder.join(format!("data/{part}.{ending}")), table(ending, count, labelled)).expect("written");
+    }
+}
+
+fn phyla(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+    finish(command.current_dir(folder).env_remove("PHYLA_GLUE").args(arguments))
+}
+
+#[test]
+fn one_task_is_scored_the_same_in_three_layouts() {
+    let scores = ["tsv", "csv", "jsonl"].map(|ending| {
+        let place = folder();
+        lay_out(place.path(), ending);
+        let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let (code, stdout, stderr) = phyla(place.path(), &["train", "own.phyla", "std.architectures.bert.first(2)", "--out", "run"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains("accuracy"), "{stdout}");
+        stdout
+    });
+    assert_eq!(scores[0], scores[1]);
+    assert_eq!(scores[0], scores[2]);
+}
+
+/// A file, its ending, what it holds (nothing: it is not there), the code, and what is said.
+type Mistake = (&'static str, &'static str, Option<&'static [u8]>, &'static str, &'static [&'static str]);
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
+    let place = folder();
+    let mistakes: [Mistake; 12] = [
+        (
+            "dev",
+            "tsv",
+            Some(b"source\ttext\n0\ta\n2\tb\n"),
+            "E0802",
+            &["data/dev.tsv, line 3, column `source`", "one of `0`, `1`, found", "`names`"],
+        ),
+        (
+            "train",
+            "csv",
+            Some(b"source,texts\n0,a\n"),
+            "E0802",
+            &["data/train.csv, line 1: expected a column `text`", "did you mean `texts`?"],
+        ),
+        (
+            "dev",
+            "jsonl",
+            Some(b"{\"source\": 0, \"text\": \"a\"}\n{\"source\": 0}\n"),
+            "E0802",
+            &["data/dev.jsonl, line 2: expected a key `text`"],
+        ),
+        (
+            "dev",
+            "jsonl",
+            Some(b"{\"source\": 0, \"text\": 7}\n"),
+            "E0802",
+            &["data/dev.jsonl, line 1, key `text`: expected text, found a number"],
+        ),
+        ("dev", "csv", Some(b"source,text\n0,a, b\n"), "E0802", &["data/dev.csv, line 2: expected 2 columns separated by commas, found 3"]),
+        ("dev", "tsv", Some(b""), "E0802", &["data/dev.tsv is empty: expected rows of text"]),
+        ("dev", "tsv", Some(b"source\ttext\n"), "E0802", &["data/dev.tsv: expected rows of text, found none"]),
+        ("test", "csv", Some(b"test\na\n"), "E0802", &["data/test.csv, line 1: expected a column `text`"]),
+        (
+            "train",
+            "tsv",
+            Some(b"source\ttext\n0\tna\xefve\n"),
+            "E0804",
+            &["`data/train.tsv` cannot be read", "(line 2, character 5)", "iconv"],
+        ),
+        (
+            "train",
+            "tsv",
+            Some(b"source\ttext\n0\ta\n1\tb\n"),
+            "E0803",
+            &["data/train.tsv has 2 rows: expected 60", "60 rows are expected here", "whole = false"],
+        ),
+        ("train", "csv", None, "E0801", &["`data/train.csv` cannot be read: there is no such file", "60 rows are expected here"]),
+        ("test", "jsonl", None, "E0801", &["`data/test.jsonl` cannot be read", "its suite's `data`"]),
+    ];
+    for (part, ending, contents, code, said) in mistakes {
+        lay_out(place.path(), ending);
+        let path = place.path().join(format!("data/{part}.{ending}"));
+        match contents {
+            Some(contents) => fs::write(&path, contents).expect("written"),
+            None => fs::remove_file(&path).expect("removed"),
+        }
+        for arguments in [&["run", "own.phyla", "--out", "run"][..], &["train", "own.phyla", "std.architectures.bert.first(2)"]] {
+            let (exit, stdout, stderr) = phyla(place.path(), arguments);
+            // What is drawn is wrapped where the terminal ends.
+            let drawn: String = stderr.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(exit == Some(1) && stderr.contains(code), "{arguments:?}: {stderr}");
+            said.iter().for_each(|words| assert!(drawn.contains(words), "{words} is not in:\n{stderr}"));
+            assert!(stderr.contains("own.phyla:5:") && stderr.contains("in this suite"), "it names no place:\n{stderr}");
+            assert!(!stderr.contains("vocabulary") && !stdout.contains("stages"), "it came too late: {stdout}{stderr}");
+            assert!(!place.path().join("run").exists() && !place.path().join("runs").exists(), "a folder was made");
+        }
+    }
+}
+
+#[test]
+fn a_cut_file_can_be_meant() {
+    let place = folder();
+    lay_out(place.path(), "csv");
+    fs::write(place.path().join("data/train.csv"), table("csv", 30, true)).expect("written");
+    let train = |more: &[&str]| {
+        let arguments = ["train", "own.phyla", "std.architectures.bert.first(2)", "--fresh", "--out", "run"];
+        phyla(place.path(), &[&arguments, more].concat())
+    };
+    let (code, _, stderr) = train(&[]);
+    assert!(code == Some(1) && stderr.contains("E0803"), "{stderr}");
+    let (code, _, stderr) = train(&["--set", "evaluate.suite.whole=false", "--set", "final.suite.whole=false"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let text = source("csv").replace("rows = { train = 60 }", "rows = { train = [60, 30] }");
+    fs::write(place.path().join("own.phyla"), text).expect("written");
+    let (code, _, stderr) = train(&[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let (exit, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--set", "final.suite.score=leaderboard", "--out", "other"]);
+    assert!(exit == Some(1) && stderr.contains("the average `leaderboard` cannot be formed without"), "{stderr}");
+    assert!(!place.path().join("other").exists());
+}
+
+#[test]
+fn a_metric_that_does_not_fit_and_an_empty_corpus_are_told_as_early() {
+    let place = folder();
+    lay_out(place.path(), "tsv");
+    fs::write(place.path().join("own.phyla"), source("tsv").replace("accuracy, f1", "pearson")).expect("written");
+    let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
+    assert!(code == Some(1) && stderr.contains("Pearson's correlation needs scores") && stderr.contains("own.phyla:5:"), "{stderr}");
+    fs::write(place.path().join("words.txt"), "\n \n").expect("written");
+    let text = source("tsv").replace("final.pretrain", "corpus = text(\"words.txt\")\n    final.pretrain");
+    fs::write(place.path().join("own.phyla"), text).expect("written");
+    let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
+    assert!(code == Some(1) && stderr.contains("words.txt is empty") && stderr.contains("own.phyla:21:"), "{stderr}");
+    assert!(!place.path().join("run").exists());
+}
