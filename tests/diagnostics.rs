@@ -56,6 +56,35 @@ fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
 }
 
 #[test]
+fn first_guesses_are_told_how_it_is_written() {
+    let space = |depth: &str, mixer: &str| {
+        format!(
+            "space s {{\n    mixer = std.layers.attention(dag(inputs = [q], ops = std.ops.all, depth = {depth}))\n    \
+            body = repeat(2) {{ std.layers.encoder_layer({mixer}) }}\n}}\n"
+        )
+    };
+    for (text, place, help) in [
+        ("op a(x: [i, j]) -> [i, j] { x / x }".to_owned(), "/", "there is no division"),
+        ("op a(x: [i, j]) -> [i, j] {\n    let y = x\n    y\n}".to_owned(), "y", "`y = …`"),
+        ("op a(x: [i, j]) -> [i, j] {\n    y = x\n    return y\n}".to_owned(), "y", "there is no `return`"),
+        (space("2..5", "mixer"), ".", "`2..=5`"),
+        (space("2..=5", "mixr"), "mixr", "did you mean `mixer`?"),
+        ("ops a = std.ops.all - [cosine]".to_owned(), "std.ops.all - [cosine]", "list the operations"),
+        ("train a = std.train.pretrain { warmup = 10% }".to_owned(), "warmup", "`schedule.warmup`"),
+        ("search a = std.search.op_nas { mutation = uniform }".to_owned(), "uniform", "`std.search.uniform_mutation`"),
+        ("search b = std.search.op_nas\nmodel a = b".to_owned(), "b", "`b` is a search, and a model is wanted"),
+        ("op loop(x: [i, j]) -> [i, j] { x * loop(x) }".to_owned(), "loop", "recursion"),
+    ] {
+        let (drawn, found) = check(&Memory::new(&[("guess.phyla", &text)]), "guess.phyla");
+        assert_eq!(found.len(), 1, "{drawn}");
+        let first = found.first().expect("one");
+        let span = first.labels.first().expect("a label").span;
+        assert_eq!(text.get(span.start as usize..span.end as usize), Some(place), "{drawn}");
+        assert!(first.help.as_ref().is_some_and(|said| said.contains(help)), "{drawn}");
+    }
+}
+
+#[test]
 fn what_cannot_be_required_is_told_line_by_line() {
     let (drawn, found) = check(&Disk, "tests/mistakes/requires.phyla");
     assert_eq!(codes(&found), [Code::CONDITION; 7], "{drawn}");

@@ -367,6 +367,13 @@ impl Checker<'_> {
                 let (left, right) = (self.op_set(module, left), self.op_set(module, right));
                 left?.into_iter().chain(right?).collect()
             }
+            ExprKind::Binary { .. } => {
+                return self.fail(
+                    Diagnostic::error(Code::OPS_WANTED, "sets of operations are joined with `+`, and nothing else is done with them")
+                        .at(expr.span, "another operator")
+                        .help("list the operations that are wanted: `[add, matmul]`"),
+                );
+            }
             _ => {
                 return self.fail(
                     Diagnostic::error(Code::OPS_WANTED, "a set of operations is wanted here")

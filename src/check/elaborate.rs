@@ -276,7 +276,8 @@ impl Checker<'_> {
             Some(item) => self.instance(frame, b, item, &[], span).map(Value::Graph),
             None => {
                 let locals = frame.names();
-                let extra: Vec<&str> = locals.iter().map(String::as_str).chain(["per_head", "tie"]).collect();
+                let fields = frame.space.iter().flat_map(|space| space.fields.keys()).map(String::as_str);
+                let extra: Vec<&str> = locals.iter().map(String::as_str).chain(fields).chain(["per_head", "tie"]).collect();
                 self.unknown(frame.module, path, CALLABLE, &extra)
             }
         }

@@ -2,7 +2,9 @@
 
 use super::Checker;
 use super::modules::ItemId;
+use super::record::article;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
+use crate::syntax::KINDS;
 use crate::syntax::ast::{Item, Name};
 
 /// The kinds that can be called with tensors.
@@ -73,11 +75,18 @@ impl<'w> Checker<'w> {
         }
         let near = nearest(&written, names.iter().map(String::as_str));
         let elsewhere = path.last().and_then(|name| self.exporter(&name.text, kinds));
+        let another = path.last().filter(|_| path.len() == 1).and_then(|name| self.another_kind(module, &name.text));
+        let alike = path.last().and_then(|name| self.resembling(&name.text, kinds));
         let help = match (near, elsewhere) {
             (_, Some(module)) if path.len() == 1 => {
                 format!("it is declared in {module}: write `use {module} {{ {written} }}`, or `{module}.{written}` here")
             }
             (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, _) if another.is_some() => {
+                let kind = another.unwrap_or_default();
+                format!("`{written}` is {} {kind}, and {} {what} is wanted", article(kind), article(what))
+            }
+            (None, _) if alike.is_some() => format!("the library has `{}`", alike.unwrap_or_default()),
             (None, _) if names.is_empty() => format!("declare it: `{what} {written} …`"),
             (None, _) => {
                 names.sort();
@@ -94,6 +103,21 @@ impl<'w> Checker<'w> {
         standard.filter(|(number, _)| self.world.own(*number, name, kinds).is_some()).map(|(_, module)| module.key.as_str()).next()
     }
 
+    /// The kind of a declaration of this name that can be seen here, whichever it is.
+    fn another_kind(&self, module: usize, name: &str) -> Option<&'w str> {
+        self.find_local(module, name, KINDS).and_then(|id| self.item(id)).map(|item| item.kind.text.as_str())
+    }
+
+    /// A declaration of the library whose name holds this one, with its module: `std.search.uniform_mutation` for `uniform`.
+    fn resembling(&self, name: &str, kinds: &[&str]) -> Option<String> {
+        let standard = self.world.modules.iter().filter(|module| module.key.starts_with("std."));
+        let mut items = standard.flat_map(|module| module.ast.items.iter().map(move |item| (&module.key, item)));
+        let found = items.find(|(_, item)| {
+            kinds.contains(&item.kind.text.as_str()) && name.len() > 2 && item.name.text.split('_').any(|part| part == name)
+        });
+        found.map(|(key, item)| format!("{key}.{}", item.name.text))
+    }
+
     /// Runs `work` with the declaration marked as in work; a declaration met again is a circle, reported at `span`.
     ///
     /// A graph may stand inside itself as an argument (`encoder_layer(encoder_layer(mixer))`), so for graphs only many
@@ -103,6 +127,11 @@ impl<'w> Checker<'w> {
         if self.busy.borrow().iter().filter(|busy| **busy == id).count() >= levels {
             let name = self.item(id).map_or("", |item| &item.name.text);
             let place = self.item(id).map_or(span, |item| item.name.span);
+            // Where the declaration in work names this one; who asked for it knows no more than its name.
+            let user = self.busy.borrow().last().and_then(|busy| self.item(*busy)).map_or(place, |item| item.span);
+            let inside = |used: &Span| used.file == user.file && user.start <= used.start && used.end <= user.end;
+            let used = self.references.borrow().iter().find(|(used, target)| **target == id && inside(used)).map(|(used, _)| *used);
+            let span = used.unwrap_or(span);
             let message = format!("`{name}` is defined through itself");
             let diagnostic =
                 Diagnostic::error(Code::CYCLE, message).at(span, "used here, within its own definition").at(place, "declared here");

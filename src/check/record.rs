@@ -17,7 +17,7 @@ impl<'w> Checker<'w> {
         let mut record = self.within(id, span, || match &item.body {
             ItemBody::Fields(block) => {
                 let mut fields = self.defaults(schema.fields, item.name.span);
-                self.fill(id.module, schema.fields, &article(schema.kind), &mut fields, block);
+                self.fill(id.module, schema.fields, &with_article(schema.kind), &mut fields, block);
                 Some(Val::Record(fields, item.name.span))
             }
             ItemBody::Value(expr) => self.record(id.module, schema, expr),
@@ -51,12 +51,12 @@ impl<'w> Checker<'w> {
                         _ => return None,
                     },
                 };
-                self.fill(module, schema.fields, &article(schema.kind), &mut fields, block);
+                self.fill(module, schema.fields, &with_article(schema.kind), &mut fields, block);
                 Some(Val::Record(fields, expr.span))
             }
             ExprKind::Error => self.told_already(),
             _ => {
-                let message = format!("{} is wanted here", article(schema.kind));
+                let message = format!("{} is wanted here", with_article(schema.kind));
                 let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
                 self.fail(Diagnostic::error(Code::RECORD_WANTED, message).at(expr.span, "this is none").help(help))
             }
@@ -143,6 +143,7 @@ impl<'w> Checker<'w> {
             let help = match nearest(&name.text, names.clone()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if schema.is_empty() => "it has no fields".to_owned(),
+                None if let Some(path) = further_down(schema, &name.text, 2) => format!("it is a field further down: `{path}`"),
                 None => format!("its fields: {}", names.collect::<Vec<_>>().join(", ")),
             };
             let message = format!("{what} has no field `{}`", name.text);
@@ -156,7 +157,7 @@ impl<'w> Checker<'w> {
             return;
         }
         let (inner, what): (&'static [Field], String) = match (field.kind, fields.get(&name.text)) {
-            (Kind::Record(schema), _) => (schema().fields, article(schema().kind)),
+            (Kind::Record(schema), _) => (schema().fields, with_article(schema().kind)),
             (kind, Some(Val::Variant(variant, ..))) => {
                 let variants = match kind {
                     Kind::OneOf(variants) | Kind::Optional(&Kind::OneOf(variants)) => variants(),
@@ -387,8 +388,32 @@ impl<'w> Checker<'w> {
     }
 }
 
-fn article(kind: &str) -> String {
-    format!("{} {kind}", if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
+fn with_article(kind: &str) -> String {
+    format!("{} {kind}", article(kind))
+}
+
+/// `a` or `an`.
+pub(super) fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
+/// The field of this name that a record or a value further down has, as a path.
+fn further_down(schema: &'static [Field], name: &str, depth: usize) -> Option<String> {
+    schema.iter().filter(|_| depth > 0).find_map(|field| {
+        let variants = |all: &'static [Variant]| all.iter().find_map(|variant| found(variant.fields, name, depth - 1));
+        let below = match field.kind {
+            Kind::Record(inner) | Kind::Optional(&Kind::Record(inner)) => found(inner().fields, name, depth - 1),
+            Kind::OneOf(all) | Kind::Optional(&Kind::OneOf(all)) => variants(all()),
+            _ => None,
+        };
+        below.map(|below| format!("{}.{below}", plain(field)))
+    })
+}
+
+/// The field of this name among these, or further down.
+fn found(schema: &'static [Field], name: &str, depth: usize) -> Option<String> {
+    let here = schema.iter().any(|field| plain(field) == name && name != "name");
+    if here { Some(name.to_owned()) } else { further_down(schema, name, depth) }
 }
 
 fn dotted(path: &str, name: &str) -> String {

@@ -139,6 +139,21 @@ fn help(rules: &[Rule], text: &str, at: usize, rest: &str) -> Option<String> {
     {
         return Some(format!("did you mean the unit `{unit}`?"));
     }
+    if rest.starts_with("..") || before.ends_with("..") && word == "." {
+        return Some("a range is written `2..=5`, both ends included".to_owned());
+    }
+    if rest.starts_with('/') {
+        return Some(
+            "there is no division; `scale(x)` divides by the square root of `d`, and an `op` can be made of the primitives".to_owned(),
+        );
+    }
+    let line = before.rsplit('\n').next().unwrap_or("").trim();
+    if line == "let" {
+        return Some(format!("a binding has no word before it: `{word} = …`"));
+    }
+    if line == "return" {
+        return Some("a body's last expression is its result; there is no `return`".to_owned());
+    }
     if rules.contains(&Rule::operator) && word.chars().all(|c| c.is_ascii_alphanumeric()) && !word.is_empty() {
         return Some("in `{ }` and `[ ]` a comma or a new line stands between two items; in `( )` a comma".to_owned());
     }
