@@ -10,6 +10,7 @@ mod diff;
 mod experiment;
 mod explain;
 mod fmt;
+mod glue;
 mod graph;
 mod mini_suite;
 mod new;
