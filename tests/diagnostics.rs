@@ -72,7 +72,7 @@ fn first_guesses_are_told_how_it_is_written() {
         ("ops a = std.ops.all - [cosine]".to_owned(), "std.ops.all - [cosine]", "list the operations"),
         ("train a = std.train.pretrain { warmup = 10% }".to_owned(), "warmup", "`schedule.warmup`"),
         ("search a = std.search.op_nas { mutation = uniform }".to_owned(), "uniform", "`std.search.uniform_mutation`"),
-        ("search b = std.search.op_nas\nmodel a = b".to_owned(), "b", "`b` is a search, and a model is wanted"),
+        ("search quick = std.search.op_nas\nmodel mine = quick".to_owned(), "quick", "`quick` is a search, and a model is wanted"),
         ("op loop(x: [i, j]) -> [i, j] { x * loop(x) }".to_owned(), "loop", "recursion"),
     ] {
         let (drawn, found) = check(&Memory::new(&[("guess.phyla", &text)]), "guess.phyla");

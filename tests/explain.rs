@@ -16,6 +16,7 @@ const WITHOUT: &[Code] = &[
     Code::DATA,
     Code::ROWS,
     Code::DATA_TEXT,
+    Code::SUBMISSION,
     Code::RUN_FOLDER,
     Code::WRITE,
     Code::DIVERGED,

@@ -30,8 +30,9 @@ static REFERENCE: LazyLock<PathBuf> = LazyLock::new(|| {
 /// A copy of the finished run, to be spoiled.
 fn copy() -> TempDir {
     let copy = folder();
-    for entry in fs::read_dir(&*REFERENCE).expect("the run").map(|entry| entry.expect("an entry")) {
-        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("copied");
+    for entry in walkdir::WalkDir::new(&*REFERENCE).min_depth(1).into_iter().map(|entry| entry.expect("an entry")) {
+        let to = copy.path().join(entry.path().strip_prefix(&*REFERENCE).expect("below it"));
+        if entry.file_type().is_dir() { fs::create_dir(to) } else { fs::copy(entry.path(), to).map(drop) }.expect("copied");
     }
     copy
 }

@@ -2,7 +2,7 @@
 //!
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
 //! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs), `primitive` (what a primitive states),
-//! `space` (spaces and architectures), `unused` (what nothing uses), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
+//! `space` (spaces and architectures), `unused` (what nothing uses), `data` (where it is named, and its contents), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
 //! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say),
 //! `reference` (what is said of a name), `again` (checking a source that has changed).
 //!
@@ -15,6 +15,7 @@ mod bundle;
 mod call;
 mod changes;
 mod claim;
+mod data;
 mod declare;
 mod diff;
 mod domain;
@@ -35,8 +36,9 @@ mod written;
 
 pub use again::Memory;
 pub use claim::{MEASURES, Measure, Outcome};
+pub use data::{Data, Places};
 pub use diff::{Difference, SideOf, Status, differences};
-pub use experiment::{Checked, Data, Models, NamedArchitecture, Places};
+pub use experiment::{Checked, Models, NamedArchitecture};
 pub use modules::{Files, NOT_TEXT, STANDARD_LIBRARY, World};
 pub use reference::{DECLARED, Declared, Entry, Form, Gradient, OF_GRAPHS, OF_SPACES, Told, Value};
 

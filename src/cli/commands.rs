@@ -31,7 +31,8 @@ enum Command {
   phyla run experiments/quickstart.phyla --set search.evaluations=60 --set seed=7
   phyla run FILE --out runs/mine --fresh
 
-The run folder holds experiment.phyla and .yaml, journal.jsonl, best.phyla, best.safetensors, results.csv and report.html.
+The run folder holds experiment.phyla and .yaml, journal.jsonl, best.phyla, best.safetensors, results.csv, report.html,
+and predictions/ where tasks have test files.
 Interrupted (Ctrl-C, or killed), the same command goes on where it was.")]
     Run {
         /// The file that declares the experiment
@@ -121,6 +122,9 @@ The folder holds the experiment, the journal with the scores, and model.safetens
     /// Say what runs hold: one candidate explained, searches compared
     #[command(subcommand, after_help = "Example:\n  phyla runs explain runs/quickstart-1a2b3c4d-s42 17 --json")]
     Runs(super::runs::RunsCommand),
+    /// Make a submission to GLUE from a finished run
+    #[command(subcommand, after_help = "Example:\n  phyla glue submit runs/base-1a2b3c4d-s42")]
+    Glue(super::glue::GlueCommand),
     /// Train every member of a small space once, and compare searches on what was found
     #[command(
         subcommand,
@@ -314,6 +318,7 @@ pub fn run(cli: Cli) -> u8 {
             super::train::train(&file, &name, &which, crate::run::TrainOptions { out, fresh })
         }
         Command::Runs(command) => super::runs::runs(&command),
+        Command::Glue(command) => super::glue::glue(&command),
         Command::Table(command) => super::table::table(command),
         Command::Explain { code, json } => super::explain::explain(code.as_deref(), json),
         Command::Doc { first, second, json } => super::doc::doc(first.as_deref(), second.as_deref(), json),

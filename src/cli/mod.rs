@@ -11,6 +11,7 @@ mod doc;
 mod experiment;
 mod explain;
 mod fmt;
+mod glue;
 mod graph;
 mod mini_suite;
 mod new;

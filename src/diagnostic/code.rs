@@ -116,6 +116,7 @@ codes! {
     DATA = "E0802": "A data file does not hold what is expected.";
     ROWS = "E0803": "A data file has another number of rows than its task tells.";
     DATA_TEXT = "E0804": "A data file is not UTF-8 text.";
+    SUBMISSION = "E0805": "A submission to GLUE cannot be made.";
     VARIABLE = "W0801": "An environment variable is not set.";
     RUN_FOLDER = "E0901": "The run folder cannot be used.";
     WRITE = "E0902": "A file cannot be written.";

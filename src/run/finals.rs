@@ -1,5 +1,6 @@
 //! The last table: the best found, known architectures and random ones, trained from scratch on the same budget and scored on dev.
 
+use super::answers;
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
 use super::prepare::{Prepared, scores};
@@ -78,7 +79,8 @@ pub(super) fn finals(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
         work.progress.line(&line);
         folder.discard(&file);
         Ok(())
-    })
+    })?;
+    answers::choose(folder, &last.suite.tasks, journal)
 }
 
 fn checkpoint(name: &str, seed: u64) -> String {
@@ -140,9 +142,10 @@ fn train(
         &last.suite,
         &prepared.finals,
         derived(seed, "suite", 0),
-        false,
+        weights.is_some(),
         &mut quiet,
     )?;
+    answers::keep(folder, number, &last.suite.tasks, &found.answers)?;
     if let Some(file) = weights.filter(|_| number == 0) {
         save_weights(folder, file, &training.parameters)?;
     }

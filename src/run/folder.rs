@@ -57,9 +57,11 @@ impl Folder {
                     _ => {}
                 }
             }
-            match fs::remove_dir_all(path.join("work")) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
-                _ => {}
+            for name in ["work", "predictions", "submission"] {
+                match fs::remove_dir_all(path.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
+                    _ => {}
+                }
             }
         }
         fs::create_dir_all(path.join("work")).map_err(|error| failed("used", &error))?;
@@ -81,7 +83,10 @@ impl Folder {
     /// # Errors
     /// Where it cannot be written; a file of that name is then as it was.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        write_whole(&self.join(name), bytes)
+        let path = self.join(name);
+        // Where this fails, so does the writing, which tells why.
+        let _is_there = path.parent().map(fs::create_dir_all);
+        write_whole(&path, bytes)
     }
 
     /// The contents of a file, if it is there.

@@ -2,7 +2,7 @@
 //!
 //! In reading order: `executors` (one for each precision), `files` (the disk), `revision` (files at revisions of git), `folder` (layout, lock, whole writes), `journal`,
 //! `weights` (checkpoints), `texts` (all data, read and found sound), `vocabulary` (kept, cached or trained), `prepare` (text and tasks encoded, baselines), `feasible` (whether conditions can be met), `plan` and `memory` (what will be
-//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `halving` (a generation in rungs), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `finals` (the last table),
+//! done, and what it takes), `workers` (jobs in parallel, results in order), `warmup`, `functional` (what an architecture computes, told by its values), `evaluate` (one candidate judged), `agreement` (whether shared weights rank as training from scratch does), `candidates` (the search), `halving` (a generation in rungs), `restore` (where it stands), `rescore` (anchors and drift), `commit` (what the supernet learns), `answers` (to files without labels), `finals` (the last table), `submit` (GLUE's),
 //! `outputs` (what is left behind), and [`run()`] itself; `bench` (how fast an executor is) stands by itself.
 //!
 //! What holds: a result counts when its journal line is on the disk; `kill -9` loses at most the candidates in work. The same
@@ -10,6 +10,7 @@
 //! is told.
 
 mod agreement;
+mod answers;
 pub mod bench;
 mod candidates;
 mod commit;
@@ -30,6 +31,7 @@ mod rescore;
 mod restore;
 pub mod revision;
 mod session;
+mod submit;
 pub mod table;
 mod texts;
 mod train;
@@ -45,6 +47,7 @@ pub use functional::{functional, functional_classes};
 pub use memory::Memory;
 pub use plan::{Plan, plan};
 pub use session::{Options, Outcome, Until, run};
+pub use submit::{Submission, submission};
 pub use texts::{Texts, texts};
 pub use train::{TrainOptions, train_one};
 

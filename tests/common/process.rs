@@ -8,7 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// The files that must not depend on how a run was carried out.
-pub const COMPARED: [&str; 3] = ["results.csv", "best.phyla", "best.safetensors"];
+pub const COMPARED: [&str; 5] =
+    ["results.csv", "best.phyla", "best.safetensors", "predictions/kin.test.tsv", "predictions/overlap.test.tsv"];
 
 /// The smoke experiment, its trainings long enough to be met in their midst.
 pub fn phyla(out: &Path, more: &[&str]) -> Command {

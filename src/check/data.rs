@@ -1,0 +1,105 @@
+//! The data of an experiment: where it is named, and the contents that are part of its meaning.
+
+use super::Checker;
+use super::value::Val;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::settings::{CorpusSource, Experiment, Part};
+use std::collections::BTreeMap;
+
+/// Data files by the path that names them, each with its file name or path below and a hash of its contents.
+pub type Data = BTreeMap<String, Vec<(String, String)>>;
+
+/// Where paths of data are named, each place with what is said of it.
+pub type Places = BTreeMap<String, Vec<(Span, String)>>;
+
+impl Checker<'_> {
+    /// The data files, each with the hash of its contents; what is missing is reported where it is named.
+    pub(super) fn data_of(&self, places: &Places) -> Data {
+        let mut data = Data::new();
+        let mut unset: Vec<String> = Vec::new();
+        for (path, named) in places {
+            let at = |told: Diagnostic| named.iter().fold(told, |told, (span, text)| told.at(*span, text));
+            let found = match path.strip_prefix('$') {
+                None => self.data(path),
+                // Told once a variable, where it is first named.
+                Some(rest) => {
+                    let name = rest.split('/').next().unwrap_or(rest).to_owned();
+                    if !unset.contains(&name) {
+                        let told = Diagnostic::warning(Code::VARIABLE, format!("the environment variable `{name}` is not set"));
+                        let help = format!("`export {name}=<folder>` before the experiment is run");
+                        let span = named.last().map_or_else(Span::default, |(span, _)| *span);
+                        self.report(told.at(span, "this data lies where it says").help(help));
+                        unset.push(name);
+                    }
+                    Ok(Vec::new())
+                }
+            };
+            match found {
+                Ok(found) => drop(data.insert(path.clone(), found)),
+                Err(why) => self.report(at(Diagnostic::error(Code::MISSING_FILE, format!("`{path}` cannot be read: {why}"))).help(
+                    if named.len() > 1 {
+                        "a task's files are relative to its suite's `data`"
+                    } else {
+                        "paths of data are relative to the file that names them"
+                    },
+                )),
+            }
+        }
+        data
+    }
+}
+
+/// Where the experiment's data is named: texts in the corpus, files in tasks, and these in suites.
+pub(super) fn places(value: &Val, settings: &Experiment) -> Places {
+    let mut places = Places::new();
+    let CorpusSource::Text { files: texts } = &settings.corpus.source;
+    let span = value.get(&["corpus", "source"]).map_or_else(|| value.span(), Val::span);
+    for text in texts {
+        places.entry(text.clone()).or_insert_with(|| vec![(span, "named here".to_owned())]);
+    }
+    for TaskFile { suite, task, field, expected, path } in task_files(settings) {
+        let Some(suite) = value.get(&[suite, "suite"]) else { continue };
+        let task = suite.get(&["tasks"]).and_then(|tasks| if let Val::List(tasks, _) = tasks { tasks.get(task) } else { None });
+        let file = task.and_then(|task| task.get(&["files", field]));
+        let named = [(file, expected), (Some(suite), "in this suite".to_owned())];
+        places.entry(path).or_insert_with(|| named.into_iter().filter_map(|(value, text)| Some((value?.span(), text))).collect());
+    }
+    places
+}
+
+/// A file of a task that an experiment reads.
+pub(super) struct TaskFile {
+    /// The field of the experiment that holds the suite.
+    suite: &'static str,
+    /// The number of the task in it.
+    task: usize,
+    /// The field of the task's `files`.
+    field: &'static str,
+    /// What is expected where it is named.
+    expected: String,
+    pub path: String,
+}
+
+/// The files that training and scoring read, in the order of the suites and tasks: test files are answered after the last table only.
+pub(super) fn task_files(settings: &Experiment) -> Vec<TaskFile> {
+    let suites = [("evaluate", &settings.evaluate.suite), ("final", &settings.r#final.suite)];
+    let mut files = Vec::new();
+    for (suite, known) in suites {
+        for (number, task) in known.tasks.iter().enumerate() {
+            let parts = task.parts().filter(|part| suite == "final" || part.searched());
+            let expected = |part: &Part<'_>| match part.counts() {
+                Some(rows) if known.whole => format!("{rows} rows are expected here"),
+                _ => "named here".to_owned(),
+            };
+            let file = |part: Part<'_>| TaskFile {
+                suite,
+                task: number,
+                field: part.field,
+                expected: expected(&part),
+                path: known.path(part.file),
+            };
+            files.extend(parts.map(file));
+        }
+    }
+    files
+}
