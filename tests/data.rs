@@ -9,54 +9,36 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// An experiment on one task, whose files have this ending.
+/// The file that the how-to page shows, with files of this ending, of which one has no labels and one tells its rows; and what it imports.
 fn source(ending: &str) -> String {
-    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.phyla");
-    format!(
-        "use std.train {{ finetune_tiny }}
-use {smoke:?} {{ smoke }}
-
-task book {{
-    files = {{ train = \"train.{ending}\", dev = \"dev.{ending}\", test = \"test.{ending}\" }}
-    text = [\"text\"]
-    label = classes {{ column = \"source\", names = [\"0\", \"1\"] }}
-    metrics = [accuracy, f1]
-    rows = {{ train = 60 }}
-}}
-
-suite books {{
-    tasks = [book]
-    data = \"data\"
-    train = finetune_tiny {{ epochs = 1 }}
-}}
-
-experiment own = smoke {{
-    evaluate.suite = books
-    final.suite = books
-    final.pretrain.steps = 4
-}}
-"
-    )
+    let page = fs::read_to_string("docs/how-to/own-task.md").expect("the page");
+    let (_, after) = page.split_once("```phyla-fragment\n//! A task of our own").expect("the file it shows");
+    let (shown, _) = after.split_once("```").expect("its end");
+    let with_test = shown.replace("\"mine/dev.csv\" }", "\"mine/dev.csv\", test = \"mine/test.csv\" }\n    rows = { train = 60 }");
+    format!("//! A task of our own{with_test}").replace(".csv", &format!(".{ending}"))
 }
 
+/// The lines of it that name the task's files and the experiment's suite.
+const FILES: &str = "own.phyla:7:";
+
 /// Rows of a file, each a label and a text; the label is left out of a test file.
-fn rows(count: usize) -> impl Iterator<Item = (usize, String)> {
+fn rows(count: usize) -> impl Iterator<Item = (&'static str, String)> {
     let words = ["plant", "love", "of", "carry", "\"quoted\"", "a, comma"];
     let text = move |row: usize| words.iter().cycle().skip(row * 7 % 6).step_by(row % 3 + 1).take(5).copied().collect::<Vec<_>>().join(" ");
-    (0..count).map(move |row| (row % 2, text(row)))
+    (0..count).map(move |row| (if row % 2 == 0 { "novel" } else { "dictionary" }, text(row)))
 }
 
 fn table(ending: &str, count: usize, labelled: bool) -> String {
     let mut file = match (ending, labelled) {
         ("jsonl", _) => String::new(),
-        ("csv", true) => "source,text\n".to_owned(),
-        (_, true) => "source\ttext\n".to_owned(),
-        (_, false) => "text\n".to_owned(),
+        ("csv", true) => "source,sentence\n".to_owned(),
+        (_, true) => "source\tsentence\n".to_owned(),
+        (_, false) => "sentence\n".to_owned(),
     };
     for (label, text) in rows(count) {
         match ending {
-            "jsonl" if labelled => writeln!(file, "{}", serde_json::json!({ "text": text, "source": label })),
-            "jsonl" => writeln!(file, "{}", serde_json::json!({ "text": text })),
+            "jsonl" if labelled => writeln!(file, "{}", serde_json::json!({ "sentence": text, "source": label })),
+            "jsonl" => writeln!(file, "{}", serde_json::json!({ "sentence": text })),
             "csv" => writeln!(file, "{}\"{}\"", if labelled { format!("{label},") } else { String::new() }, text.replace('"', "\"\"")),
             _ => writeln!(file, "{}{text}", if labelled { format!("{label}\t") } else { String::new() }),
         }
@@ -68,9 +50,12 @@ fn table(ending: &str, count: usize, labelled: bool) -> String {
 /// The experiment and its files in a folder.
 fn lay_out(folder: &Path, ending: &str) {
     fs::write(folder.join("own.phyla"), source(ending)).expect("written");
-    fs::create_dir_all(folder.join("data")).expect("made");
+    let smoke = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/smoke.phyla");
+    let first = format!("use {smoke:?} {{ smoke }}\n\nexperiment first = smoke {{ final.pretrain.steps = 4 }}\n");
+    fs::write(folder.join("first.phyla"), first).expect("written");
+    fs::create_dir_all(folder.join("data/mine")).expect("made");
     for (part, count, labelled) in [("train", 60, true), ("dev", 20, true), ("test", 9, false)] {
-        fs::write(folder.join(format!("data/{part}.{ending}")), table(ending, count, labelled)).expect("written");
+        fs::write(folder.join(format!("data/mine/{part}.{ending}")), table(ending, count, labelled)).expect("written");
     }
 }
 
@@ -105,55 +90,61 @@ fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
         (
             "dev",
             "tsv",
-            Some(b"source\ttext\n0\ta\n2\tb\n"),
+            Some(b"source\tsentence\nnovel\ta\nnovels\tb\n"),
             "E0802",
-            &["data/dev.tsv, line 3, column `source`", "one of `0`, `1`, found", "`names`"],
+            &["data/mine/dev.tsv, line 3, column `source`", "one of `dictionary`, `novel`, found", "`names`"],
         ),
         (
             "train",
             "csv",
-            Some(b"source,texts\n0,a\n"),
+            Some(b"source,sentense\n0,a\n"),
             "E0802",
-            &["data/train.csv, line 1: expected a column `text`", "did you mean `texts`?"],
+            &["data/mine/train.csv, line 1: expected a column `sentence`", "did you mean `sentense`?"],
         ),
         (
             "dev",
             "jsonl",
-            Some(b"{\"source\": 0, \"text\": \"a\"}\n{\"source\": 0}\n"),
+            Some(b"{\"source\": \"novel\", \"sentence\": \"a\"}\n{\"source\": 0}\n"),
             "E0802",
-            &["data/dev.jsonl, line 2: expected a key `text`"],
+            &["data/mine/dev.jsonl, line 2: expected a key `sentence`"],
         ),
         (
             "dev",
             "jsonl",
-            Some(b"{\"source\": 0, \"text\": 7}\n"),
+            Some(b"{\"source\": 0, \"sentence\": 7}\n"),
             "E0802",
-            &["data/dev.jsonl, line 1, key `text`: expected text, found a number"],
+            &["data/mine/dev.jsonl, line 1, key `sentence`: expected text, found a number"],
         ),
-        ("dev", "csv", Some(b"source,text\n0,a, b\n"), "E0802", &["data/dev.csv, line 2: expected 2 columns separated by commas, found 3"]),
-        ("dev", "tsv", Some(b""), "E0802", &["data/dev.tsv is empty: expected rows of text"]),
-        ("dev", "tsv", Some(b"source\ttext\n"), "E0802", &["data/dev.tsv: expected rows of text, found none"]),
-        ("test", "csv", Some(b"test\na\n"), "E0802", &["data/test.csv, line 1: expected a column `text`"]),
+        (
+            "dev",
+            "csv",
+            Some(b"source,sentence\nnovel,a, b\n"),
+            "E0802",
+            &["data/mine/dev.csv, line 2: expected 2 columns separated by commas, found 3"],
+        ),
+        ("dev", "tsv", Some(b""), "E0802", &["data/mine/dev.tsv is empty: expected rows of text"]),
+        ("dev", "tsv", Some(b"source\tsentence\n"), "E0802", &["data/mine/dev.tsv: expected rows of text, found none"]),
+        ("test", "csv", Some(b"test\na\n"), "E0802", &["data/mine/test.csv, line 1: expected a column `sentence`"]),
         (
             "train",
             "tsv",
-            Some(b"source\ttext\n0\tna\xefve\n"),
+            Some(b"source\tsentence\nnovel\tna\xefve\n"),
             "E0804",
-            &["`data/train.tsv` cannot be read", "(line 2, character 5)", "iconv"],
+            &["`data/mine/train.tsv` cannot be read", "(line 2, character 9)", "iconv"],
         ),
         (
             "train",
             "tsv",
-            Some(b"source\ttext\n0\ta\n1\tb\n"),
+            Some(b"source\tsentence\nnovel\ta\nnovel\tb\n"),
             "E0803",
-            &["data/train.tsv has 2 rows: expected 60", "60 rows are expected here", "whole = false"],
+            &["data/mine/train.tsv has 2 rows: expected 60", "60 rows are expected here", "whole = false"],
         ),
-        ("train", "csv", None, "E0801", &["`data/train.csv` cannot be read: there is no such file", "60 rows are expected here"]),
-        ("test", "jsonl", None, "E0801", &["`data/test.jsonl` cannot be read", "its suite's `data`"]),
+        ("train", "csv", None, "E0801", &["`data/mine/train.csv` cannot be read: there is no such file", "60 rows are expected here"]),
+        ("test", "jsonl", None, "E0801", &["`data/mine/test.jsonl` cannot be read", "its suite's `data`"]),
     ];
     for (part, ending, contents, code, said) in mistakes {
         lay_out(place.path(), ending);
-        let path = place.path().join(format!("data/{part}.{ending}"));
+        let path = place.path().join(format!("data/mine/{part}.{ending}"));
         match contents {
             Some(contents) => fs::write(&path, contents).expect("written"),
             None => fs::remove_file(&path).expect("removed"),
@@ -164,7 +155,7 @@ fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
             let drawn: String = stderr.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(exit == Some(1) && stderr.contains(code), "{arguments:?}: {stderr}");
             said.iter().for_each(|words| assert!(drawn.contains(words), "{words} is not in:\n{stderr}"));
-            assert!(stderr.contains("own.phyla:5:") && stderr.contains("in this suite"), "it names no place:\n{stderr}");
+            assert!(stderr.contains(FILES) && stderr.contains("in this suite"), "it names no place:\n{stderr}");
             assert!(!stderr.contains("vocabulary") && !stdout.contains("stages"), "it came too late: {stdout}{stderr}");
             assert!(!place.path().join("run").exists() && !place.path().join("runs").exists(), "a folder was made");
         }
@@ -175,7 +166,7 @@ fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
 fn a_cut_file_can_be_meant() {
     let place = folder();
     lay_out(place.path(), "csv");
-    fs::write(place.path().join("data/train.csv"), table("csv", 30, true)).expect("written");
+    fs::write(place.path().join("data/mine/train.csv"), table("csv", 30, true)).expect("written");
     let train = |more: &[&str]| {
         let arguments = ["train", "own.phyla", "std.architectures.bert.first(2)", "--fresh", "--out", "run"];
         phyla(place.path(), &[&arguments, more].concat())
@@ -199,11 +190,11 @@ fn a_metric_that_does_not_fit_and_an_empty_corpus_are_told_as_early() {
     lay_out(place.path(), "tsv");
     fs::write(place.path().join("own.phyla"), source("tsv").replace("accuracy, f1", "pearson")).expect("written");
     let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
-    assert!(code == Some(1) && stderr.contains("Pearson's correlation needs scores") && stderr.contains("own.phyla:5:"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("Pearson's correlation needs scores") && stderr.contains(FILES), "{stderr}");
     fs::write(place.path().join("words.txt"), "\n \n").expect("written");
-    let text = source("tsv").replace("final.pretrain", "corpus = text(\"words.txt\")\n    final.pretrain");
+    let text = source("tsv").replace("    final.suite", "    corpus = text(\"words.txt\")\n    final.suite");
     fs::write(place.path().join("own.phyla"), text).expect("written");
     let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
-    assert!(code == Some(1) && stderr.contains("words.txt is empty") && stderr.contains("own.phyla:21:"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("words.txt is empty") && stderr.contains("own.phyla:18:"), "{stderr}");
     assert!(!place.path().join("run").exists());
 }

@@ -109,7 +109,9 @@ fn commas(file: &str, text: &str, columns: &[Column<'_>], header: bool, visit: &
         };
         let wanted: Vec<Cow<'_, str>> = places.iter().filter_map(|place| whole.get(*place)).map(|cell| Cow::from(cell.trim())).collect();
         if whole.len() != *width || wanted.len() != places.len() {
-            let message = format!("{file}, line {number}: expected {width} columns separated by commas, found {}", whole.len());
+            let needed = places.iter().max().map_or(0, |last| last + 1);
+            let expected = if needed > *width { format!("at least {needed}") } else { width.to_string() };
+            let message = format!("{file}, line {number}: expected {expected} columns separated by commas, found {}", whole.len());
             let help = "a column that holds a comma, a quote or a line break stands in quotes, and a quote in it is doubled";
             return Diagnostic::error(Code::DATA, message).help(help).into();
         }

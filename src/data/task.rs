@@ -192,6 +192,16 @@ mod tests {
         assert!(read_labelled(&rte, "dev.tsv", "").is_err());
     }
     #[test]
+    fn columns_of_a_file_without_a_header_are_numbers_in_csv_too() {
+        let cola = Task { test_text: vec!["sentence".into()], ..task(&["3"], classes("1"), false) };
+        let read = read_labelled(&cola, "dev.csv", "1,x,\"One, two.\"\n0,x,Three.\n").unwrap();
+        assert_eq!((read.rows[0].first.as_str(), read.rows[0].gold), ("One, two.", Gold::Class(1)));
+        assert_eq!(read_test(&cola, "test.csv", "index,sentence\n0,One.\n").unwrap().rows[0].first, "One.");
+        let error = read_labelled(&cola, "dev.csv", "1,x\n0,x\n").unwrap_err();
+        assert_eq!(error.message, "dev.csv, line 1: expected at least 3 columns separated by commas, found 2");
+    }
+
+    #[test]
     fn a_file_that_claims_to_be_whole_is_counted() {
         let rte = task(&["a"], classes("b"), true);
         let part = |rows| Part { field: "train", file: "", rows, labelled: true };
