@@ -241,6 +241,7 @@ pub(super) fn wrong<T>(message: String) -> Result<T> {
 mod tests {
     use super::{Cells, Column, rows};
     use crate::diagnostic::Diagnostic;
+    use proptest::prelude::*;
 
     /// What a file says in the columns `text` and `label`, or why it cannot be read.
     fn read(file: &str, text: &str) -> Result<Vec<(usize, String, String)>, String> {
@@ -323,6 +324,32 @@ mod tests {
             for text in ["", "\n\n", "\u{feff}"] {
                 assert_eq!(read(file, text).unwrap_err(), format!("{file} is empty: expected rows of text"));
             }
+        }
+    }
+    proptest! {
+        #[test]
+        fn nothing_crashes_the_readers(text in "[ab,\"\t\r\n{}:\\[\\]\u{feff}é]{0,60}", header in any::<bool>(), name in "a|b|1|2") {
+            let columns = [Column { name: &name, label: false }, Column { name: "1", label: true }];
+            for file in ["a.tsv", "a.csv", "a.jsonl"] {
+                let _found_or_refused = rows(file, &text, &columns, header, &mut |_, _| Ok(()));
+            }
+        }
+
+        /// What a writer of CSV wrote comes back, on the lines where it stands.
+        #[test]
+        fn written_csv_is_read_back(cells in prop::collection::vec(("[a,\"\r\n;é]{1,6}", "[01]"), 1..9), windows in any::<bool>()) {
+            let end = if windows { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+            let mut writer = csv::WriterBuilder::new().terminator(end).from_writer(Vec::new());
+            writer.write_record(["text", "label"]).unwrap();
+            let mut expected = Vec::new();
+            for (text, label) in &cells {
+                writer.flush().unwrap();
+                let line = writer.get_ref().iter().filter(|byte| **byte == b'\n').count() + 1;
+                writer.write_record([text, label]).unwrap();
+                expected.push(row(line, text.trim(), label));
+            }
+            let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(read("a.csv", &text), Ok(expected));
         }
     }
 }
