@@ -16,7 +16,7 @@ fn kept(seed: u64, task: &str, field: &str) -> String {
     format!("work/{seed}-{}", file(task, field).replace('/', "-"))
 }
 
-/// Writes the answers of one pre-training of the best.
+/// Writes the answers of one pre-training.
 pub(super) fn keep(folder: &Folder, seed: u64, tasks: &[Task], answers: &[(String, &'static str, Answers)]) -> Result<()> {
     answers.iter().try_for_each(|(name, field, answers)| {
         let Some(task) = tasks.iter().find(|task| task.name == *name) else { return Ok(()) };
@@ -24,11 +24,11 @@ pub(super) fn keep(folder: &Folder, seed: u64, tasks: &[Task], answers: &[(Strin
     })
 }
 
-/// Leaves the answers of the pre-training that scored best on dev; the first of equals.
-pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal) -> Result<()> {
+/// Leaves the answers of the model's pre-training that scored best on dev; the first of equals.
+pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal, name: &str) -> Result<()> {
     let models = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model) } else { None });
     let best =
-        models.filter(|model| model.name == "best").reduce(|best, next| if next.scores.score > best.scores.score { next } else { best });
+        models.filter(|model| model.name == name).reduce(|best, next| if next.scores.score > best.scores.score { next } else { best });
     let Some(best) = best else { return Ok(()) };
     for task in tasks {
         for part in task.parts().filter(|part| !part.labelled) {
@@ -63,14 +63,14 @@ mod tests {
         let mut task = Task::without_files("t", &["a"], label);
         task.files.test = Some("test.tsv".into());
         let tasks = [task];
-        choose(&folder, &tasks, &journal).unwrap();
+        choose(&folder, &tasks, &journal, "best").unwrap();
         for (name, seed, score, answer) in [("best", 0, 0.5, 0), ("random", 0, 0.9, 0), ("best", 1, 0.7, 1), ("best", 2, 0.7, 0)] {
             if name == "best" {
                 keep(&folder, seed, &tasks, &[("t".to_owned(), "test", Answers::Classes(vec![answer]))]).unwrap();
             }
             journal.append(model(name, seed, score)).unwrap();
         }
-        choose(&folder, &tasks, &journal).unwrap();
+        choose(&folder, &tasks, &journal, "best").unwrap();
         assert_eq!(folder.read("predictions/t.test.tsv").unwrap().unwrap(), b"index\tprediction\n0\tyes\n");
     }
 }

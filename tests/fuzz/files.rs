@@ -25,8 +25,9 @@ static SHIPPED: LazyLock<(BTreeMap<String, String>, BTreeMap<String, Data>)> = L
     let mut data: BTreeMap<String, Data> = BTreeMap::new();
     data.insert(DATA.to_owned(), vec![(DATA.to_owned(), blake3::hash(b"A paragraph.\nAnother one.\n").to_hex().to_string())]);
     let texts = ["experiments/data", "experiments/data/austen.txt", "experiments/data/wordnet_glosses.txt"].map(str::to_owned);
-    let mini =
-        ["order", "kin", "overlap"].into_iter().flat_map(|task| ["train", "dev"].map(|split| format!("std:mini/{task}/{split}.tsv")));
+    let mini = ["order", "kin", "overlap"]
+        .into_iter()
+        .flat_map(|task| ["train", "dev", "test"].map(|split| format!("std:mini/{task}/{split}.tsv")));
     for path in texts.into_iter().chain(mini) {
         let found = Disk.data(&path).expect("it ships");
         data.insert(path, found);
