@@ -147,6 +147,29 @@ fn a_source_may_not_exceed_8_mib() {
     assert!(found.iter().all(|diagnostic| diagnostic.help.is_some()));
 }
 
+/// 12,288 places of 95 digits each: its count would have a million digits.
+#[test]
+fn a_space_with_more_holes_than_anyone_fills_is_refused() {
+    let taken = "graph([n, h]) -> [n, h]";
+    let dag = "attention(dag(ops = std.ops.autobert_zero, depth = 2..=20, size = 2..=64))";
+    let text = format!(
+        "use std.layers {{ attention, encoder_layer }}
+graph three(one: {taken}, two: {taken}, last: {taken})(x: [n, h]) -> [n, h] {{
+    encoder_layer(one)(x) |> encoder_layer(two) |> encoder_layer(last)
+}}
+space huge {{
+    one = {dag}
+    two = {dag}
+    last = {dag}
+    body = repeat(4096) {{ three(one, two, last) }}
+}}
+"
+    );
+    let (_, found) = check(&Memory::new(&[("huge.phyla", &text)]), "huge.phyla");
+    assert_eq!(codes(&found), [Code::NESTING]);
+    assert!(found.iter().all(|one| one.help.is_some() && one.message.contains("more than 8192 places")), "{found:?}");
+}
+
 /// What `phyla check` says of a path, within a second of work: standard error, with exit code 1.
 fn refused(path: &std::path::Path) -> String {
     let begun = Instant::now();

@@ -18,7 +18,7 @@ use phyla::run::bench::{BASE, LAYERS, SMALL, Size, TINY};
 use phyla::settings::Model;
 use phyla::space::fillings;
 use phyla::space::sizes;
-use phyla::stream::{RngExt, stream};
+use phyla::stream::{RngExt, SliceRandom, derived, stream};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -363,4 +363,32 @@ fn a_benchmark_that_finds_no_peer_says_how_to_get_one() {
     let (told, shown) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
     assert!(told.contains("no/such/python") && told.contains("tests/peers/setup.sh"), "{told}");
     assert!(shown.contains("alone") && shown.contains("| tiny bert |") && shown.contains(" ms "), "{shown}");
+}
+
+/// The order in which `experiments/glue_minilm.phyla` trains, for `glue_minilm.py`: the rows that are used, and of each run and epoch the
+/// places among them.
+#[test]
+#[ignore = "writes a file for tests/peers/glue_minilm.py"]
+fn glue_order() {
+    const RUN: u64 = 0x9E37_79B9_7F4A_7C15;
+    let shuffled = |count: usize, seed: u64, name: &str, step: u64| {
+        let mut places: Vec<usize> = (0..count).collect();
+        places.shuffle(&mut stream(seed, name, step));
+        places
+    };
+    let given = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let [runs, epochs] = ["GLUE_RUNS", "GLUE_EPOCHS"].map(|name| given(name).unwrap_or(2));
+    let suite = derived(derived(42, "final", 0), "suite", 0);
+    let task = |(name, rows, limit): (&str, usize, usize)| {
+        let limit = given("GLUE_ROWS").map_or(limit, |rows| limit.min(rows as usize));
+        let mut used = shuffled(rows, 0, &format!("rows/{name}"), 0).split_off(rows - limit);
+        used.sort_unstable();
+        let seeds = (0..runs).map(|run| suite.wrapping_add(run.wrapping_mul(RUN)));
+        let trained = |seed: u64| (0..epochs).map(|epoch| shuffled(limit, seed, &format!("finetune/{name}"), epoch)).collect::<Vec<_>>();
+        (name.to_owned(), json!({ "used": used, "runs": seeds.map(trained).collect::<Vec<_>>() }))
+    };
+    let tasks = [("cola", 8551, 8551), ("sst2", 67_349, 4000), ("mrpc", 3668, 3668), ("stsb", 5749, 5749), ("rte", 2490, 2490)];
+    let order: serde_json::Map<String, Value> = tasks.into_iter().map(task).collect();
+    std::fs::create_dir_all("target/peers").expect("a folder");
+    std::fs::write("target/peers/glue_order.json", Value::Object(order).to_string()).expect("written");
 }

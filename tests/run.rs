@@ -94,9 +94,13 @@ fn killed(beginning: &str, there: impl Fn(&Path) -> bool) {
     child.kill().expect("killed");
     child.wait().expect("ended");
     assert!(there(out.path()), "killed elsewhere: {:?}", kinds(out.path()));
-    let said = complete(out.path(), &[]);
+    goes_on(out.path());
+}
+
+fn goes_on(out: &Path) {
+    let said = complete(out, &[]);
     assert!(said.contains("going on with the run in"), "{said}");
-    same_as_uninterrupted(out.path());
+    same_as_uninterrupted(out);
 }
 
 #[test]
@@ -119,9 +123,28 @@ fn killed_in_the_final_training_it_goes_on() {
     killed("final training: ", |out| count(out, "candidate") == 6 && count(out, "final") == 0);
 }
 
+/// Kills a run of the last table as soon as its journal has this many entries of a kind.
+fn killed_after(kind: &str, many: usize) {
+    let out = folder();
+    let (mut child, _lines) = until(out.path(), &[], "final training: ");
+    while count(out.path(), kind) < many {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended before: {:?}", kinds(out.path()));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    assert!(count(out.path(), "final") < 4, "killed too late: {:?}", kinds(out.path()));
+    goes_on(out.path());
+}
+
 #[test]
-fn killed_between_final_models_it_goes_on() {
-    killed("best  ", |out| (1..4).contains(&count(out, "final")));
+fn killed_between_pre_trainings_it_goes_on() {
+    killed_after("pretrained", 2);
+}
+
+#[test]
+fn killed_between_fine_tunings_it_goes_on() {
+    killed_after("tuned", 5);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn even(names: &[&str]) -> Vec<f64> {
 /// Draws members and mutates each some times; gives how often each kind of mutation took place.
 fn walk(space: &Space, members: usize, children: usize, name: &str) -> BTreeMap<String, usize> {
     let mut draws: Stream = stream(17, name, 0);
-    let weights = common::experiment(&Disk, "experiments/smoke.phyla").settings.search.mutation;
+    let weights = common::experiment(&Disk, "experiments/smoke.phyla").settings.search.expect("a search").mutation;
     let (mut kinds, mut met) = (BTreeMap::new(), BTreeSet::new());
     let picker: &OpPicker = &even;
     for number in 0..members {

@@ -17,6 +17,15 @@ use std::collections::BTreeMap;
 /// What a name in a space's fields may mean.
 const NAMED_IN_SPACES: &[&str] = &["graph", "op", "primitive", "ops", "space"];
 
+/// A space as a source of its own: what `best.phyla` begins with.
+#[derive(Clone, Debug)]
+pub struct SpaceSource {
+    /// The declarations it needs, formatted.
+    pub text: String,
+    /// The name it has among them.
+    pub name: String,
+}
+
 /// The declarations that an experiment's space and known architectures need, each once, under names of their own.
 pub(super) struct Bundle<'c, 'w> {
     checker: &'c Checker<'w>,
@@ -30,7 +39,10 @@ pub(super) struct Bundle<'c, 'w> {
 
 impl<'c, 'w> Bundle<'c, 'w> {
     pub(super) fn new(checker: &'c Checker<'w>, experiment: ItemId, value: &Val) -> Self {
-        let space = value.get(&["space"]).map(Val::span).unwrap_or_default();
+        let space = match value.get(&["space"]) {
+            Some(Val::Space(_, span)) => *span,
+            _ => Span::default(),
+        };
         let compare = match value.get(&["compare"]) {
             Some(Val::List(items, _)) => items.iter().map(Val::span).collect(),
             _ => Vec::new(),
@@ -44,8 +56,11 @@ impl<'c, 'w> Bundle<'c, 'w> {
         bundle
     }
 
-    /// The declarations of the space, formatted, and the name it has among them.
-    pub(super) fn space(&self) -> (String, String) {
+    /// The space that the experiment names, on its own; `None` where it names none.
+    pub(super) fn space(&self) -> Option<SpaceSource> {
+        if self.space == Span::default() {
+            return None;
+        }
         let mut text = String::new();
         let needed = self.reachable(self.space);
         for item in self.items.iter().filter(|item| needed.contains(item)) {
@@ -59,7 +74,7 @@ impl<'c, 'w> Bundle<'c, 'w> {
                 "searched".to_owned()
             }
         };
-        (formatted(&text), name)
+        Some(SpaceSource { text: formatted(&text), name })
     }
 
     /// The whole experiment, formatted.
@@ -75,6 +90,7 @@ impl<'c, 'w> Bundle<'c, 'w> {
             let name = plain(field);
             let value = match field.kind {
                 _ if name == "name" => continue,
+                Kind::Space if settings.space.is_empty() => continue,
                 Kind::Space => self.text(self.space),
                 Kind::List(Kind::Architecture) => {
                     let known: Vec<String> = self.compare.iter().map(|span| self.text(*span)).collect();

@@ -14,6 +14,9 @@ use crate::syntax::ast::{Arg, Expr, ExprKind, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+/// What may stand in the first parentheses of a call.
+const NO_TENSOR: &str = "static arguments are sizes, numbers, texts and graphs";
+
 impl Checker<'_> {
     pub(super) fn eval_call(&self, frame: &Rc<Frame>, b: &mut Builder, callee: &Expr, args: &[Arg], span: Span) -> Option<Value> {
         if let Some([name]) = path_of(callee).map(Vec::as_slice)
@@ -196,23 +199,26 @@ impl Checker<'_> {
             }
             ("number", Value::Size(size)) => match size.constant() {
                 Some(value) => Some(Value::Number(value as f64)),
-                None => self.wrong_static(name, "a number", expr),
+                None => self.wrong_static(name, "a number", expr, NO_TENSOR.to_owned()),
             },
             ("size" | "", value @ (Value::Size(_) | Value::Hole(_))) => Some(value),
             ("number" | "", value @ Value::Number(_)) => Some(value),
             ("text" | "", value @ Value::Text(_)) => Some(value),
             ("", value) => Some(value),
-            (kind, _) => self.wrong_static(name, &format!("a {kind}"), expr),
+            (kind, value) => {
+                let called = self.item(item).map_or("linear", |item| item.name.text.as_str());
+                let help = match value {
+                    Value::Node(_) => format!("tensors go into parentheses of their own, behind the others: `{called}(…)(x)`"),
+                    _ => NO_TENSOR.to_owned(),
+                };
+                self.wrong_static(name, &format!("a {kind}"), expr, help)
+            }
         }
     }
 
-    fn wrong_static<T>(&self, name: &str, wanted: &str, expr: &Expr) -> Option<T> {
+    fn wrong_static<T>(&self, name: &str, wanted: &str, expr: &Expr, help: String) -> Option<T> {
         let message = format!("`{name}` is {wanted}");
-        self.fail(
-            Diagnostic::error(Code::STATIC_ARGUMENT, message)
-                .at(expr.span, format!("{wanted} is wanted here"))
-                .help("static arguments are sizes, numbers, texts and graphs"),
-        )
+        self.fail(Diagnostic::error(Code::STATIC_ARGUMENT, message).at(expr.span, format!("{wanted} is wanted here")).help(help))
     }
 
     /// Calls with tensors; `names` tell which input each argument is, where inputs bind by name.

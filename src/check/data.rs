@@ -1,9 +1,9 @@
 //! The data of an experiment: where it is named, and the contents that are part of its meaning.
 
-use super::Checker;
 use super::value::Val;
+use super::{Checker, Files};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::settings::{CorpusSource, Experiment, Part};
+use crate::settings::{Experiment, Part, Weights};
 use std::collections::BTreeMap;
 
 /// Data files by the path that names them, each with its file name or path below and a hash of its contents.
@@ -49,13 +49,20 @@ impl Checker<'_> {
     }
 }
 
-/// Where the experiment's data is named: texts in the corpus, files in tasks, and these in suites.
-pub(super) fn places(value: &Val, settings: &Experiment) -> Places {
+/// Where the experiment's data is named: texts in the corpus, weights, files in tasks, and these in suites.
+pub(super) fn places(value: &Val, settings: &Experiment, files: &dyn Files) -> Places {
     let mut places = Places::new();
-    let CorpusSource::Text { files: texts } = &settings.corpus.source;
     let span = value.get(&["corpus", "source"]).map_or_else(|| value.span(), Val::span);
-    for text in texts {
+    for text in settings.texts() {
         places.entry(text.clone()).or_insert_with(|| vec![(span, "named here".to_owned())]);
+    }
+    // With a search they are a mistake of their own, and not looked for.
+    let weights = settings.r#final.weights.as_ref().filter(|_| settings.search.is_none());
+    if let Some(Weights::HuggingFace { folder }) = weights {
+        let span = value.get(&["final", "weights"]).map_or_else(|| value.span(), Val::span);
+        for file in hugging_face(folder, files) {
+            places.entry(file).or_insert_with(|| vec![(span, "in this folder".to_owned())]);
+        }
     }
     for TaskFile { suite, task, field, expected, path } in task_files(settings) {
         let Some(suite) = value.get(&[suite, "suite"]) else { continue };
@@ -65,6 +72,15 @@ pub(super) fn places(value: &Val, settings: &Experiment) -> Places {
         places.entry(path).or_insert_with(|| named.into_iter().filter_map(|(value, text)| Some((value?.span(), text))).collect());
     }
     places
+}
+
+/// The files of a folder in Hugging Face's layout: sizes, weights, and the vocabulary in whichever of its two forms is there.
+pub(super) fn hugging_face(folder: &str, files: &dyn Files) -> [String; 3] {
+    let file = |name: &str| format!("{folder}/{name}");
+    let list = file("vocab.txt");
+    let whole = file("tokenizer.json");
+    let vocabulary = if files.stamp(&whole).is_err() && files.stamp(&list).is_ok() { list } else { whole };
+    [file("config.json"), file("model.safetensors"), vocabulary]
 }
 
 /// A file of a task that an experiment reads.
@@ -82,9 +98,8 @@ pub(super) struct TaskFile {
 
 /// The files that training and scoring read, in the order of the suites and tasks: test files are answered after the last table only.
 pub(super) fn task_files(settings: &Experiment) -> Vec<TaskFile> {
-    let suites = [("evaluate", &settings.evaluate.suite), ("final", &settings.r#final.suite)];
     let mut files = Vec::new();
-    for (suite, known) in suites {
+    for (suite, known) in settings.suites() {
         for (number, task) in known.tasks.iter().enumerate() {
             let parts = task.parts().filter(|part| suite == "final" || part.searched());
             let expected = |part: &Part<'_>| match part.counts() {

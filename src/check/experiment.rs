@@ -1,13 +1,14 @@
 //! The whole experiment: settings, space, architectures to compare, data, fingerprint.
 
-use super::data::{Data, Places, TaskFile, places, task_files};
+use super::bundle::{Bundle, SpaceSource};
+use super::data::{Data, Places, TaskFile, hugging_face, places, task_files};
 use super::modules::ItemId;
 use super::record::path_of;
 use super::value::Val;
 use super::{Checker, SharedSpace};
-use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, FileId, Result, Sources, Span, nearest};
 use crate::graph::{Graph, Hash};
-use crate::settings::{self, CorpusSource, Experiment, Schema, Suite};
+use crate::settings::{self, Experiment, Layout, Schema, Suite};
 use crate::space::{self, Architecture};
 use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
 use serde_json::Value;
@@ -36,10 +37,39 @@ pub struct Checked {
     pub evaluation: Hash,
     /// The experiment as one self-contained source.
     pub source: String,
-    /// The declarations its space needs, as a source of their own: what `best.phyla` begins with.
-    pub space_source: String,
-    /// The name of the space within that source.
-    pub space_name: String,
+    /// Its space, as a source of its own; `None` where it names none.
+    pub space_source: Option<SpaceSource>,
+}
+
+impl Checked {
+    /// How architectures are proposed.
+    ///
+    /// # Errors
+    /// Where the experiment searches nothing.
+    pub fn search(&self) -> Result<&settings::Search> {
+        self.settings.search.as_ref().ok_or_else(|| self.lacks("search"))
+    }
+
+    /// How candidates are judged.
+    ///
+    /// # Errors
+    /// Where the experiment judges none.
+    pub fn evaluate(&self) -> Result<&settings::Evaluate> {
+        self.settings.evaluate.as_ref().ok_or_else(|| self.lacks("evaluate"))
+    }
+
+    /// The space as a source of its own.
+    ///
+    /// # Errors
+    /// Where the experiment names no space.
+    pub fn space_source(&self) -> Result<&SpaceSource> {
+        self.space_source.as_ref().ok_or_else(|| self.lacks("space"))
+    }
+
+    fn lacks(&self, field: &str) -> Box<Diagnostic> {
+        let message = format!("`{}` has no `{field}`, which this needs", self.settings.name);
+        Box::new(Diagnostic::error(Code::NO_SEARCH, message).help("`search = op_nas`, `evaluate = biws { … }`"))
+    }
 }
 
 /// An architecture with its name and the space it fills.
@@ -253,11 +283,11 @@ impl Checker<'_> {
         let models = self.models()?;
         let fingerprint = self.fingerprint(&settings, &space, &compare, &data);
         let evaluation = evaluation(&settings, &space, &data);
-        let bundle = super::bundle::Bundle::new(self, id, &value);
-        let (space_source, space_name) = bundle.space();
+        let bundle = Bundle::new(self, id, &value);
+        let space_source = bundle.space();
         let source = bundle.experiment(&settings);
         let sources = self.world.sources.clone();
-        Some(Checked { settings, space, compare, models, data, places, sources, fingerprint, evaluation, source, space_source, space_name })
+        Some(Checked { settings, space, compare, models, data, places, sources, fingerprint, evaluation, source, space_source })
     }
 
     /// The records and graphs of an experiment, whose mistakes are found here.
@@ -271,8 +301,8 @@ impl Checker<'_> {
             }
         }
         self.complete(&value, schema, "");
-        let space = match value.get(&["space"]) {
-            Some(Val::Space(space, _)) => self.built_space(space),
+        let searched = match value.get(&["space"]) {
+            Some(Val::Space(space, _)) => Some(self.built_space(space)),
             _ => None,
         };
         let compare = match value.get(&["compare"]) {
@@ -289,7 +319,7 @@ impl Checker<'_> {
                 .collect(),
             _ => Vec::new(),
         };
-        self.told_apart(&value);
+        self.told_apart(&value, value.get(&["search"]).is_some());
         if self.mistakes() > before {
             return None;
         }
@@ -303,13 +333,16 @@ impl Checker<'_> {
             }
         };
         self.sense(&value, &settings);
-        let places = places(&value, &settings);
+        let places = places(&value, &settings, self.files);
         let data = self.data_of(&places);
         if self.mistakes() > before {
             return None;
         }
-        let space = space?;
-        self.other_depth(&value, &space);
+        // Without a search, architectures are all there is.
+        let space = searched.unwrap_or_else(|| compare.first().map(|known| known.space.clone()))?;
+        if settings.search.is_some() {
+            self.other_depth(&value, &space);
+        }
         Some(Resolved { value, settings, space, compare, data, places })
     }
 
@@ -323,10 +356,13 @@ impl Checker<'_> {
             fields.remove("compare");
             fields.remove("space");
         }
+        // What is absent says nothing, so that a field which may be absent can be new to the language and leave older experiments alone.
+        let mut meaning = without_nulls(meaning);
         let contents = |text: &str| data.get(text).map(|files| files.iter().map(|(_, hash)| hash.as_str()).collect::<Vec<_>>().join(" "));
-        let folders: Vec<String> = [&settings.evaluate.suite, &settings.r#final.suite].iter().map(|suite| suite.data.clone()).collect();
+        let weights = settings.r#final.weights.iter().map(|settings::Weights::HuggingFace { folder }| folder.clone());
+        let folders: Vec<String> = settings.suites().map(|(_, suite)| suite.data.clone()).chain(weights).collect();
         replace(&mut meaning, &|text| contents(text).or_else(|| folders.contains(&text.to_owned()).then(String::new)));
-        let mut text = serde_json::to_string(&sorted(meaning)).unwrap_or_default();
+        let mut text = serde_json::to_string(&sorted(meaning)).unwrap_or_default() + &layouts(settings, data);
         text += &describe(space);
         for known in compare {
             text += &space::hash(&known.space, &known.architecture).to_string();
@@ -335,22 +371,41 @@ impl Checker<'_> {
         for TaskFile { path, .. } in task_files(settings) {
             data.get(&path).into_iter().flatten().for_each(|(_, hash)| text += hash);
         }
+        if let Some(settings::Weights::HuggingFace { folder }) = &settings.r#final.weights {
+            for file in hugging_face(folder, self.files) {
+                data.get(&file).into_iter().flatten().for_each(|(_, hash)| text += hash);
+            }
+        }
         crate::graph::identity::Digest::new().text(&text).finish()
     }
 }
 
+/// How the files of the corpus are read, where that is not as plain text: the ending of a name tells it, and names are else no part of the
+/// meaning.
+fn layouts(settings: &Experiment, data: &Data) -> String {
+    let key = settings.text_key();
+    let files = settings.texts().iter().flat_map(|path| data.get(path).into_iter().flatten());
+    files.map(|(file, _)| Layout::of(file, key)).filter(|layout| *layout != Layout::Text).map(|layout| format!(" {layout:?}")).collect()
+}
+
 /// What the masked-LM loss of an architecture trained from scratch depends on, besides its seed.
 fn evaluation(settings: &Experiment, space: &space::Space, data: &Data) -> Hash {
-    let CorpusSource::Text { files } = &settings.corpus.source;
-    let texts = files.iter().flat_map(|file| data.get(file).into_iter().flatten()).map(|(_, hash)| hash.as_str());
+    let texts = settings.texts().iter().flat_map(|file| data.get(file).into_iter().flatten()).map(|(_, hash)| hash.as_str());
+    let (corpus, evaluate, read) = (settings.corpus.as_ref(), settings.evaluate.as_ref(), layouts(settings, data));
+    let mut train = evaluate.map(|evaluate| serde_json::json!(evaluate.pretrain));
+    if let Some(fields) = train.as_mut().and_then(Value::as_object_mut) {
+        // What fine-tuning alone reads.
+        fields.retain(|field, _| !["order", "keep", "patience"].contains(&field.as_str()));
+    }
     let settings = serde_json::json!({
         "model": settings.model,
-        "holdout": settings.corpus.holdout,
-        "lowercase": settings.corpus.lowercase,
-        "steps": settings.evaluate.adapt,
-        "train": settings.evaluate.pretrain,
+        "holdout": corpus.map(|corpus| corpus.holdout),
+        "lowercase": corpus.map(|corpus| corpus.lowercase),
+        "steps": evaluate.map(|evaluate| evaluate.adapt),
+        "train": train,
     });
-    let digest = crate::graph::identity::Digest::new().text(&sorted(settings).to_string()).text(&describe(space));
+    let settings = sorted(settings).to_string() + &read;
+    let digest = crate::graph::identity::Digest::new().text(&settings).text(&describe(space));
     texts.fold(digest, |digest, text| digest.text(text)).finish()
 }
 
@@ -400,6 +455,17 @@ fn replace(value: &mut Value, with: &dyn Fn(&str) -> Option<String>) {
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, with)),
         Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, with)),
         _ => {}
+    }
+}
+
+/// The same value without the fields that are null.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, without_nulls(value))).collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(without_nulls).collect()),
+        other => other,
     }
 }
 

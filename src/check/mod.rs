@@ -35,6 +35,7 @@ mod value;
 mod written;
 
 pub use again::Memory;
+pub use bundle::SpaceSource;
 pub use claim::{MEASURES, Measure, Outcome};
 pub use data::{Data, Places};
 pub use diff::{Difference, SideOf, Status, differences};

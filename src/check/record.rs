@@ -10,6 +10,9 @@ use crate::settings::{Field, Kind, Schema, Unit, Variant};
 use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
 use serde_json::Value;
 
+/// As many values are told in full where none of them is meant.
+const FEW: usize = 6;
+
 impl<'w> Checker<'w> {
     /// The record that a declaration of this schema's kind states.
     pub(super) fn record_item(&self, id: ItemId, schema: &'static Schema, span: Span) -> Option<Val> {
@@ -157,7 +160,7 @@ impl<'w> Checker<'w> {
             return;
         }
         let (inner, what): (&'static [Field], String) = match (field.kind, fields.get(&name.text)) {
-            (Kind::Record(schema), _) => (schema().fields, with_article(schema().kind)),
+            (Kind::Record(schema) | Kind::Optional(&Kind::Record(schema)), _) => (schema().fields, with_article(schema().kind)),
             (kind, Some(Val::Variant(variant, ..))) => {
                 let variants = match kind {
                     Kind::OneOf(variants) | Kind::Optional(&Kind::OneOf(variants)) => variants(),
@@ -176,6 +179,10 @@ impl<'w> Checker<'w> {
             }
         };
         let entry = fields.entry(name.text.clone()).or_insert_with(|| Val::Record(Fields::new(), name.span));
+        // A record that may be left out, and was, begins with what its fields are by themselves.
+        if let (Kind::Optional(&Kind::Record(schema)), Val::Plain(Value::Null, _)) = (field.kind, &*entry) {
+            *entry = Val::Record(self.defaults(schema().fields, name.span), name.span);
+        }
         if let Val::Record(inside, _) | Val::Variant(_, inside, _) = entry {
             self.set(module, inner, &what, inside, rest, value);
         }
@@ -252,8 +259,9 @@ impl<'w> Checker<'w> {
             // A corpus may be declared by itself; every other choice is written where it is made.
             let span = base.iter().map(|name| name.span).reduce(Span::to).unwrap_or(expr.span);
             let help = match nearest(&written, variants.iter().map(|variant| variant.name)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("one of {}", names()),
+                // The nearest is a guess, and of few values all are told.
+                Some(near) if variants.len() > FEW => format!("did you mean `{near}`?"),
+                _ => format!("one of {}", names()),
             };
             let message = format!("`{}` cannot be `{written}`", plain(field));
             return self.fail(Diagnostic::error(Code::UNKNOWN_VALUE, message).at(span, "not one of its values").help(help));
@@ -370,11 +378,12 @@ impl<'w> Checker<'w> {
                 (None, _) => {
                     let below = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
                     let message = format!("`{name}`{below} is missing");
-                    self.report(
-                        Diagnostic::error(Code::MISSING_FIELD, message)
-                            .at(*span, format!("this {} has no `{name}`", schema.kind))
-                            .help(field.doc.trim()),
-                    );
+                    let mut help = field.doc.trim().to_owned();
+                    if !path.is_empty() {
+                        help += &format!(" To change single fields and keep the others: `{path}.… = …`, without braces.");
+                    }
+                    let text = format!("this {} has no `{name}`", schema.kind);
+                    self.report(Diagnostic::error(Code::MISSING_FIELD, message).at(*span, text).help(help));
                 }
                 (Some(value), Kind::Record(inner) | Kind::Optional(&Kind::Record(inner))) => {
                     self.complete(value, inner(), &dotted(path, name));

@@ -2,20 +2,20 @@
 
 use super::Checker;
 use super::value::Val;
-use crate::diagnostic::{Code, Diagnostic, Span, counted};
+use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
 use crate::settings::{self, Experiment};
 use crate::space::Space;
 
 impl Checker<'_> {
     /// Reports architectures of `compare` whose rows and files could not be told apart, from one another or from what the search finds.
-    pub(super) fn told_apart(&self, experiment: &Val) {
+    pub(super) fn told_apart(&self, experiment: &Val, searched: bool) {
         let Some(Val::List(items, _)) = experiment.get(&["compare"]) else { return };
         let mut seen: Vec<(&str, Span)> = Vec::new();
         for item in items {
             let Val::Architecture(architecture, span) = item else { continue };
             let name = architecture.name.as_str();
             let help = format!("import or declare it under another name: `{{ {name} as another }}`");
-            if name == "best" {
+            if name == "best" && searched {
                 let message = "in the table `best` is what this search finds";
                 self.report(Diagnostic::error(Code::DUPLICATE_NAME, message).at(*span, "another one of that name").help(help));
             } else if let Some((_, first)) = seen.iter().find(|(known, _)| *known == name) {
@@ -67,8 +67,9 @@ impl Checker<'_> {
                     .help("choose `heads` so that `hidden / heads` is whole"),
             );
         }
-        let trains = [(&["final", "pretrain"][..], &settings.r#final.pretrain), (&["evaluate", "pretrain"], &settings.evaluate.pretrain)];
-        for (path, train) in trains {
+        self.has_all(value, settings);
+        for (holder, train) in settings.pretrainings() {
+            let path = &[holder, "pretrain"];
             if !matches!(train.objective, settings::Objective::Mlm { .. }) {
                 self.report(
                     Diagnostic::error(Code::OBJECTIVE, "pre-training needs `objective = mlm { … }`")
@@ -84,11 +85,11 @@ impl Checker<'_> {
                     );
                 }
             }
-            let evaluate = &settings.evaluate;
-            let shortest = if path.first() == Some(&"final") {
-                train.steps
-            } else {
-                [evaluate.warmup, evaluate.adapt].into_iter().filter(|steps| *steps > 0).min().unwrap_or(0)
+            let shortest = match &settings.evaluate {
+                Some(evaluate) if holder == "evaluate" => {
+                    [evaluate.warmup, evaluate.adapt].into_iter().filter(|steps| *steps > 0).min().unwrap_or(0)
+                }
+                _ => train.steps,
             };
             if let settings::Schedule::Linear { warmup, .. } | settings::Schedule::Cosine { warmup, .. } = &train.schedule
                 && *warmup >= 1.0
@@ -113,27 +114,26 @@ impl Checker<'_> {
                 );
             }
         }
-        let suites = [
-            (&["final", "suite", "train"][..], &settings.r#final.suite.train),
-            (&["evaluate", "suite", "train"], &settings.evaluate.suite.train),
-        ];
-        for (path, train) in trains.into_iter().chain(suites) {
+        let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train));
+        let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train));
+        for (path, train) in pretrained.chain(tuned) {
             if train.precision == settings::Precision::Bf16 && settings.device == settings::Device::Cpu {
                 self.report(
                     Diagnostic::error(Code::PRECISION, "bf16 needs a GPU, and the device is the CPU")
-                        .at(field(path, &["precision"]), "asks for `precision = bf16`")
+                        .at(field(&path, &["precision"]), "asks for `precision = bf16`")
                         .help("`device = cuda` in the experiment, or `--device cuda:0`; or `precision = f32`"),
                 );
             }
         }
-        if settings.r#final.pretrain.steps == 0 {
+        if settings.r#final.pretrain.as_ref().is_some_and(|pretrain| pretrain.steps == 0) {
             self.report(
                 Diagnostic::error(Code::NO_STEPS, "the final pre-training has no steps")
                     .at(span(&["final", "pretrain", "steps"]), "`steps` is 0")
                     .help("`steps = 800`"),
             );
         }
-        for (path, suite) in [(&["final", "suite"][..], &settings.r#final.suite), (&["evaluate", "suite"], &settings.evaluate.suite)] {
+        for (holder, suite) in settings.suites() {
+            let path = &[holder, "suite"];
             if suite.tasks.is_empty() {
                 self.report(
                     Diagnostic::error(Code::NO_TASKS, "this suite has no tasks")
@@ -141,6 +141,7 @@ impl Checker<'_> {
                         .help("`tasks = [order, kin, overlap]`"),
                 );
             }
+            self.intermediate(suite, &|below| field(path, below));
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
                 self.report(
                     Diagnostic::error(Code::OBJECTIVE, "a suite's `train` learns labels, by epochs")
@@ -149,7 +150,76 @@ impl Checker<'_> {
                 );
             }
         }
-        if settings.agreement.is_some() && settings.evaluate.method == settings::Method::Scratch {
+        if let (Some(search), Some(evaluate)) = (&settings.search, &settings.evaluate) {
+            self.sense_of_search(value, settings, search, evaluate);
+        }
+    }
+
+    /// Reports what is missing from an experiment that would be whole with a search, or without one.
+    fn has_all(&self, value: &Val, settings: &Experiment) {
+        let Experiment { search, evaluate, r#final: last, .. } = settings;
+        let at = |path: &[&str]| (0..=path.len()).rev().find_map(|far| value.get(path.get(..far)?)).unwrap_or(value).span();
+        let missing = |field: &str, at: Span, text: &str, help: &str| {
+            self.report(Diagnostic::error(Code::MISSING_FIELD, format!("`{field}` is missing")).at(at, text).help(help));
+        };
+        match (search, evaluate) {
+            (Some(_), None) => {
+                missing("evaluate", at(&["search"]), "this search judges candidates, and nothing says how", "`evaluate = biws { … }`")
+            }
+            (None, Some(_)) => missing(
+                "search",
+                at(&["evaluate"]),
+                "nothing is proposed that could be judged",
+                "`search = op_nas`, or leave `evaluate` out",
+            ),
+            (Some(_), Some(_)) if settings.space.is_empty() => {
+                missing("space", at(&["search"]), "nothing says what is searched", "`space = std.spaces.autobert_zero { layers = 4 }`");
+            }
+            _ => {}
+        }
+        if search.is_none() {
+            let needs = [("compare_random", settings.compare_random > 0), ("agreement", settings.agreement.is_some())];
+            for (field, given) in needs {
+                if given {
+                    let message = format!("`{field}` draws members of a space that is searched, and nothing is searched here");
+                    self.report(
+                        Diagnostic::error(Code::NO_SEARCH, message).at(at(&[field]), "needs a search").help(format!("leave `{field}` out")),
+                    );
+                }
+            }
+            if settings.compare.is_empty() {
+                let message = "nothing is searched here, and nothing is compared";
+                let help = "give it `search` and `evaluate`, or architectures: `compare = [std.architectures.bert.first(4)]`";
+                self.report(Diagnostic::error(Code::NO_SEARCH, message).at(value.span(), "there is nothing to train").help(help));
+            }
+        }
+        if last.pretrain.is_none() && last.weights.is_none() {
+            missing(
+                "pretrain",
+                at(&["final"]),
+                "models start from random weights and are never pre-trained",
+                "`pretrain = std.train.pretrain`, or `weights`",
+            );
+        }
+        if settings.corpus.is_none() && (last.pretrain.is_some() || search.is_some()) {
+            missing("corpus", value.span(), "nothing says what is pre-trained on", "`corpus = text(\"my.txt\")`");
+        }
+        if search.is_some() && last.weights.is_some() {
+            let message = "what a search finds does not fit weights that were trained elsewhere";
+            let help = "leave `weights` out, or compare known architectures without a search";
+            self.report(
+                Diagnostic::error(Code::WEIGHTS, message)
+                    .at(at(&["final", "weights"]), "every model would start from these")
+                    .at(at(&["search"]), "and this finds models of its own")
+                    .help(help),
+            );
+        }
+    }
+
+    /// Reports values of a search and of its evaluation that do not go together.
+    fn sense_of_search(&self, value: &Val, settings: &Experiment, search: &settings::Search, evaluate: &settings::Evaluate) {
+        let span = |path: &[&str]| (0..=path.len()).rev().find_map(|far| value.get(path.get(..far)?)).unwrap_or(value).span();
+        if settings.agreement.is_some() && evaluate.method == settings::Method::Scratch {
             self.report(
                 Diagnostic::error(
                     Code::AGREEMENT,
@@ -160,7 +230,7 @@ impl Checker<'_> {
                 .help("`evaluate = biws { … }`, or leave `agreement` out"),
             );
         }
-        if let settings::Method::Biws { paths: settings::PathSampling::ByPriority, refresh: 0, .. } = settings.evaluate.method {
+        if let settings::Method::Biws { paths: settings::PathSampling::ByPriority, refresh: 0, .. } = evaluate.method {
             let message = "`paths = by_priority` makes no difference: priorities are known after a generation, and nothing is learnt then";
             self.report(
                 Diagnostic::warning(Code::IDLE_PATHS, message)
@@ -168,13 +238,11 @@ impl Checker<'_> {
                     .help("`refresh = 100 steps`"),
             );
         }
-        if let Some(halving) = &settings.search.halving {
-            let first = settings.evaluate.adapt as f64 * halving.keep.powi(i32::try_from(halving.rungs).unwrap_or(i32::MAX) - 1);
+        if let Some(halving) = &search.halving {
+            let first = evaluate.adapt as f64 * halving.keep.powi(i32::try_from(halving.rungs).unwrap_or(i32::MAX) - 1);
             if first < 1.0 {
-                let message = format!(
-                    "{} rungs of {} steps of adaptation leave less than a step to the first",
-                    halving.rungs, settings.evaluate.adapt
-                );
+                let message =
+                    format!("{} rungs of {} steps of adaptation leave less than a step to the first", halving.rungs, evaluate.adapt);
                 self.report(
                     Diagnostic::error(Code::RUNGS, message)
                         .at(span(&["search", "halving"]), "too many rungs")
@@ -193,8 +261,8 @@ impl Checker<'_> {
                     .help("`objective = maximize(score)`, or several: `[maximize(score), minimize(params)]`"),
             );
         }
-        if let Some(settings::Stop::Any { plateau, .. }) = &settings.search.stop {
-            let search = &settings.search;
+        self.search_numbers(search, &span);
+        if let Some(settings::Stop::Any { plateau, .. }) = &search.stop {
             let later =
                 search.evaluations.saturating_sub(search.population).div_ceil(search.parents.saturating_mul(search.children).max(1));
             if *plateau > 0 && *plateau >= later as u64 {
@@ -206,11 +274,55 @@ impl Checker<'_> {
                 );
             }
         }
-        if settings.evaluate.holdout <= 0.0 {
+        if evaluate.holdout <= 0.0 {
             let message = "candidates need a hold-out to be scored on";
             self.report(
                 Diagnostic::error(Code::HOLD_OUT, message).at(span(&["evaluate", "holdout"]), "`holdout` is 0").help("`holdout = 10%`"),
             );
+        }
+    }
+
+    /// Reports tasks of an intermediate training that the suite does not have.
+    fn intermediate(&self, suite: &settings::Suite, at: &dyn Fn(&[&str]) -> Span) {
+        let Some(settings::Intermediate { task, before }) = &suite.intermediate else { return };
+        let tasks = || suite.tasks.iter().map(|task| task.name.as_str());
+        let named = [("task", task)].into_iter().chain(before.iter().map(|name| ("before", name)));
+        for (field, name) in named {
+            if !tasks().any(|known| known == name) {
+                let help = nearest(name, tasks()).map_or_else(
+                    || format!("its tasks: {}", tasks().map(|task| format!("`{task}`")).collect::<Vec<_>>().join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("this suite has no task `{name}`");
+                self.report(Diagnostic::error(Code::NO_SUCH_TASK, message).at(at(&["intermediate", field]), "named here").help(help));
+            } else if field == "before" && name == task {
+                let message = format!("`{name}` cannot begin with what it has learnt itself");
+                let told = Diagnostic::error(Code::NO_SUCH_TASK, message).at(at(&["intermediate", field]), "named here");
+                self.report(told.help(format!("leave `{name}` out of `before`")));
+            }
+        }
+    }
+
+    /// Warns of numbers that leave a search without generations, or without children.
+    fn search_numbers(&self, search: &settings::Search, span: &dyn Fn(&[&str]) -> Span) {
+        use settings::Algorithm;
+        let warn = |message: String, path: &[&str], text: &str, help: &str| {
+            self.report(Diagnostic::warning(Code::SEARCH_NUMBERS, message).at(span(path), text).help(help));
+        };
+        let settings::Search { population, parents, evaluations, mutation, .. } = search;
+        if population > evaluations {
+            let message = format!("the initial population has {population} candidates, and the search ends after {evaluations}");
+            warn(message, &["search", "evaluations"], "no generation follows", "raise `evaluations`, or lower `population`");
+        }
+        if search.algorithm == Algorithm::Evolution && parents > population {
+            let message = format!("a generation has {parents} parents, and the initial population is {population}");
+            warn(message, &["search", "parents"], "more than there are", "lower `parents`, or raise `population`");
+        }
+        let settings::Mutation { inter, intra, .. } = mutation;
+        let weights = [inter.swap_mixer, inter.change_kernel, intra.replace_op, intra.insert_op, intra.delete_op, intra.rewire];
+        if search.algorithm != Algorithm::Random && weights.iter().all(|weight| *weight <= 0.0) {
+            let message = "no kind of mutation has a weight: the search ends with its initial population".to_owned();
+            warn(message, &["search", "mutation"], "a child cannot differ from its parent", "`search.mutation.intra = { replace_op = 1 }`");
         }
     }
 }

@@ -16,6 +16,9 @@ use std::rc::Rc;
 /// How often the fields of a space may be used in all: where each uses the next twice, this doubles with every field.
 const EVALUATIONS: usize = 1 << 16;
 
+/// Places of an architecture, its repetitions counted: a thousand times the paper's, so that sizes stay such as can be written down.
+const PLACES: usize = 1 << 13;
+
 /// A space's fields, each with the module whose names it sees, and the space built from them.
 #[derive(Debug)]
 pub(super) struct SpaceValue {
@@ -215,6 +218,9 @@ impl Checker<'_> {
     /// A field that is a choice, met in the body: a hole of that name, for the repetition it is met in.
     fn field_hole(&self, frame: &Rc<Frame>, name: &str, ty: Option<&GraphType>, expr: &Expr) -> Option<Value> {
         let space = frame.space.clone()?;
+        if space.told.borrow().contains(name) {
+            return None;
+        }
         let known = space.met.borrow().get(name).map(|(domain, ..)| domain.clone());
         let domain = match known {
             Some(domain) => domain,
@@ -227,10 +233,18 @@ impl Checker<'_> {
             },
         };
         let count = frame.repetition.map_or(1, |repetition| repetition + 1);
-        {
+        let places: usize = {
             let mut met = space.met.borrow_mut();
             let entry = met.entry(name.to_owned()).or_insert((domain.clone(), count, frame.repetition.is_some()));
             entry.1 = entry.1.max(count);
+            met.values().map(|(_, count, _)| count).sum()
+        };
+        if places > PLACES {
+            // Told of once.
+            space.told.borrow_mut().extend(space.fields.keys().cloned());
+            let message = format!("this space has more than {PLACES} places to fill");
+            let help = "repeat less often, or leave fewer fields open";
+            return self.fail(Diagnostic::error(Code::NESTING, message).at(expr.span, "one too many in the last repetitions").help(help));
         }
         let hole = HoleRef { name: name.to_owned(), repetition: frame.repetition };
         self.hole_value(frame, &domain, hole, None, expr.span)

@@ -81,7 +81,12 @@ fn told(entry: &Entry) -> String {
         Entry::Declaration(declared) => declaration(declared),
         Entry::Record { name, doc, fields } => titled(&format!("{name}, a record"), doc, &listed(fields)),
         Entry::Choice { name, values } => {
-            let values: Vec<String> = values.iter().map(|value| line(value.name, &value.doc)).collect();
+            let lines = values.iter().map(|value| {
+                let fields: Vec<&str> = value.fields.iter().map(|field| field.name).collect();
+                let block = if fields.is_empty() { String::new() } else { format!(" {{ {} }}", fields.join(", ")) };
+                line(&format!("{}{block}", value.name), &value.doc)
+            });
+            let values: Vec<String> = lines.collect();
             titled(&format!("{name}, one of several values"), "", &values.join("\n"))
         }
         Entry::Value { of, value } => titled(&format!("{}, a value of {of}", value.name), &value.doc, &listed(&value.fields)),

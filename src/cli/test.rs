@@ -43,7 +43,8 @@ pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, json: bool) -> u8 {
             &Diagnostic::error(Code::USAGE, message).help("a test is a block of a file: `test \"title\" { count(backbone) > 1_000 }`"),
         );
     }
-    if !json {
+    // Of files with mistakes nothing is claimed, and these have been told.
+    if !json && count.tests > 0 {
         let failed = if count.failed == 0 { String::new() } else { format!(", {} failed", count.failed) };
         out(&format!("{} with {}{failed}\n", counted(count.tests, "test"), counted(count.claims, "claim")));
     }

@@ -26,10 +26,8 @@ pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOption
     match result {
         Ok((folder, models)) => {
             for model in models {
-                out(&format!(
-                    "{name}  seed {}  {} parameters  held-out masked-LM loss {:.3} nats\n",
-                    model.seed, model.params, model.held_out_loss
-                ));
+                let loss = model.held_out_loss.map_or_else(String::new, |loss| format!("  held-out masked-LM loss {loss:.3} nats"));
+                out(&format!("{name}  seed {}  {} parameters{loss}\n", model.seed, model.params));
                 for (task, metrics) in &model.scores.tasks {
                     let metrics: Vec<String> = metrics.iter().map(|(metric, value)| format!("{metric} {value:.4}")).collect();
                     out(&format!("  {task:<12} {}\n", metrics.join("  ")));

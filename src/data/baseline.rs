@@ -40,7 +40,7 @@ pub fn majority(train: &[Example], count: usize) -> Result<Answers> {
 }
 
 /// The predictions for `examples` of a linear model on TF-IDF of single words: logistic regression, one class against
-/// the rest, or ridge regression. The words of a pair's two sentences are features apart, so it cannot compare them.
+/// the rest, or ridge regression. Of a pair it sees the words that its sentences have not in common, and their cosine.
 ///
 /// # Errors
 /// Where not every training example has a label.
@@ -77,50 +77,58 @@ pub fn bag_of_words(train: &[Example], examples: &[Example]) -> Result<Answers> 
 /// A row of features: places and values.
 type Sparse = Vec<(usize, f64)>;
 
-/// The words of the training examples with their places and inverse document frequencies.
+/// The words of the training sentences with their places and inverse document frequencies.
 struct Bag {
-    words: BTreeMap<(bool, String), (usize, f64)>,
+    words: BTreeMap<String, (usize, f64)>,
 }
 
 impl Bag {
     fn new(train: &[Example]) -> Self {
-        let mut counts: BTreeMap<(bool, String), f64> = BTreeMap::new();
-        for example in train {
-            words(example).into_keys().for_each(|word| *counts.entry(word).or_default() += 1.0);
+        let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+        let mut n = 0.0;
+        for sentence in train.iter().flat_map(|example| [Some(&example.first), example.second.as_ref()]).flatten() {
+            words(sentence).into_keys().for_each(|word| *counts.entry(word).or_default() += 1.0);
+            n += 1.0;
         }
-        let n = train.len() as f64;
-        let idf = |(place, (word, count)): (usize, ((bool, String), f64))| (word, (place, ((1.0 + n) / (1.0 + count)).ln() + 1.0));
+        let idf = |(place, (word, count)): (usize, (String, f64))| (word, (place, ((1.0_f64 + n) / (1.0 + count)).ln() + 1.0));
         Self { words: counts.into_iter().enumerate().map(idf).collect() }
     }
 
-    /// Features: the words, and a constant.
+    /// Features: the words, the cosine of a pair, and a constant.
     fn size(&self) -> usize {
-        self.words.len() + 1
+        self.words.len() + 2
     }
 
-    /// The features of an example, each sentence's of length 1.
+    /// The features of an example: its words, or the distance of its two sentences in each word, and their cosine.
     fn features(&self, example: &Example) -> Sparse {
-        let mut row: Sparse = Vec::new();
-        let all = words(example);
-        for second in [false, true] {
-            let known = all.iter().filter(|((side, _), _)| *side == second);
-            let part: Sparse = known.filter_map(|(word, tf)| self.words.get(word).map(|&(place, idf)| (place, tf * idf))).collect();
-            let norm = part.iter().map(|(_, value)| value * value).sum::<f64>().sqrt();
-            row.extend(part.into_iter().map(|(place, value)| (place, value / norm)));
+        let mut row = self.sentence(&example.first);
+        let cosine = self.words.len();
+        if let Some(second) = &example.second {
+            let second = self.sentence(second);
+            let together: f64 = second.iter().map(|(place, value)| value * row.get(place).unwrap_or(&0.0)).sum();
+            second.into_iter().for_each(|(place, value)| *row.entry(place).or_default() -= value);
+            row.values_mut().for_each(|value| *value = value.abs());
+            row.insert(cosine, together);
         }
-        row.push((self.words.len(), 1.0));
+        row.insert(cosine + 1, 1.0);
+        row.into_iter().collect()
+    }
+
+    /// TF-IDF of a sentence's words by their places, of length 1.
+    fn sentence(&self, text: &str) -> BTreeMap<usize, f64> {
+        let mut row: BTreeMap<usize, f64> =
+            words(text).iter().filter_map(|(word, tf)| self.words.get(word).map(|&(place, idf)| (place, tf * idf))).collect();
+        let norm = row.values().map(|value| value * value).sum::<f64>().sqrt();
+        row.values_mut().for_each(|value| *value /= norm);
         row
     }
 }
 
-/// The words of an example with their counts; `true` marks the second sentence's.
-fn words(example: &Example) -> BTreeMap<(bool, String), f64> {
+/// The words of a sentence with their counts.
+fn words(text: &str) -> BTreeMap<String, f64> {
     let mut counts = BTreeMap::new();
-    for (second, text) in [(false, Some(&example.first)), (true, example.second.as_ref())] {
-        let text = text.map(|text| text.to_lowercase()).unwrap_or_default();
-        for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-            *counts.entry((second, word.to_owned())).or_default() += 1.0;
-        }
+    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        *counts.entry(word.to_owned()).or_default() += 1.0;
     }
     counts
 }
@@ -239,5 +247,20 @@ mod tests {
         let Answers::Scores(found) = bag_of_words(&train, &train).unwrap() else { panic!("not scores") };
         // [2 1; 1 3] w = [1, 0]: w = (3/5, −1/5).
         assert!((found[0] - 0.4).abs() < 1e-9 && (found[1] + 0.2).abs() < 1e-9, "{found:?}");
+    }
+    #[test]
+    fn sentences_of_a_pair_are_compared() {
+        let pair =
+            |first: &str, second: &str, score: f64| Example { first: first.into(), second: Some(second.into()), gold: Gold::Score(score) };
+        let train: Vec<Example> = ["red", "green", "blue", "grey"]
+            .iter()
+            .flat_map(|colour| {
+                [pair(&format!("a {colour} hat"), &format!("a {colour} hat"), 1.0), pair(&format!("a {colour} hat"), "snow", 0.0)]
+            })
+            .collect();
+        // Of words it never met it sees nothing, of those it knows that they are the same.
+        let new = [pair("red snow", "red snow", 0.0), pair("red", "hat", 0.0)];
+        let Answers::Scores(found) = bag_of_words(&train, &new).unwrap() else { panic!("not scores") };
+        assert!(found[0] > found[1] + 0.2, "{found:?}");
     }
 }

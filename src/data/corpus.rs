@@ -1,16 +1,14 @@
 //! Text to pre-train on: one long sequence of tokens, cut into full rows; and a part held out.
 
 use super::masking::Masking;
+use super::piece::Piece;
+use super::tokens::{Bytes, Header, Origin, Tokens, Writer, parts};
 use super::vocabulary::Vocabulary;
 use crate::batch::Batch;
 use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::stream::{RngExt, stream};
-
-/// Lines that are held out or kept together: enough that what is held out is read in its context.
-const BLOCK: usize = 16;
-
-/// At least this many blocks are held out where the text is long enough.
-const BLOCKS: f64 = 4.0;
+use std::io::Cursor;
+use std::sync::Arc;
 
 /// The masks of held-out text have a seed of their own, so that losses of different runs are comparable.
 const HELD_OUT_SEED: u64 = 0;
@@ -18,8 +16,10 @@ const HELD_OUT_SEED: u64 = 0;
 /// A corpus as tokens, split into what is trained on and what is held out.
 #[derive(Clone, Debug)]
 pub struct Corpus {
-    train: Vec<u32>,
-    held_out: Vec<u32>,
+    train: Tokens,
+    held_out: Tokens,
+    /// How often each id is trained on, boundaries left out.
+    counts: Vec<u64>,
     cls: u32,
     sep: u32,
     /// For each id whether its piece continues a word.
@@ -27,42 +27,30 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Encodes `documents`, one paragraph a line, and holds out the share `holdout` of the lines.
-    ///
-    /// Every n-th block of 16 lines is held out, evenly over the text and by its place alone. `[SEP]` stands
-    /// where a document ends and where a held-out block was taken out.
+    /// Encodes `documents`, one paragraph a line, in memory, and holds out the share `holdout` of the lines.
     ///
     /// # Errors
     /// Where the documents hold no text, or too little for something to be held out.
     pub fn new(documents: &[&str], vocabulary: &Vocabulary, holdout: f64) -> Result<Self> {
-        let lines: usize = documents.iter().map(|document| paragraphs(document).count()).sum();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 16")]
-        let block = (lines as f64 * holdout / BLOCKS).clamp(1.0, BLOCK as f64) as usize;
-        let sep = vocabulary.specials().sep;
-        let (mut train, mut held_out) = (Vec::new(), Vec::new());
-        let mut line = 0;
-        for document in documents {
-            let mut before = None;
-            for paragraph in paragraphs(document) {
-                let out = holds_out(line / block, holdout);
-                if before.is_some_and(|before| before != out) {
-                    end(if out { &mut train } else { &mut held_out }, sep);
-                }
-                (if out { &mut held_out } else { &mut train }).extend(vocabulary.encode(paragraph));
-                before = Some(out);
-                line += 1;
-            }
-            end(&mut train, sep);
-            end(&mut held_out, sep);
+        let pieces: Vec<Piece> = documents.iter().map(|document| Piece::of(document)).collect();
+        let lines = pieces.iter().map(Piece::lines).sum::<Result<usize>>()?;
+        let failed = |error: std::io::Error| Box::new(Diagnostic::error(Code::INTERNAL, format!("tokens cannot be kept: {error}")));
+        let memory = Cursor::<Vec<u8>>::default;
+        let mut writer = Writer::new(memory(), memory(), vocabulary, holdout, lines).map_err(failed)?;
+        for piece in pieces {
+            writer.add(&piece.encode(vocabulary)?).map_err(failed)?;
         }
-        if train.is_empty() {
-            return Diagnostic::error(Code::DATA, "the corpus has no text to train on").into();
-        }
-        if holdout > 0.0 && held_out.is_empty() {
-            let message = format!("the corpus has {}: too few to hold {} % of them out", counted(lines, "line"), holdout * 100.0);
-            return Diagnostic::error(Code::DATA, message).help("give more text, or hold out a larger share or none").into();
-        }
-        Ok(Self { train, held_out, cls: vocabulary.specials().cls, sep, continues: vocabulary.continues().to_vec() })
+        let (file, header) = writer.finish(Origin::default()).map_err(failed)?;
+        enough(&header, holdout)?;
+        let read = Self::read(&(Arc::new(file.into_inner()) as Bytes), vocabulary);
+        read.ok_or_else(|| Box::new(Diagnostic::error(Code::INTERNAL, "tokens cannot be read again")))
+    }
+
+    /// The corpus in a token file that was made with this vocabulary; `None` where the bytes are no such file.
+    pub fn read(bytes: &Bytes, vocabulary: &Vocabulary) -> Option<Self> {
+        let (_, train, held_out, counts) = parts(bytes)?;
+        let specials = vocabulary.specials();
+        Some(Self { train, held_out, counts, cls: specials.cls, sep: specials.sep, continues: vocabulary.continues().to_vec() })
     }
 
     /// The masked batch of a step: `rows` rows of exactly `length` tokens, `[CLS] … [SEP]`, drawn from the stream
@@ -79,32 +67,34 @@ impl Corpus {
         Ok(masking.batch(&rows, seed, step, 0..))
     }
 
-    /// All held-out text in masked batches of at most `rows` rows of exactly `length` tokens; a last piece shorter
+    /// All held-out text in masked batches of at most `rows` rows of exactly `length` tokens, made one at a time; a last piece shorter
     /// than a row is left out. The masks are the same in every run, whatever `rows` is.
     ///
     /// # Errors
     /// Where the held-out text is shorter than a row.
-    pub fn held_out(&self, masking: &Masking, rows: usize, length: usize) -> Result<Vec<Batch>> {
+    pub fn held_out<'a>(&'a self, masking: &'a Masking, rows: usize, length: usize) -> Result<impl ExactSizeIterator<Item = Batch> + 'a> {
         let body = body(&self.held_out, length)?;
-        let all: Vec<Vec<u32>> = self.held_out.chunks_exact(body).map(|chunk| self.wrapped(chunk)).collect();
-        let batches = all.chunks(rows.max(1)).enumerate();
-        Ok(batches.map(|(i, chunk)| masking.batch(chunk, HELD_OUT_SEED, 0, i * rows.max(1)..)).collect())
+        let (all, rows) = (self.held_out.len() / body, rows.max(1));
+        Ok((0..all.div_ceil(rows)).map(move |batch| {
+            let first = batch * rows;
+            let chunk: Vec<Vec<u32>> = (first..all.min(first + rows)).map(|row| self.wrapped(&self.held_out, row * body, body)).collect();
+            masking.batch(&chunk, HELD_OUT_SEED, 0, first..)
+        }))
     }
 
     /// The loss in nats of guessing held-out tokens by their frequency alone, which a masked-LM must beat: the
     /// cross-entropy of all held-out tokens (every token is as likely as another to be a target; boundaries are none)
     /// under the training text's unigram distribution with one added to every count. `None` without held-out text.
     pub fn unigram_entropy(&self) -> Option<f64> {
-        let mut counts = vec![1.0_f64; self.continues.len()];
-        for &token in self.train.iter().filter(|&&token| token != self.sep) {
-            if let Some(count) = counts.get_mut(token as usize) {
-                *count += 1.0;
+        let total = self.counts.iter().map(|count| count + 1).sum::<u64>() as f64;
+        let losses: Vec<f64> = self.counts.iter().map(|count| (total / (count + 1) as f64).ln()).collect();
+        let (mut sum, mut tokens) = (0.0, 0_u64);
+        for token in self.held_out.from(0).filter(|token| *token != self.sep) {
+            if let Some(loss) = losses.get(token as usize) {
+                (sum, tokens) = (sum + loss, tokens + 1);
             }
         }
-        let total: f64 = counts.iter().sum();
-        let losses = self.held_out.iter().filter(|&&token| token != self.sep);
-        let losses: Vec<f64> = losses.filter_map(|&token| counts.get(token as usize)).map(|count| (total / count).ln()).collect();
-        (!losses.is_empty()).then(|| losses.iter().sum::<f64>() / losses.len() as f64)
+        (tokens > 0).then(|| sum / tokens as f64)
     }
 
     /// Tokens to train on and tokens held out, boundaries included.
@@ -113,38 +103,36 @@ impl Corpus {
     }
 
     /// The row whose text begins at the first word at or after `start`, or at `start` where that would leave the text.
-    fn row(&self, text: &[u32], start: usize, body: usize) -> Vec<u32> {
+    fn row(&self, text: &Tokens, start: usize, body: usize) -> Vec<u32> {
         let continues = |id: u32| self.continues.get(id as usize).copied().unwrap_or(false);
-        let tail = text.get(start..).unwrap_or_default();
-        let skip = tail.iter().position(|&id| !continues(id)).unwrap_or(0).min(tail.len().saturating_sub(body));
-        self.wrapped(tail.get(skip..skip + body).unwrap_or_default())
+        let room = text.len().saturating_sub(start).saturating_sub(body);
+        let skip = text.from(start).position(|id| !continues(id)).unwrap_or(0).min(room);
+        self.wrapped(text, start + skip, body)
     }
 
-    fn wrapped(&self, body: &[u32]) -> Vec<u32> {
-        [&[self.cls], body, &[self.sep]].concat()
+    fn wrapped(&self, text: &Tokens, start: usize, body: usize) -> Vec<u32> {
+        std::iter::once(self.cls).chain(text.from(start).take(body)).chain([self.sep]).collect()
     }
 }
 
-/// The lines with text in them.
-fn paragraphs(document: &str) -> impl Iterator<Item = &str> {
-    document.lines().filter(|line| !line.trim().is_empty())
-}
-
-/// Whether the block is held out: as often as the share says, evenly, the first in the middle of its stretch.
-fn holds_out(block: usize, share: f64) -> bool {
-    let held = |blocks: usize| (blocks as f64).mul_add(share, 0.5).floor();
-    held(block + 1) > held(block)
-}
-
-/// Ends a stretch of text.
-fn end(text: &mut Vec<u32>, sep: u32) {
-    if text.last().is_some_and(|&last| last != sep) {
-        text.push(sep);
+/// Whether there is something to train on, and something held out where that is asked for.
+///
+/// # Errors
+/// Where there is not.
+pub fn enough(header: &Header, holdout: f64) -> Result<()> {
+    if header.train == 0 {
+        return Diagnostic::error(Code::DATA, "the corpus has no text to train on").into();
     }
+    if holdout > 0.0 && header.held_out == 0 {
+        let lines = counted(header.lines, "line");
+        let message = format!("the corpus has {lines}: too few to hold {} % of them out", holdout * 100.0);
+        return Diagnostic::error(Code::DATA, message).help("give more text, or hold out a larger share").into();
+    }
+    Ok(())
 }
 
 /// The tokens of text in a row of `length`.
-fn body(text: &[u32], length: usize) -> Result<usize> {
+fn body(text: &Tokens, length: usize) -> Result<usize> {
     let body = length.saturating_sub(2);
     if body == 0 || text.len() < body {
         let message = format!("a row of {length} tokens cannot be cut from a text of {}", text.len());
@@ -155,8 +143,9 @@ fn body(text: &[u32], length: usize) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Corpus, holds_out};
+    use super::Corpus;
     use crate::batch::Targets;
+    use crate::data::tokens::holds_out;
     use crate::data::{Masking, Vocabulary};
 
     fn text(lines: usize) -> String {
@@ -194,7 +183,7 @@ mod tests {
                 Targets::Classes(classes) => classes.clone(),
                 _ => panic!("not classes"),
             };
-            corpus.held_out(&masking, rows, 22).unwrap().iter().flat_map(classes).collect()
+            corpus.held_out(&masking, rows, 22).unwrap().flat_map(|batch| classes(&batch)).collect()
         };
         assert_eq!(targets(4), targets(3));
     }

@@ -6,6 +6,9 @@ use crate::batch::{Batch, Targets};
 use crate::stream::{SliceRandom, stream};
 use std::collections::BTreeMap;
 
+/// Batches that are drawn together and sorted by length.
+const STRETCH: usize = 50;
+
 /// Examples as tokens, in the order of their file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
@@ -70,6 +73,18 @@ impl Labelled {
         places.chunks(batch.max(1)).map(<[usize]>::to_vec).collect()
     }
 
+    /// Likewise with sentences of like length together: stretches of 50 batches are sorted by length, and the batches then shuffled.
+    pub fn epoch_by_length(&self, seed: u64, name: &str, epoch: u64, batch: usize) -> Vec<Vec<usize>> {
+        let mut draws = stream(seed, name, epoch);
+        let mut places: Vec<usize> = (0..self.rows.len()).collect();
+        places.shuffle(&mut draws);
+        let length = |place: &usize| self.rows.get(*place).map_or(0, |row| row.tokens.len());
+        places.chunks_mut(batch.max(1) * STRETCH).for_each(|stretch| stretch.sort_by_key(length));
+        let mut batches: Vec<Vec<usize>> = places.chunks(batch.max(1)).map(<[usize]>::to_vec).collect();
+        batches.shuffle(&mut draws);
+        batches
+    }
+
     /// The places of batches for evaluation, sorted by length so that little is padding; give the outputs to [`restored`].
     pub fn by_length(&self, batch: usize) -> Vec<Vec<usize>> {
         let mut places: Vec<(usize, usize)> = self.rows.iter().map(|row| row.tokens.len()).zip(0..).collect();
@@ -87,22 +102,32 @@ impl Labelled {
         self.divided(count.clamp(least, self.rows.len().saturating_sub(1).max(least)), seed, name)
     }
 
-    /// At most `rows` examples, drawn from the stream `name`, in their old order; all where `rows` is 0.
-    pub fn limited(self, rows: usize, seed: u64, name: &str) -> Self {
-        if rows == 0 || rows >= self.rows.len() { self } else { self.divided(rows, seed, name).1 }
+    /// At most `rows` examples, drawn from the stream `name`, in their old order; all where no number is given.
+    pub fn limited(self, rows: Option<usize>, seed: u64, name: &str) -> Self {
+        match rows.filter(|rows| *rows < self.rows.len()) {
+            Some(rows) => self.divided(rows, seed, name).1,
+            None => self,
+        }
     }
 
     /// All but `count` examples, and those.
     fn divided(&self, count: usize, seed: u64, name: &str) -> (Self, Self) {
-        let mut places: Vec<usize> = (0..self.rows.len()).collect();
-        places.shuffle(&mut stream(seed, name, 0));
-        let out = places.split_off(self.rows.len().saturating_sub(count));
-        let pick = |mut places: Vec<usize>| {
-            places.sort_unstable();
-            Self { rows: places.iter().filter_map(|&place| self.rows.get(place).cloned()).collect(), pad: self.pad }
+        let out = drawn(self.rows.len(), count, seed, name);
+        let pick = |part: bool| {
+            let rows = self.rows.iter().enumerate().filter(|(place, _)| out.binary_search(place).is_ok() == part);
+            Self { rows: rows.map(|(_, row)| row.clone()).collect(), pad: self.pad }
         };
-        (pick(places), pick(out))
+        (pick(false), pick(true))
     }
+}
+
+/// At most `count` of the places below `of`, drawn from the stream `name`, in order.
+pub fn drawn(of: usize, count: usize, seed: u64, name: &str) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..of).collect();
+    places.shuffle(&mut stream(seed, name, 0));
+    let mut out = places.split_off(of.saturating_sub(count));
+    out.sort_unstable();
+    out
 }
 
 /// Outputs of batches in the order of the examples: `outputs` holds one value for each place of `batches`, in order.
@@ -158,7 +183,8 @@ mod tests {
         fn every_example_comes_once(lengths in prop::collection::vec(0usize..20, 1..40), size in 1usize..9, epoch in 0u64..9) {
             let data = data(&lengths);
             let all: Vec<usize> = (0..lengths.len()).collect();
-            for batches in [data.epoch(1, "fine-tuning/t", epoch, size), data.by_length(size)] {
+            let sorted = data.epoch_by_length(1, "fine-tuning/t", epoch, size);
+            for batches in [data.epoch(1, "fine-tuning/t", epoch, size), sorted, data.by_length(size)] {
                 let flat: Vec<usize> = batches.iter().flatten().copied().collect();
                 prop_assert_eq!(restored(&batches, &flat), all.clone());
             }
@@ -174,8 +200,8 @@ mod tests {
             let mut classes: Vec<u32> = kept.gold().into_iter().chain(out.gold()).map(class).collect();
             classes.sort_unstable();
             prop_assert_eq!(classes, (0..u32::try_from(n).unwrap()).collect::<Vec<_>>());
-            prop_assert_eq!(data.clone().limited(1, 7, "few").len(), 1);
-            prop_assert_eq!(data.clone().limited(0, 7, "few"), data);
+            prop_assert_eq!(data.clone().limited(Some(1), 7, "few").len(), 1);
+            prop_assert_eq!(data.clone().limited(None, 7, "few"), data);
         }
     }
 }

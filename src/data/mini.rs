@@ -1,7 +1,7 @@
 //! The small suite that ships: three tasks in GLUE's layouts, made from the texts that ship.
 //!
-//! It tells encoders apart within minutes and says nothing about GLUE. A bag of words cannot do well: `order` keeps
-//! the words, `kin` is an exclusive or, `overlap` compares two sentences. No clause stands in two rows.
+//! It tells encoders apart within minutes and says nothing about GLUE. Words alone do not do well: `order` keeps them, `kin` is an exclusive
+//! or. `overlap` counts common words: two bags of words beside each other solve it, an encoder has to learn it. No clause stands in two rows.
 
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::stream::{RngExt, SliceRandom, Stream, stream};

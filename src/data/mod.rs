@@ -13,19 +13,23 @@ pub mod metrics;
 pub mod mini;
 #[cfg(test)]
 mod official;
+pub mod piece;
 mod rows;
 pub mod statistics;
 mod submission;
 mod task;
+pub mod tokens;
 mod trainer;
 mod vocabulary;
+mod words;
 
 pub use averages::{TaskScore, average, second};
-pub use corpus::Corpus;
+pub use corpus::{Corpus, enough};
 pub use duel::{Duel, duels};
-pub use labelled::{Labelled, restored};
+pub use labelled::{Labelled, drawn, restored};
 pub use masking::{Masked, Masking, predicted};
 pub use metrics::{Answers, measure};
 pub use submission::{SUBMISSION, predictions, unfit};
 pub use task::{Example, Examples, Gold, read_labelled, read_part, read_test};
 pub use vocabulary::{Specials, Vocabulary};
+pub use words::Words;

@@ -99,7 +99,10 @@ fn baselines_on_the_official_files() {
         };
         let (most, bag) = (scores(majority(&train, dev.len()).unwrap()), scores(bag_of_words(&train, &dev).unwrap()));
         println!("{}: majority {most:.3?}, bag of words {bag:.3?}", task.name);
-        // Another program's bag of words has 0.818.
-        assert!(task.name != "SST-2" || (bag[0] - 0.818).abs() < 0.02);
+        // What scikit-learn's TF-IDF with logistic or ridge regression reaches: accuracy, or Pearson.
+        let others = [("SST-2", 0.822), ("MRPC", 0.745), ("STS-B", 0.732), ("RTE", 0.592)];
+        for (_, other) in others.iter().filter(|(name, _)| *name == task.name) {
+            assert!((bag[0] - other).abs() < 0.02, "{}: {} beside {other}", task.name, bag[0]);
+        }
     }
 }

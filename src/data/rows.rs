@@ -141,14 +141,28 @@ impl Lines<'_> {
 
 fn json(file: &str, text: &str, columns: &[Column<'_>], visit: &mut Visit<'_>) -> Result<()> {
     for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
-        let object = object(line).map_err(|why| {
-            let message = format!("{file}, line {number}{why}");
-            Box::new(Diagnostic::error(Code::DATA, message).help("each line is one object, as `{\"text\": \"…\", \"label\": \"…\"}`"))
-        })?;
+        let object = object(line).map_err(|why| no_object(file, number, &why, "`{\"text\": \"…\", \"label\": \"…\"}`"))?;
         let cells = columns.iter().map(|column| cell(file, number, &object, column)).collect::<Result<Vec<_>>>()?;
         visit(number, Cells::Whole(&cells))?;
     }
     Ok(())
+}
+
+/// The text under a key of a line of JSON Lines.
+///
+/// # Errors
+/// [`Code::DATA`], naming file, line and column: the line is no object, or has no text under the key.
+pub(super) fn text_under(file: &str, number: usize, line: &str, key: &str) -> Result<String> {
+    let object = object(line).map_err(|why| no_object(file, number, &why, "`{\"text\": \"…\"}`"))?;
+    let text = cell(file, number, &object, &Column { name: key, label: false });
+    let told = |error: Box<Diagnostic>| Box::new((*error).help("`text(…, key = \"body\")` names the key of the text"));
+    Ok(text.map_err(told)?.into_owned())
+}
+
+/// The complaint about a line that is no object.
+fn no_object(file: &str, number: usize, why: &str, example: &str) -> Box<Diagnostic> {
+    let message = format!("{file}, line {number}{why}");
+    Box::new(Diagnostic::error(Code::DATA, message).help(format!("each line is one object, as {example}")))
 }
 
 /// The object of a line, or what is there in its place.

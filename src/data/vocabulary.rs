@@ -1,9 +1,13 @@
 //! Word pieces: a vocabulary, trained or read, and text encoded with it as BERT does.
 
 use super::trainer::{self, CONTINUATION};
+use super::words::Words;
 use crate::diagnostic::{Code, Diagnostic, Result};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use cache::Cache;
+pub(super) use cache::LONGEST;
+use spell::{Speller, plain_words};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::{BertNormalizer, NormalizerWrapper};
@@ -13,14 +17,14 @@ use tokenizers::tokenizer::{
     AddedToken, Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer,
 };
 
+mod cache;
+mod spell;
+
 /// The special pieces, in the order in which a trained vocabulary begins.
 const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 /// As long a word as BERT's tokenizer reads; a longer one is `[UNK]`.
 const LONGEST_WORD: usize = 100;
-
-/// The cache is dropped at this many words, so that text without end does not fill the memory.
-const CACHED: usize = 1 << 20;
 
 /// The ids of the special pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +45,13 @@ pub struct Specials {
 pub struct Vocabulary {
     model: WordPiece,
     normalizer: BertNormalizer,
+    speller: Speller,
     specials: Specials,
     size: usize,
     /// Whether the piece of an id continues a word.
     continues: Vec<bool>,
-    /// The ids of words met before, by the word as written; only looked up, never walked through.
-    cache: Mutex<HashMap<String, Arc<[u32]>>>,
+    /// The tokens of words met before: as many caches as threads have encoded at once, each of one thread while it does.
+    caches: Mutex<Vec<Cache>>,
 }
 
 impl std::fmt::Debug for Vocabulary {
@@ -61,21 +66,13 @@ impl Vocabulary {
     /// # Errors
     /// Where the lines hold no words, or `size` leaves no room for letters.
     pub fn train<'a>(lines: impl IntoIterator<Item = &'a str>, size: usize, lowercase: bool) -> Result<Self> {
-        let normalizer = normalizer(lowercase);
-        let mut chunks: HashMap<&str, u64> = HashMap::new();
-        for line in lines {
-            pieces_of_text(line).for_each(|chunk| *chunks.entry(chunk).or_default() += 1);
-        }
-        // Into an ordered map before anything depends on the order.
-        let chunks: BTreeMap<&str, u64> = chunks.into_iter().collect();
-        let mut words: BTreeMap<String, u64> = BTreeMap::new();
-        for (chunk, count) in chunks {
-            for word in split(&normalizer, chunk)? {
-                if word.chars().count() <= LONGEST_WORD {
-                    *words.entry(word).or_default() += count;
-                }
-            }
-        }
+        let mut words = Words::new(lowercase);
+        lines.into_iter().try_for_each(|line| words.add(line))?;
+        words.train(size)
+    }
+
+    /// Likewise on counted words, in the order of the map.
+    pub(super) fn of_words(words: &BTreeMap<String, u64>, size: usize, lowercase: bool) -> Result<Self> {
         if words.is_empty() {
             return Diagnostic::error(Code::DATA, "a vocabulary cannot be trained: the text has no words").into();
         }
@@ -83,7 +80,7 @@ impl Vocabulary {
             let message = format!("a vocabulary of {size} pieces has no room beside the {} special ones", SPECIAL.len());
             return Diagnostic::error(Code::DATA, message).help("ask for more pieces, such as 4096").into();
         }
-        Self::from_pieces(&trainer::train(&SPECIAL, &words, size)?, lowercase)
+        Self::from_pieces(&trainer::train(&SPECIAL, words, size)?, lowercase)
     }
 
     /// The vocabulary whose ids are the places in `pieces`, as a `vocab.txt` lists them.
@@ -109,7 +106,8 @@ impl Vocabulary {
         let piece = |id| u32::try_from(id).ok().and_then(|id| model.id_to_token(id));
         let continues: Option<Vec<bool>> = (0..size).map(|id| piece(id).map(|piece| piece.starts_with(CONTINUATION))).collect();
         let Some(continues) = continues else { return broken("the ids have gaps".into()) };
-        Ok(Self { model, normalizer, specials, size, continues, cache: Mutex::default() })
+        let speller = Speller::new(model.get_vocab().into_iter(), specials.unknown);
+        Ok(Self { model, normalizer, speller, specials, size, continues, caches: Mutex::default() })
     }
 
     /// The vocabulary of a `tokenizer.json` with a WordPiece model and BERT's normaliser.
@@ -146,21 +144,30 @@ impl Vocabulary {
 
     /// The word pieces of a text, without special ones.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.len() >= CACHED {
-            cache.clear();
+        let mut tokens = Vec::new();
+        self.with_cache(|cache| self.encode_into(text, cache, &mut tokens));
+        tokens
+    }
+
+    /// Works with a cache that no other thread has meanwhile.
+    pub(super) fn with_cache<T>(&self, work: impl FnOnce(&mut Cache) -> T) -> T {
+        let free = || self.caches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = free().pop().unwrap_or_default();
+        let done = work(&mut cache);
+        free().push(cache);
+        done
+    }
+
+    /// Forgets the words met so far, which a whole corpus has been.
+    pub fn forget(&self) {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Appends the word pieces of a text.
+    pub(super) fn encode_into(&self, text: &str, cache: &mut Cache, tokens: &mut Vec<u32>) {
+        for stretch in pieces_of_text(text) {
+            cache.append(stretch, tokens, |tokens| self.spell(stretch, tokens));
         }
-        let mut ids = Vec::new();
-        for chunk in pieces_of_text(text) {
-            if let Some(known) = cache.get(chunk) {
-                ids.extend_from_slice(known);
-            } else {
-                let new: Arc<[u32]> = self.spell(chunk).into();
-                ids.extend_from_slice(&new);
-                cache.insert(chunk.to_owned(), new);
-            }
-        }
-        ids
     }
 
     /// `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]` in at most `length` tokens, the longer sentence
@@ -187,13 +194,17 @@ impl Vocabulary {
         (row, segment)
     }
 
-    /// The pieces of a stretch of text without white space.
-    fn spell(&self, chunk: &str) -> Vec<u32> {
-        // Neither step fails on any text; should a later version of the crate, the word is unknown.
-        let words = split(&self.normalizer, chunk).unwrap_or_else(|_| vec![String::new()]);
-        let spelt =
-            |word: String| self.model.tokenize(&word).map_or_else(|_| vec![self.specials.unknown], |t| t.iter().map(|t| t.id).collect());
-        words.into_iter().flat_map(spelt).collect()
+    /// Appends the pieces of a stretch of text without white space.
+    fn spell(&self, stretch: &str, tokens: &mut Vec<u32>) {
+        let BertNormalizer { clean_text, lowercase, .. } = self.normalizer;
+        if clean_text && plain_words(stretch, lowercase, &mut |word| self.speller.spell(word, tokens)) {
+            return;
+        }
+        match split(&self.normalizer, stretch) {
+            Ok(words) => words.iter().for_each(|word| self.speller.spell(word, tokens)),
+            // No text makes it fail; should one with a later version of the crate, it is unknown.
+            Err(_) => tokens.push(self.specials.unknown),
+        }
     }
 
     /// The number of pieces.
@@ -231,8 +242,21 @@ fn normalizer(lowercase: bool) -> BertNormalizer {
 
 /// The stretches of a text between white space. Only the characters that BERT's cleaning takes for a blank
 /// count: so the words of a text are the words of its stretches, and stretches can be remembered.
-fn pieces_of_text(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn pieces_of_text(text: &str) -> impl Iterator<Item = &str> {
     text.split([' ', '\t', '\n', '\r']).filter(|chunk| !chunk.is_empty())
+}
+
+/// Shows the words of a stretch of text that a vocabulary is trained on.
+pub(super) fn words_of(stretch: &str, lowercase: bool, see: &mut dyn FnMut(&str)) -> Result<()> {
+    let mut short = |word: &str| {
+        if word.chars().count() <= LONGEST_WORD {
+            see(word)
+        }
+    };
+    if !plain_words(stretch, lowercase, &mut short) {
+        split(&normalizer(lowercase), stretch)?.iter().for_each(|word| short(word));
+    }
+    Ok(())
 }
 
 /// The words of a text after BERT's normalisation: runs of letters, and punctuation one by one.

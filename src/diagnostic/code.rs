@@ -105,10 +105,14 @@ codes! {
     RUNGS = "E0613": "Halving has more rungs than steps.";
     OBJECTIVES = "E0614": "A search has no objective, or two about the same measure.";
     HOLD_OUT = "E0615": "Candidates have no hold-out to be scored on.";
+    NO_SEARCH = "E0616": "An experiment has no search, and something needs one.";
+    WEIGHTS = "E0617": "Weights that were trained elsewhere do not fit.";
+    NO_SUCH_TASK = "E0618": "A suite has no task of this name.";
     WARM_UP = "W0601": "The learning rate never reaches its height.";
     IDLE_PATHS = "W0602": "Paths by priority make no difference.";
     IDLE_STOP = "W0603": "A stop rule never fires.";
     OTHER_DEPTH = "W0604": "A compared architecture has another number of layers than the space.";
+    SEARCH_NUMBERS = "W0605": "The numbers of a search do not go together.";
     MODULE = "E0701": "There is no such module.";
     IMPORT_CYCLE = "E0702": "Files import one another in a circle.";
     SOURCE = "E0703": "A source cannot be read.";

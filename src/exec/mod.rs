@@ -8,6 +8,7 @@ pub mod candle;
 pub mod checkpoint;
 pub mod draws;
 pub mod geometry;
+pub mod hugging_face;
 pub mod kernel;
 pub mod native;
 pub mod parameters;

@@ -25,6 +25,8 @@ pub(super) struct Contents<'a> {
     pub(super) unigram_entropy: Option<f64>,
     /// What is sought; never empty.
     pub(super) objectives: Vec<Goal>,
+    /// Whether anything is searched.
+    pub(super) searched: bool,
     /// Whether the run is complete.
     pub(super) finished: bool,
 }
@@ -62,12 +64,14 @@ impl<'a> Contents<'a> {
             models: Vec::new(),
             unigram_entropy: None,
             objectives: vec![Goal::Maximize { of: Measure::Score }],
+            searched: true,
             finished: false,
         };
         for entry in entries {
             match entry {
-                Entry::Start { experiment, objectives, .. } => {
+                Entry::Start { experiment, objectives, space_size, .. } => {
                     contents.experiment = experiment;
+                    contents.searched = !space_size.is_empty();
                     if !objectives.is_empty() {
                         contents.objectives.clone_from(objectives);
                     }
@@ -84,7 +88,13 @@ impl<'a> Contents<'a> {
                 },
                 Entry::Finished { .. } => contents.finished = true,
                 Entry::Rescored(one) => contents.rescored.push(one),
-                Entry::Warmup { .. } | Entry::Generation { .. } | Entry::Tabled { .. } | Entry::Agreed(_) | Entry::Rung { .. } => {}
+                Entry::Warmup { .. }
+                | Entry::Generation { .. }
+                | Entry::Tabled { .. }
+                | Entry::Agreed(_)
+                | Entry::Rung { .. }
+                | Entry::Pretrained { .. }
+                | Entry::Tuned { .. } => {}
             }
         }
         contents.candidates.sort_by_key(|candidate| candidate.id);

@@ -22,7 +22,7 @@ pub fn results_csv(entries: &[Entry]) -> String {
     }
     for run in contents.models.iter().flat_map(|model| &model.runs) {
         let mut row =
-            vec![run.name.clone(), run.seed.to_string(), run.params.to_string(), run.flops.to_string(), decimal(Some(run.held_out_loss))];
+            vec![run.name.clone(), run.seed.to_string(), run.params.to_string(), run.flops.to_string(), decimal(run.held_out_loss)];
         row.extend(scores(&run.scores));
         rows.push(row);
     }

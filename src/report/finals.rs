@@ -2,7 +2,7 @@
 
 use super::contents::{Column, Contents, Model, OverSeeds, spoken, value};
 use super::words::{NONE, escape, number, plural, short};
-use crate::run::journal::Scores;
+use crate::run::journal::{FinalModel, Scores};
 
 /// What marks a score that does not beat the better baseline.
 const LOW: &str = "<span class=\"low\" title=\"not above the better baseline\">▾</span>";
@@ -52,7 +52,7 @@ fn baseline(name: &str, scores: &Scores, columns: &[Column<'_>]) -> String {
 }
 
 fn over_seeds(contents: &Contents<'_>, model: &Model<'_>, columns: &[Column<'_>]) -> String {
-    let loss = model.over_seeds(|run| run.held_out_loss);
+    let loss = model.over_seeds(FinalModel::loss);
     let below = loss.as_ref().and_then(|loss| Some(contents.unigram_entropy? - loss.mean));
     let tasks = columns.iter().map(|column| {
         let cell = model.column(*column);
@@ -85,17 +85,20 @@ fn text(cell: Option<OverSeeds>) -> String {
 }
 
 fn remarks(contents: &Contents<'_>, low: bool) -> String {
-    let mut remarks = vec!["Scores are on dev, which the search never reads.".to_owned()];
+    let never = if contents.searched { ", which the search never reads" } else { "" };
+    let mut remarks = vec![format!("Scores are on dev{never}.")];
     if contents.seeds() > 1 {
         remarks.push("Each cell is the mean ± sample standard deviation over seeds.".to_owned());
     }
-    remarks.push(match contents.unigram_entropy {
-        Some(entropy) => format!(
+    match contents.unigram_entropy {
+        Some(entropy) => remarks.push(format!(
             "The unigram entropy of the held-out text is <b>{entropy:.3}</b> nats. “Held-out loss” is the masked-LM loss in nats on the same text; “below unigram” is the \
              difference: a model at or under 0 has learnt no more than how frequent words are."
-        ),
-        None => "The unigram entropy of the held-out text is not known.".to_owned(),
-    });
+        )),
+        None if contents.searched => remarks.push("The unigram entropy of the held-out text is not known.".to_owned()),
+        // Weights from elsewhere, and no text.
+        None => {}
+    }
     if low {
         remarks.push(format!("{LOW} marks a score that is not above the better of the baselines."));
     }
@@ -117,7 +120,7 @@ fn every_seed(contents: &Contents<'_>, columns: &[Column<'_>]) -> String {
         columns.iter().map(|column| format!("<th scope=\"col\">{}<br>{}</th>", escape(column.task), escape(column.metric))).collect();
     let rows = contents.models.iter().flat_map(|model| &model.runs).map(|run| {
         let tasks: String = columns.iter().map(|column| format!("<td>{}</td>", number(value(&run.scores, *column)))).collect();
-        let (loss, score) = (number(Some(run.held_out_loss)), number(Some(run.scores.score)));
+        let (loss, score) = (number(run.held_out_loss), number(Some(run.scores.score)));
         format!(
             "<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"score\">{score}</td><td>{loss}</td>{tasks}</tr>\n",
             escape(&run.name),

@@ -39,6 +39,7 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
         .collect::<String>();
     let search = if search.is_empty() { nothing("No candidate has been evaluated") } else { search };
     let table = if contents.candidates.is_empty() { String::new() } else { candidates(&contents) };
+    let about_search = ["best", "search", "agreement", "priorities"];
     let sections = [
         ("results", "Final table", finals(&contents).unwrap_or_else(|| nothing("No final model has been trained and no baseline scored"))),
         ("best", "The best architecture", found),
@@ -51,9 +52,9 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
         ("priorities", "Operation priorities", priorities(&contents).unwrap_or_else(|| nothing("No priorities have been recorded"))),
         ("experiment", "The experiment", format!("<details><summary>Its text</summary><pre>{}</pre></details>\n", escape(source))),
     ];
-    let links: String = sections.iter().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>\n")).collect();
-    let bodies: String =
-        sections.iter().map(|(id, title, body)| format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n")).collect();
+    let shown = || sections.iter().filter(|(id, ..)| contents.searched || !about_search.contains(id));
+    let links: String = shown().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>\n")).collect();
+    let bodies: String = shown().map(|(id, title, body)| format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n")).collect();
     let name = escape(contents.experiment);
     Ok(format!(
         "<!doctype html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -94,12 +95,9 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
 fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
     match entry {
         Entry::Start { fingerprint, seed, version, space_size, .. } => {
-            vec![
-                ("fingerprint", fingerprint.clone()),
-                ("seed", seed.to_string()),
-                ("Phyla", version.clone()),
-                ("architectures in the space", magnitude(space_size)),
-            ]
+            let facts = [("fingerprint", fingerprint.clone()), ("seed", seed.to_string()), ("Phyla", version.clone())];
+            let space = (!space_size.is_empty()).then(|| ("architectures in the space", magnitude(space_size)));
+            facts.into_iter().chain(space).collect()
         }
         Entry::Corpus { train_tokens, held_out_tokens, vocabulary, unigram_entropy } => vec![
             ("training text", format!("{} tokens", grouped(train_tokens))),

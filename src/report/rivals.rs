@@ -5,7 +5,7 @@ use super::words::{list, plural};
 use crate::data::statistics::quantile;
 use crate::data::{Duel, duels};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::run::journal::Entry;
+use crate::run::journal::{Entry, FinalModel};
 use serde::Serialize;
 
 /// Runs compared.
@@ -109,9 +109,8 @@ fn read<'a>(folder: &str, entries: &'a [Entry]) -> Result<Run<'a>> {
         measures.push((format!("best {} of the search", measure(goal)), goal.sought().1, value));
     }
     if let Some(best) = contents.models.iter().find(|model| model.name == "best") {
-        let median =
-            |of: &dyn Fn(&crate::run::journal::FinalModel) -> f64| quantile(&best.runs.iter().map(|run| of(run)).collect::<Vec<_>>(), 0.5);
-        measures.extend(median(&|run| run.held_out_loss).map(|loss| ("held-out loss of the best, trained anew".to_owned(), false, loss)));
+        let median = |of: &dyn Fn(&FinalModel) -> f64| quantile(&best.runs.iter().map(|run| of(run)).collect::<Vec<_>>(), 0.5);
+        measures.extend(median(&FinalModel::loss).map(|loss| ("held-out loss of the best, trained anew".to_owned(), false, loss)));
         measures.extend(median(&|run| run.scores.score).map(|score| ("score of the best on dev, trained anew".to_owned(), true, score)));
     }
     Ok(Run { experiment: contents.experiment, seed, evaluations: contents.candidates.len(), measures })

@@ -2,7 +2,7 @@
 
 use super::contents::{Contents, OverSeeds, spoken, value};
 use super::words::{NONE, number, plain, plural, short};
-use crate::run::journal::Entry;
+use crate::run::journal::{Entry, FinalModel};
 use crate::run::rank_agreement;
 
 /// The widest line, wherever the columns can be parted.
@@ -43,7 +43,8 @@ pub fn table(entries: &[Entry]) -> String {
     text += &lines(&block);
     text += &match contents.unigram_entropy {
         Some(entropy) => format!("\nUnigram entropy of the held-out text: {entropy:.3} nats; compare “held-out loss”.\n"),
-        None => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
+        None if contents.searched => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
+        None => "\n".to_owned(),
     };
     if let Some(found) = rank_agreement(entries) {
         text += &format!("{}.\n", found.told());
@@ -78,7 +79,7 @@ fn columns(contents: &Contents<'_>) -> Vec<Text> {
         column(["", "score"], scores, models(&|model| over_seeds(model.over_seeds(|run| run.scores.score)))),
         column(["", "params"], nothing(), models(&|model| short(model.first.params))),
         column(["", "FLOPs"], nothing(), models(&|model| short(model.first.flops))),
-        column(["held-out", "loss"], nothing(), models(&|model| over_seeds(model.over_seeds(|run| run.held_out_loss)))),
+        column(["held-out", "loss"], nothing(), models(&|model| over_seeds(model.over_seeds(FinalModel::loss)))),
     ];
     for score in contents.columns() {
         let baselines = contents.baselines.iter().map(|(_, scores)| number(value(scores, score))).collect();

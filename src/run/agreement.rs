@@ -38,7 +38,7 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
         let message = "the supernet's weights are missing from the run folder";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     };
-    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum(), "step");
+    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum::<Result<u64>>()?, "step");
     let steps = AtomicU64::new(0);
     let job = |_: usize, (model, way): &(usize, Way)| match models.get(*model) {
         Some(architecture) => judge(work, prepared, warm, (*model, architecture), *way, &steps),
@@ -90,9 +90,9 @@ fn judge(
         go_on(work.stop)
     };
     let (from, budget) = match way {
-        Way::Shared => (Some(warm), budget(work)),
-        Way::Short => (None, (settings.seed, length(work, way))),
-        Way::Scratch(seed) => (None, (derived(settings.seed, "agreement", seed), length(work, way))),
+        Way::Shared => (Some(warm), budget(work)?),
+        Way::Short => (None, (settings.seed, length(work, way)?)),
+        Way::Scratch(seed) => (None, (derived(settings.seed, "agreement", seed), length(work, way)?)),
     };
     let mut quiet = || go_on(work.stop);
     let found = adapted(work, prepared, from, architecture, budget, &mut tick)
@@ -115,14 +115,15 @@ fn judge(
 }
 
 /// Steps of a training.
-fn length(work: &Work<'_>, way: Way) -> u64 {
+fn length(work: &Work<'_>, way: Way) -> Result<u64> {
     let settings = &work.checked.settings;
     let (models, full) = settings.agreement.as_ref().map_or((1, 0), |agreement| (agreement.models.max(1) as u64, agreement.steps));
-    match way {
-        Way::Shared => settings.evaluate.adapt,
-        Way::Short => settings.evaluate.adapt + settings.evaluate.warmup.div_ceil(models),
+    let evaluate = work.checked.evaluate()?;
+    Ok(match way {
+        Way::Shared => evaluate.adapt,
+        Way::Short => evaluate.adapt + evaluate.warmup.div_ceil(models),
         Way::Scratch(_) => full,
-    }
+    })
 }
 
 /// What the rank agreement shows.

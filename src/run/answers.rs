@@ -1,38 +1,51 @@
-//! What a run answers to files without labels: kept by each model of the best, the best of these left in the run folder.
+//! What a run answers to files without labels: kept by each fine-tuning, the best of these left in the run folder.
 
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
 use crate::data::{Answers, predictions};
 use crate::diagnostic::Result;
 use crate::settings::Task;
+use crate::train::{Tuning, best_of};
 
 /// The file of the answers to one of a task's files, named by its field.
 pub(super) fn file(task: &str, field: &str) -> String {
     format!("predictions/{task}.{field}.tsv")
 }
 
-/// Those of one pre-training, until all are done.
-fn kept(seed: u64, task: &str, field: &str) -> String {
-    format!("work/{seed}-{}", file(task, field).replace('/', "-"))
+/// Those of one fine-tuning, until all are done.
+fn kept(seed: u64, tuning: Tuning, task: &str, field: &str) -> String {
+    format!("work/{seed}-{}-{}-{}", tuning.run, tuning.rate, file(task, field).replace('/', "-"))
 }
 
-/// Writes the answers of one pre-training.
-pub(super) fn keep(folder: &Folder, seed: u64, tasks: &[Task], answers: &[(String, &'static str, Answers)]) -> Result<()> {
-    answers.iter().try_for_each(|(name, field, answers)| {
-        let Some(task) = tasks.iter().find(|task| task.name == *name) else { return Ok(()) };
-        folder.write(&kept(seed, name, field), predictions(task, answers).as_bytes())
-    })
+/// Writes the answers of one fine-tuning of the training with this number.
+pub(super) fn keep(folder: &Folder, (seed, tuning): (u64, Tuning), task: &Task, answers: &[(&'static str, Answers)]) -> Result<()> {
+    answers
+        .iter()
+        .try_for_each(|(field, answers)| folder.write(&kept(seed, tuning, &task.name, field), predictions(task, answers).as_bytes()))
 }
 
-/// Leaves the answers of the model's pre-training that scored best on dev; the first of equals.
-pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal, name: &str) -> Result<()> {
+/// Leaves the answers of the model's training that scored best on dev, of each task those of its best fine-tuning; the first of equals.
+pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal, wanted: &str) -> Result<()> {
     let models = journal.entries().iter().filter_map(|entry| if let Entry::Final(model) = entry { Some(model) } else { None });
     let best =
-        models.filter(|model| model.name == name).reduce(|best, next| if next.scores.score > best.scores.score { next } else { best });
+        models.filter(|model| model.name == wanted).reduce(|best, next| if next.scores.score > best.scores.score { next } else { best });
     let Some(best) = best else { return Ok(()) };
-    for task in tasks {
+    for (place, task) in tasks.iter().enumerate() {
+        let tuned: Vec<(Tuning, &[Vec<f64>])> = journal
+            .entries()
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Tuned { name, seed, task: of, run, rate, metrics, .. }
+                    if name == wanted && *seed == best.seed && *of == task.name =>
+                {
+                    Some((Tuning { task: place, run: *run, rate: *rate }, metrics.as_slice()))
+                }
+                _ => None,
+            })
+            .collect();
+        let Some((tuning, _)) = best_of(tuned.iter().map(|(_, metrics)| *metrics)).and_then(|best| tuned.get(best)) else { continue };
         for part in task.parts().filter(|part| !part.labelled) {
-            if let Some(bytes) = folder.read(&kept(best.seed, &task.name, part.field))? {
+            if let Some(bytes) = folder.read(&kept(best.seed, *tuning, &task.name, part.field))? {
                 folder.write(&file(&task.name, part.field), &bytes)?;
             }
         }
@@ -47,11 +60,12 @@ mod tests {
     use crate::run::folder::Folder;
     use crate::run::journal::{Entry, FinalModel, Journal, Scores};
     use crate::settings::{Label, Task};
+    use crate::train::Tuning;
 
     fn model(name: &str, seed: u64, score: f64) -> Entry {
         let scores = Scores { tasks: Vec::new(), score };
-        let (hash, layers) = (String::new(), Vec::new());
-        Entry::Final(FinalModel { name: name.into(), seed, hash, layers, params: 0, flops: 0, held_out_loss: 0.0, scores, seconds: 0.0 })
+        let (name, hash, layers) = (name.into(), String::new(), Vec::new());
+        Entry::Final(FinalModel { name, seed, hash, layers, params: 0, flops: 0, held_out_loss: None, scores, seconds: 0.0 })
     }
 
     #[test]
@@ -64,9 +78,17 @@ mod tests {
         task.files.test = Some("test.tsv".into());
         let tasks = [task];
         choose(&folder, &tasks, &journal, "best").unwrap();
-        for (name, seed, score, answer) in [("best", 0, 0.5, 0), ("random", 0, 0.9, 0), ("best", 1, 0.7, 1), ("best", 2, 0.7, 0)] {
-            if name == "best" {
-                keep(&folder, seed, &tasks, &[("t".to_owned(), "test", Answers::Classes(vec![answer]))]).unwrap();
+        // Model, training, its score; of two fine-tunings the metric of each, and what it answered.
+        let runs =
+            [("best", 0, 0.5, [(0.9, 0), (0.1, 0)]), ("random", 0, 0.9, [(0.9, 0), (0.9, 0)]), ("best", 1, 0.7, [(0.6, 0), (0.8, 1)])];
+        for (name, seed, score, tuned) in runs.into_iter().chain([("best", 2, 0.7, [(0.9, 0), (0.9, 0)])]) {
+            for (run, (metric, answer)) in (0..).zip(tuned) {
+                if name == "best" {
+                    let tuning = Tuning { task: 0, run, rate: 0 };
+                    keep(&folder, (seed, tuning), &tasks[0], &[("test", Answers::Classes(vec![answer]))]).unwrap();
+                }
+                let (name, task) = (name.into(), "t".into());
+                journal.append(Entry::Tuned { name, seed, task, run, rate: 0, metrics: vec![vec![metric]], seconds: 0.0 }).unwrap();
             }
             journal.append(model(name, seed, score)).unwrap();
         }

@@ -29,17 +29,17 @@ pub(super) fn search(
     journal: &mut Journal,
     warm: Option<Parameters>,
 ) -> Result<History> {
-    let settings = &work.checked.settings;
-    let budget = settings.search.evaluations as u64;
+    let (seed, settings) = (work.checked.settings.seed, work.checked.search()?);
+    let budget = settings.evaluations as u64;
     let mut supernet = warm;
     let mut generation = committed(journal);
     let mut history = restore(work, journal, if finished(journal) { usize::MAX } else { generation })?;
-    let reuses = settings.search.dedupe == Dedupe::Functional;
+    let reuses = settings.dedupe == Dedupe::Functional;
     let mut functions = Functions::default();
     for candidate in candidates(journal) {
         functions.first(candidate.function.parse().map_err(damaged)?, candidate.id);
     }
-    let shares = matches!(settings.evaluate.method, Method::Biws { .. });
+    let shares = matches!(work.checked.evaluate()?.method, Method::Biws { .. });
     if shares && generation > 0 {
         supernet = load_weights(folder, &file(generation), &supernet_specs(work)?)?;
     }
@@ -51,7 +51,7 @@ pub(super) fn search(
         return Ok(history);
     }
     work.progress.stage("search", budget, "candidate");
-    let wall = match &settings.search.stop {
+    let wall = match &settings.stop {
         Some(Stop::Any { wall, .. }) if *wall > 0.0 => Some(*wall),
         _ => None,
     };
@@ -66,9 +66,9 @@ pub(super) fn search(
         }
         let (meets, worth) =
             (|architecture: &Architecture| work.meets(architecture), |architecture: &Architecture| work.worth(architecture));
-        let among = settings.search.screen.as_ref().map_or(1, Screen::among);
+        let among = settings.screen.as_ref().map_or(1, Screen::among);
         let screening = Screening { meets: &meets, worth: &worth, among };
-        let next = |history: &History| propose(&work.checked.space, &settings.search, settings.seed, &ranked(history), &screening);
+        let next = |history: &History| propose(&work.checked.space, settings, seed, &ranked(history), &screening);
         let mut proposals = next(&history);
         if proposals.is_empty() {
             return Ok(history);
@@ -90,7 +90,7 @@ pub(super) fn search(
         let begun = pending.len();
         history.candidates.extend(pending);
         let (steps, done) = (AtomicU64::new(0), AtomicU64::new(history.candidates.len() as u64));
-        let judged = match &settings.search.halving {
+        let judged = match &settings.halving {
             Some(halving) => {
                 let own: Vec<&Proposed> = proposed.iter().filter(|one| !reuses || one.same_as.is_none()).collect();
                 let tick = || tick(work, &steps, &done);
@@ -102,7 +102,7 @@ pub(super) fn search(
         let job = |_: usize, one: &Proposed| match one.same_as.filter(|_| reuses) {
             // Whose results it takes may be in work; they are there when its turn comes to be written down.
             Some(_) => Ok(None),
-            None if settings.search.halving.is_some() => Ok(judged.get(&one.proposal.id).cloned()),
+            None if settings.halving.is_some() => Ok(judged.get(&one.proposal.id).cloned()),
             None => evaluate(work, prepared, folder, supernet.as_ref(), one, &mut || tick(work, &steps, &done)).map(Some),
         };
         let mut finished = Vec::new();
@@ -183,7 +183,7 @@ fn tick(work: &Work<'_>, steps: &AtomicU64, done: &AtomicU64) -> Result<()> {
 
 /// The priorities that this generation draws by, journalled once.
 fn note_priorities(work: &Work<'_>, journal: &mut Journal, history: &History, generation: usize) -> Result<()> {
-    let settings = &work.checked.settings.search;
+    let settings = work.checked.search()?;
     let known = journal.entries().iter().any(|entry| matches!(entry, Entry::Priority { generation: noted, .. } if *noted == generation));
     let (Algorithm::Evolution | Algorithm::Aging { .. } | Algorithm::Climb { .. }, Pick::Ucb { alpha, temperature, credit }, false) =
         (&settings.algorithm, &settings.mutation.pick, known || history.candidates.is_empty())

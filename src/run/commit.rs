@@ -34,7 +34,7 @@ pub(super) fn give_back(
     history: &History,
     generation: usize,
 ) -> Result<()> {
-    let Method::Biws { commit: rule, paths, refresh, .. } = &work.checked.settings.evaluate.method else { return Ok(()) };
+    let Method::Biws { commit: rule, paths, refresh, .. } = &work.checked.evaluate()?.method else { return Ok(()) };
     let Some(supernet) = supernet else { return Ok(()) };
     take(work, folder, journal, supernet, history, (rule, generation))?;
     if *refresh > 0 {
@@ -53,8 +53,8 @@ fn take(
     (rule, generation): (&Commit, usize),
 ) -> Result<()> {
     // Whoever took over another's results was not trained, and whoever left the halving early not in full.
-    let reuses = work.checked.settings.search.dedupe == Dedupe::Functional;
-    let full = work.checked.settings.evaluate.adapt;
+    let reuses = work.checked.search()?.dedupe == Dedupe::Functional;
+    let full = work.checked.evaluate()?.adapt;
     let trained = candidates(journal).filter(|one| (!reuses || one.same_as.is_none()) && one.steps == full);
     let trained: BTreeSet<usize> = trained.map(|one| one.id).collect();
     let finished = history.candidates.iter().filter(|candidate| candidate.generation == generation && candidate.fitness.is_some());
@@ -90,26 +90,26 @@ fn learn(
 ) -> Result<()> {
     let settings = &work.checked.settings;
     let seed = derived(settings.seed, "supernet/refresh", generation as u64);
-    let priorities = priorities(work, history);
+    let priorities = priorities(work, history)?;
     let mut path = |step: u64| {
         let architecture = sampled(work, paths, priorities.as_ref(), &mut stream(seed, "supernet/path", step))?;
         work.models.masked_lm(&work.checked.space, &architecture)
     };
     let mut training = Training { parameters: std::mem::take(supernet), ..Training::default() };
-    let train = &settings.evaluate.pretrain;
+    let train = &work.checked.evaluate()?.pretrain;
     let (executor, masking, length) = (work.executors.of(train)?, masking(train, &prepared.vocabulary), settings.model.length);
     let mut watch = |_: &Training, _: f32| go_on(work.stop);
     let learnt = pool(1)?
-        .install(|| pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, steps, &mut training, &mut watch));
+        .install(|| pretrain(executor, &mut path, prepared.corpus()?, &masking, train, length, seed, steps, &mut training, &mut watch));
     *supernet = training.parameters;
     learnt
 }
 
 /// The priorities after a history, where operations are drawn by them.
-fn priorities(work: &Work<'_>, history: &History) -> Option<BTreeMap<String, f64>> {
-    let Pick::Ucb { alpha, temperature, credit } = &work.checked.settings.search.mutation.pick else { return None };
+fn priorities(work: &Work<'_>, history: &History) -> Result<Option<BTreeMap<String, f64>>> {
+    let Pick::Ucb { alpha, temperature, credit } = &work.checked.search()?.mutation.pick else { return Ok(None) };
     let known = Priorities::new(&work.checked.space, history, *alpha, *temperature, credit).standing().into_iter();
-    Some(known.map(|one| (one.op, one.priority.unwrap_or(0.0))).collect())
+    Ok(Some(known.map(|one| (one.op, one.priority.unwrap_or(0.0))).collect()))
 }
 
 /// A path of the supernet: a member that meets the space's conditions. By priority, one of eight drawn by size, with a probability that

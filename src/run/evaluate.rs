@@ -62,7 +62,7 @@ pub(super) fn further(
 ) -> Result<Option<f64>> {
     let settings = &work.checked.settings;
     let program = work.models.masked_lm(&work.checked.space, architecture)?;
-    let train = &settings.evaluate.pretrain;
+    let train = &work.checked.evaluate()?.pretrain;
     let masking = masking(train, &prepared.vocabulary);
     let mut last = None;
     let mut watch = |_: &Training, loss: f32| {
@@ -70,15 +70,18 @@ pub(super) fn further(
         tick()
     };
     let (executor, seed) = (work.executors.of(train)?, derived(seed, "adapt", 0));
-    let (corpus, length) = (&prepared.corpus, settings.model.length);
+    let (corpus, length) = (prepared.corpus()?, settings.model.length);
     let mut same = |_: u64| Ok(program.clone());
     pretrain_until(executor, &mut same, corpus, &masking, train, length, seed, (until, total), training, &mut watch)?;
     Ok(last)
 }
 
 /// The seed and the steps of a candidate's adaptation.
-pub(super) fn budget(work: &Work<'_>) -> (u64, u64) {
-    (work.checked.settings.seed, work.checked.settings.evaluate.adapt)
+///
+/// # Errors
+/// Where the experiment judges no candidates.
+pub(super) fn budget(work: &Work<'_>) -> Result<(u64, u64)> {
+    Ok((work.checked.settings.seed, work.checked.evaluate()?.adapt))
 }
 
 /// The masked-LM loss in nats of a candidate's weights on the held-out text.
@@ -94,9 +97,9 @@ pub(super) fn held_out(
 ) -> Result<f64> {
     let settings = &work.checked.settings;
     let program = work.models.masked_lm(&work.checked.space, architecture)?;
-    let train = &settings.evaluate.pretrain;
+    let train = &work.checked.evaluate()?.pretrain;
     let (executor, masking) = (work.executors.of(train)?, masking(train, &prepared.vocabulary));
-    held_out_loss(executor, &program, weights, &prepared.corpus, &masking, settings.model.length, &mut |_, _, _| tick())
+    held_out_loss(executor, &program, weights, prepared.corpus()?, &masking, settings.model.length, &mut |_, _, _| tick())
 }
 
 /// A candidate to be judged, with what is known of it before.
@@ -127,7 +130,7 @@ pub(super) fn evaluate(
     tick: &mut dyn FnMut() -> Result<()>,
 ) -> Result<Candidate> {
     let begun = Instant::now();
-    let (seed, steps) = budget(work);
+    let (seed, steps) = budget(work)?;
     let outcome = adapted(work, prepared, supernet, &one.proposal.architecture, (seed, steps), tick).and_then(|(training, loss)| {
         let found = measured(work, prepared, &one.proposal.architecture, &training.parameters, tick)?;
         if gives_back(work) {
@@ -213,9 +216,9 @@ pub(super) fn measured(
     if asks(&Measure::Score) {
         let classifier = |classes: usize| work.models.classifier(&work.checked.space, architecture, classes);
         let seed = derived(settings.seed, "fitness", 0);
-        let suite = &settings.evaluate.suite;
+        let suite = &work.checked.evaluate()?.suite;
         let executor = work.executors.of(&suite.train)?;
-        let scored = score_suite(executor, &classifier, weights, suite, &prepared.search, seed, false, &mut |_, _, _| tick())?;
+        let scored = score_suite(executor, &classifier, weights, suite, &prepared.search, seed, &mut |_, _, _| tick())?;
         found.scores = Some(scores(&scored));
     }
     Ok(found)
@@ -257,5 +260,6 @@ pub(super) fn weights_file(id: usize) -> String {
 
 /// Whether children's weights go back to the supernet.
 pub(super) fn gives_back(work: &Work<'_>) -> bool {
-    matches!(&work.checked.settings.evaluate.method, Method::Biws { commit, .. } if *commit != Commit::None)
+    let method = work.checked.evaluate().map(|evaluate| &evaluate.method);
+    matches!(method, Ok(Method::Biws { commit, .. }) if *commit != Commit::None)
 }

@@ -1,7 +1,10 @@
 //! Sources and data as they lie on the disk, and the small tasks that ship inside the binary.
 
 use crate::check::{Files, NOT_TEXT};
+use crate::data::piece::not_text;
+use crate::settings::is_text;
 use std::fs;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 use walkdir::WalkDir;
@@ -37,11 +40,20 @@ pub fn read_data(path: &str) -> Result<String, String> {
     }
     let bytes = fs::read(path).map_err(|error| reason(&error))?;
     String::from_utf8(bytes).map_err(|error| {
-        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let last = good.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("{NOT_TEXT} (line {line}, character {})", String::from_utf8_lossy(last).chars().count() + 1)
+        let (line, character) = not_text(error.as_bytes());
+        format!("{NOT_TEXT} (line {line}, character {character})")
     })
+}
+
+/// A data file to be read from its beginning.
+///
+/// # Errors
+/// Where there is none that may be read.
+pub(super) fn open(path: &str) -> std::io::Result<Box<dyn Read + Send>> {
+    match SHIPPED.iter().find(|(name, _)| *name == path) {
+        Some((_, text)) => Ok(Box::new(text.as_bytes())),
+        None => Ok(Box::new(fs::File::open(path)?)),
+    }
 }
 
 /// The bytes of a data file; 0 where it cannot be told.
@@ -57,7 +69,8 @@ pub fn free_memory() -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
 }
 
-/// The text files that a corpus path stands for: itself, or the `.txt` files below a folder, in the order of their names.
+/// The text files that a corpus path stands for: itself, or the `.txt` and `.jsonl` files below a folder, also those that end in `.gz`
+/// or `.zst` behind that, in the order of their names.
 ///
 /// # Errors
 /// Why they cannot be found, in a few words.
@@ -72,11 +85,11 @@ pub fn text_files(path: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for entry in WalkDir::new(path).sort_by_file_name() {
         let entry = entry.map_err(|error| format!("its folder cannot be read: {error}"))?;
-        if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "txt") {
+        if entry.file_type().is_file() && entry.file_name().to_str().is_some_and(is_text) {
             found.push(entry.path().display().to_string());
         }
     }
-    if found.is_empty() { Err("there is no .txt file in this folder".to_owned()) } else { Ok(found) }
+    if found.is_empty() { Err("there is no .txt or .jsonl file in this folder".to_owned()) } else { Ok(found) }
 }
 
 /// An error of the operating system in a few words.

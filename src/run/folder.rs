@@ -78,6 +78,11 @@ impl Folder {
         self.path.join(name)
     }
 
+    /// The cache that runs share in the folder of their own. Beside a folder of the user's choice nothing is written.
+    pub fn cache(&self) -> Option<PathBuf> {
+        self.path.parent().filter(|parent| *parent == Path::new("runs")).map(|runs| runs.join("cache"))
+    }
+
     /// Writes a file whole: beside, then renamed into its place.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub(super) fn halved(
     let mut judged: BTreeMap<usize, Candidate> = BTreeMap::new();
     let mut alive: Vec<&Proposed> = generation.to_vec();
     for rung in 0..halving.rungs {
-        let until = steps(halving, work.checked.settings.evaluate.adapt, rung);
+        let until = steps(halving, work.checked.evaluate()?.adapt, rung);
         let done = on_rung(journal, rung);
         let todo: Vec<&Proposed> = alive.iter().copied().filter(|one| !done.contains_key(&one.proposal.id)).collect();
         let job = |_: usize, one: &&Proposed| {
@@ -113,7 +113,7 @@ fn train(
     tick: &Tick<'_>,
 ) -> Result<Candidate> {
     let (time, id, architecture) = (Instant::now(), one.proposal.id, &one.proposal.architecture);
-    let (seed, total) = budget(work);
+    let (seed, total) = budget(work)?;
     let outcome = (|| {
         let specs = work.models.masked_lm(&work.checked.space, architecture)?;
         // What is not there is trained from the beginning: the same steps on the same batches.

@@ -96,6 +96,34 @@ pub enum Entry {
         /// Whose it is.
         best_id: usize,
     },
+    /// A model of the last table has been pre-trained.
+    Pretrained {
+        /// Its name.
+        name: String,
+        /// The number of its training.
+        seed: u64,
+        /// Its masked-LM loss in nats on the held-out text.
+        held_out_loss: f64,
+        /// Seconds it took.
+        seconds: f64,
+    },
+    /// A model of the last table has been fine-tuned on a task.
+    Tuned {
+        /// The model's name.
+        name: String,
+        /// The number of its training.
+        seed: u64,
+        /// The task.
+        task: String,
+        /// The run, from 0.
+        run: u64,
+        /// The place of its learning rate among those to choose from.
+        rate: usize,
+        /// The metrics on dev, and on the second dev set, where there is one.
+        metrics: Vec<Vec<f64>>,
+        /// Seconds it took.
+        seconds: f64,
+    },
     /// A model of the last table has been trained and scored.
     Final(FinalModel),
     /// A model of the rank agreement has been judged one way.
@@ -231,12 +259,19 @@ pub struct FinalModel {
     pub params: u64,
     /// Forward FLOPs of the masked-LM model for one sentence at full length.
     pub flops: u64,
-    /// Masked-LM loss in nats on the held-out text.
-    pub held_out_loss: f64,
+    /// Masked-LM loss in nats on the held-out text; `None` where nothing was pre-trained.
+    pub held_out_loss: Option<f64>,
     /// Scores on dev.
     pub scores: Scores,
     /// Seconds it took.
     pub seconds: f64,
+}
+
+impl FinalModel {
+    /// The held-out loss; NaN where nothing was pre-trained.
+    pub fn loss(&self) -> f64 {
+        self.held_out_loss.unwrap_or(f64::NAN)
+    }
 }
 
 /// An open journal.

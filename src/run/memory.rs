@@ -6,15 +6,17 @@ use crate::check::Checked;
 use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::native::{Keep, needs};
-use crate::settings::{CorpusSource, Device, Suite, Task, Train};
-use crate::space::Architecture;
+use crate::settings::{Device, Suite, Task, Train};
+use crate::space::{Architecture, Space};
 use crate::supernet::Models;
 use crate::train::{EVALUATED, masking_places};
 
 /// The program itself, what training a vocabulary takes, and what the allocator keeps for later: measured on runs of several sizes.
 const PROGRAM: u64 = 85 << 20;
-/// Bytes held for each byte of text while it is read: the text itself, and its tokens.
+/// Bytes held for each byte of text while it is read: the pieces in hand, their tokens, and the words that are counted.
 const TEXT: u64 = 3;
+/// More text than this is no longer held: it is read piece by piece, and rare words are forgotten.
+const MOST_TEXT: u64 = 128 << 20;
 
 /// A run's memory in bytes, as the native executor takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -31,27 +33,31 @@ pub struct Memory {
 ///
 /// # Errors
 /// Where the architecture cannot be lowered.
-pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architecture) -> Result<Option<Memory>> {
+pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): (&Space, &Architecture)) -> Result<Option<Memory>> {
     let settings = &checked.settings;
     if settings.device != Device::Cpu {
         return Ok(None);
     }
-    let program = models.masked_lm(&checked.space, architecture)?;
+    let program = models.masked_lm(space, architecture)?;
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
         let rows = train.batch.div_ceil(train.accumulate.max(1));
         needs(&program, rows, length, masking_places(train, length), 1, Keep::of(train.recompute))
     };
-    let (search, last) = (of(&settings.evaluate.pretrain)?, of(&settings.r#final.pretrain)?);
-    let mut arena = search.arena.max(last.arena);
     let length = settings.model.length;
-    // The held-out loss is taken from the logits, which are handed out whole.
-    let places = masking_places(&settings.r#final.pretrain, length);
-    let logits = (EVALUATED * places * settings.model.vocabulary * size_of::<f32>()) as u64;
-    arena = arena.max(needs(&program, EVALUATED, length, places, 1, Keep::Output)?.arena);
-    for suite in [&settings.evaluate.suite, &settings.r#final.suite] {
+    let values = |specs: &[crate::exec::ParameterSpec]| specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum::<u64>();
+    let weights = values(program.parameters()) * size_of::<f32>() as u64;
+    let (mut arena, mut logits) = (0, 0);
+    for (_, train) in settings.pretrainings() {
+        arena = arena.max(of(train)?.arena);
+        // The held-out loss is taken from the logits, which are handed out whole.
+        let places = masking_places(train, length);
+        logits = logits.max((EVALUATED * places * settings.model.vocabulary * size_of::<f32>()) as u64);
+        arena = arena.max(needs(&program, EVALUATED, length, places, 1, Keep::Output)?.arena);
+    }
+    for (_, suite) in settings.suites() {
         for task in &suite.tasks {
-            let program = models.classifier(&checked.space, architecture, task.classes())?;
+            let program = models.classifier(space, architecture, task.classes())?;
             let rows = suite.train.batch.div_ceil(suite.train.accumulate.max(1));
             let lengths = Lengths::of(suite, task, length);
             for (rows, length, keep) in
@@ -61,11 +67,10 @@ pub(super) fn memory(checked: &Checked, models: &Models, architecture: &Architec
             }
         }
     }
-    let training = 4 * last.gradients;
-    let CorpusSource::Text { files } = &settings.corpus.source;
-    let text: u64 = files.iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
+    let training = 4 * weights;
+    let text: u64 = settings.texts().iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
     // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + TEXT * text + settings.workers as u64 * (arena + logits + training + last.gradients) + last.gradients;
+    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + settings.workers as u64 * (arena + logits + training + weights) + weights;
     Ok(Some(Memory { arena, training, peak }))
 }
 

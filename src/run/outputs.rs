@@ -27,10 +27,11 @@ fn indented(text: &str) -> String {
 
 /// The best found: its space, and the architecture in it.
 pub(super) fn best(checked: &Checked, folder: &Folder, best: &Contender, candidate: usize) -> Result<()> {
-    let named = Space { name: checked.space_name.clone(), ..(*best.space).clone() };
+    let source = checked.space_source()?;
+    let named = Space { name: source.name.clone(), ..(*best.space).clone() };
     let text = format!(
         "{}\n/// Found by experiment {}, fingerprint {}, candidate {candidate}.\n{}",
-        checked.space_source,
+        source.text,
         checked.settings.name,
         checked.fingerprint,
         to_source(&named, &best.architecture, "best")

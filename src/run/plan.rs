@@ -6,13 +6,15 @@ use super::files::free_memory;
 use super::halving::work_of;
 use super::memory::{Memory, memory};
 use super::session::{default_folder, models};
-use crate::check::Checked;
+use crate::check::{Checked, SharedSpace};
 use crate::data::{Corpus, Vocabulary};
-use crate::diagnostic::{Result, counted};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::exec::parameters::initialise;
-use crate::settings::{Method, Train};
+use crate::graph::Cost;
+use crate::settings::{Algorithm, Method, Pick, Search, Train};
 use crate::space::{Architecture, Draw};
 use crate::stream::stream;
+use crate::supernet::Models;
 use crate::train::{Training, masking, pretrain};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
@@ -29,8 +31,12 @@ pub struct Plan {
     pub fingerprint: String,
     /// The folder it would run in.
     pub folder: PathBuf,
-    /// Architectures in the space, exactly.
-    pub architectures: String,
+    /// Architectures in the space, exactly; `None` where nothing is searched.
+    pub architectures: Option<String>,
+    /// The search in a few words; empty where there is none.
+    pub searched: String,
+    /// The models that are trained beside what is found.
+    pub compared: Vec<String>,
     /// The share of members, drawn as an initial population is, that meet the space's conditions; `None` where it has none.
     pub acceptance: Option<f64>,
     /// Parameters and forward FLOPs (one sentence of full length) of the smallest candidate's masked-LM model.
@@ -69,15 +75,14 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let settings = &checked.settings;
     let acceptance = acceptance(checked)?;
     let models = models(checked);
-    let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
-    let extremes = crate::space::extremes(&checked.space, settings.seed, &cost);
-    let without = |architecture: &Architecture| models.cost(&checked.space, architecture).map_or(0, |cost| cost.params_without_embeddings);
-    let without_embeddings = extremes.as_ref().map_or((0, 0), |[(small, _), (large, _)]| (without(small), without(large)));
-    let memory = extremes.as_ref().map(|[_, (large, _)]| memory(checked, &models, large)).transpose()?.flatten();
-    let [smallest, largest] = extremes.map_or([(0, 0); 2], |[(_, smallest), (_, largest)]| [smallest, largest]);
-    let finals = (1 + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
-    let warmup = if settings.evaluate.method == Method::Scratch { 0 } else { settings.evaluate.warmup };
-    let supernet = match settings.evaluate.method {
+    let [smallest, largest] = extremes(checked, &models)?;
+    let memory = memory(checked, &models, (&largest.space, &largest.architecture))?;
+    let found = usize::from(settings.search.is_some());
+    let finals = (found + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
+    let (method, warmup, adapt) =
+        settings.evaluate.as_ref().map_or((&Method::Scratch, 0, 0), |evaluate| (&evaluate.method, evaluate.warmup, evaluate.adapt));
+    let warmup = if *method == Method::Scratch { 0 } else { warmup };
+    let supernet = match method {
         Method::Scratch => 0,
         Method::Biws { .. } => {
             let specs = crate::supernet::specifications(&models, &checked.space, settings.seed)?;
@@ -86,24 +91,27 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     };
     let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
         let models = agreement.models as u64;
-        (models, models * (2 * settings.evaluate.adapt + agreement.steps * agreement.seeds) + settings.evaluate.warmup)
+        (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
+    let random = (settings.compare_random > 0).then(|| counted(settings.compare_random, "random member"));
     let mut plan = Plan {
         fingerprint: checked.fingerprint.to_string(),
         folder: default_folder(checked),
-        architectures: checked.space.count().to_string(),
+        architectures: settings.search.as_ref().map(|_| checked.space.count().to_string()),
+        searched: settings.search.as_ref().map(in_words).unwrap_or_default(),
+        compared: checked.compare.iter().map(|known| known.name.clone()).chain(random).collect(),
         acceptance,
-        smallest,
-        largest,
-        without_embeddings,
+        smallest: (smallest.cost.params, smallest.cost.flops),
+        largest: (largest.cost.params, largest.cost.flops),
+        without_embeddings: (smallest.cost.params_without_embeddings, largest.cost.params_without_embeddings),
         warmup,
         supernet,
         agreement,
-        candidates: settings.search.evaluations,
-        adapt: settings.evaluate.adapt,
-        search: work_of(&settings.search, settings.evaluate.adapt),
+        candidates: settings.search.as_ref().map_or(0, |search| search.evaluations),
+        adapt,
+        search: settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt)),
         finals,
-        final_steps: settings.r#final.pretrain.steps,
+        final_steps: settings.r#final.pretrain.as_ref().map_or(0, |pretrain| pretrain.steps),
         memory,
         seconds: None,
     };
@@ -115,6 +123,34 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     Ok(plan)
 }
 
+/// A model that is trained, with what it costs.
+struct Priced {
+    space: SharedSpace,
+    architecture: Architecture,
+    cost: Cost,
+}
+
+/// The cheapest and the dearest model of an experiment: of the space that is searched, or of what is compared.
+fn extremes(checked: &Checked, models: &Models) -> Result<[Priced; 2]> {
+    let price = |space: &SharedSpace, architecture: &Architecture| -> Result<Priced> {
+        Ok(Priced { cost: models.cost(space, architecture)?, space: space.clone(), architecture: architecture.clone() })
+    };
+    let nothing = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "there is nothing to train"));
+    if checked.settings.search.is_some() {
+        let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
+        let [(small, _), (large, _)] = crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(nothing)?;
+        return Ok([price(&checked.space, &small)?, price(&checked.space, &large)?]);
+    }
+    let compared = || checked.compare.iter().map(|known| price(&known.space, &known.architecture));
+    let weight = |priced: &Priced| (priced.cost.params, priced.cost.flops);
+    let pick = |keep: fn(std::cmp::Ordering) -> bool| {
+        let all = compared().collect::<Result<Vec<Priced>>>()?;
+        let picked = all.into_iter().reduce(|one, other| if keep(weight(&other).cmp(&weight(&one))) { other } else { one });
+        picked.ok_or_else(nothing)
+    };
+    Ok([pick(std::cmp::Ordering::is_lt)?, pick(std::cmp::Ordering::is_gt)?])
+}
+
 /// Steps that are timed, and the width from which on only two are.
 const STEPS: u64 = 12;
 const LARGE: usize = 512;
@@ -124,26 +160,33 @@ const LARGE: usize = 512;
 fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64> {
     let settings = &checked.settings;
     let models = models(checked);
-    let Some(architecture) = checked.space.sample(Draw::BySize, &mut stream(settings.seed, "plan", 0)) else { return Ok(0.0) };
-    let program = models.masked_lm(&checked.space, &architecture)?;
+    let program = match (&settings.search, checked.compare.first()) {
+        (None, Some(first)) => models.masked_lm(&first.space, &first.architecture)?,
+        _ => {
+            let drawn = checked.space.sample(Draw::BySize, &mut stream(settings.seed, "plan", 0));
+            let Some(architecture) = drawn else { return Ok(0.0) };
+            models.masked_lm(&checked.space, &architecture)?
+        }
+    };
     // The cost of a step does not depend on the words.
     let text = "the quick brown fox jumps over the lazy dog and the dog sleeps on\n".repeat(400);
     let vocabulary = Vocabulary::train(text.lines(), settings.model.vocabulary, true)?;
     let corpus = Corpus::new(&[&text], &vocabulary, 0.0)?;
     // As many sentences as memory surely holds: a step of a large model at its whole batch may take a cluster's.
     let length = settings.model.length;
-    let batch = settings.r#final.pretrain.batch.min((MEASURED / length).max(1));
-    let train = &Train { batch, phases: Vec::new(), ..settings.r#final.pretrain.clone() };
+    let last = &settings.r#final;
+    let timed = last.pretrain.as_ref().unwrap_or(&last.suite.train);
+    let train = &Train { batch: timed.batch.min((MEASURED / length).max(1)), phases: Vec::new(), ..timed.clone() };
     let masking = masking(train, &vocabulary);
     let executor = executors.of(train)?;
     let mut training = Training { parameters: initialise(program.parameters(), 0), ..Training::default() };
     // The first steps fetch memory and are slow; the fastest is what the rest will be like.
-    let (mut last, mut fastest) = (Instant::now(), f64::INFINITY);
+    let (mut before, mut fastest) = (Instant::now(), f64::INFINITY);
     // A large model takes seconds a step, and its first one tells enough.
     let total = if models.model.hidden >= LARGE { 2 } else { STEPS };
     let mut watch = |_: &Training, _: f32| {
-        fastest = fastest.min(last.elapsed().as_secs_f64());
-        last = Instant::now();
+        fastest = fastest.min(before.elapsed().as_secs_f64());
+        before = Instant::now();
         Ok(())
     };
     super::workers::pool(1)?.install(|| {
@@ -152,14 +195,16 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
     let one = fastest / train.batch as f64;
     let rows = |suite: &crate::settings::Suite| {
         // Without reading them: as many rows as the setting allows, or some thousands.
-        let each = if suite.rows == 0 { 2_500.0 } else { suite.rows as f64 };
-        each * suite.tasks.len() as f64 * suite.train.epochs as f64 * suite.seeds as f64 * suite.train.lr.len().max(1) as f64 * 0.7
+        let each: f64 = suite.tasks.iter().map(|task| suite.limit(task).unwrap_or(2_500) as f64).sum();
+        each * suite.train.epochs as f64 * suite.seeds as f64 * suite.train.lr.len().max(1) as f64 * 0.7
     };
-    let warmup = plan.warmup as f64 * settings.evaluate.pretrain.batch as f64;
-    let tuned = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (2 + agreement.seeds)) as f64);
-    let agreement = plan.agreement.1 as f64 * settings.evaluate.pretrain.batch as f64 + tuned * rows(&settings.evaluate.suite);
-    let search = plan.search.0 as f64 * settings.evaluate.pretrain.batch as f64 + plan.search.1 as f64 * rows(&settings.evaluate.suite);
-    let finals = plan.finals as f64 * (plan.final_steps as f64 * settings.r#final.pretrain.batch as f64 + rows(&settings.r#final.suite));
+    let (batch, tuned) = settings.evaluate.as_ref().map_or((0.0, 0.0), |judge| (judge.pretrain.batch as f64, rows(&judge.suite)));
+    let agreed = settings.agreement.as_ref().map_or(0.0, |agreement| (agreement.models as u64 * (2 + agreement.seeds)) as f64);
+    let warmup = plan.warmup as f64 * batch;
+    let agreement = plan.agreement.1 as f64 * batch + agreed * tuned;
+    let search = plan.search.0 as f64 * batch + plan.search.1 as f64 * tuned;
+    let pretrained = last.pretrain.as_ref().map_or(0.0, |pretrain| (pretrain.steps as usize * pretrain.batch) as f64);
+    let finals = plan.finals as f64 * (pretrained + rows(&last.suite));
     Ok(one * 1.2 * (warmup + (agreement + search + finals) / settings.workers as f64))
 }
 
@@ -171,33 +216,46 @@ impl Plan {
     /// The plan as lines for a reader.
     pub fn show(&self) -> String {
         let steps = self.warmup + self.agreement.1 + self.search.0 + self.finals * self.final_steps;
-        let agreement = match self.agreement {
-            (0, _) => String::new(),
-            (models, steps) => format!("; rank agreement of {}, {}", counted(models, "model"), counted(grouped(steps), "step")),
-        };
-        let halved = if self.search.1 > self.candidates as u64 { "at most " } else { "" };
-        let mut lines = vec![
-            format!("experiment  fingerprint {}, in {}", self.fingerprint, self.folder.display()),
-            format!("space       {}{}", counted(short(&self.architectures), "architecture"), self.accepted()),
-            format!(
-                "candidates  {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
-                grouped(self.smallest.0),
-                grouped(self.largest.0),
-                grouped(self.without_embeddings.0),
-                grouped(self.without_embeddings.1),
-                amount(self.smallest.1),
-                amount(self.largest.1)
-            ),
-            format!(
-                "stages      warm-up {}{agreement}; search {} × {halved}{}; final {} × {}; {} in all, and fine-tuning",
-                counted(grouped(self.warmup), "step"),
-                counted(self.candidates, "candidate"),
-                counted(grouped(self.adapt), "step"),
-                counted(self.finals, "model"),
-                counted(grouped(self.final_steps), "step"),
+        let mut lines = vec![format!("experiment  fingerprint {}, in {}", self.fingerprint, self.folder.display())];
+        if let Some(architectures) = &self.architectures {
+            lines.push(format!("space       {}{}", counted(short(architectures), "architecture"), self.accepted()));
+            lines.push(format!("search      {}", self.searched));
+        }
+        if !self.compared.is_empty() {
+            lines.push(format!("compared    {}", self.compared.join(", ")));
+        }
+        lines.push(format!(
+            "{:<11} {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
+            if self.architectures.is_some() { "candidates" } else { "models" },
+            grouped(self.smallest.0),
+            grouped(self.largest.0),
+            grouped(self.without_embeddings.0),
+            grouped(self.without_embeddings.1),
+            amount(self.smallest.1),
+            amount(self.largest.1)
+        ));
+        let mut stages = Vec::new();
+        if self.warmup > 0 {
+            stages.push(format!("warm-up {}", counted(grouped(self.warmup), "step")));
+        }
+        if let (models @ 1.., steps) = self.agreement {
+            stages.push(format!("rank agreement of {}, {}", counted(models, "model"), counted(grouped(steps), "step")));
+        }
+        if self.candidates > 0 {
+            let halved = if self.search.1 > self.candidates as u64 { "at most " } else { "" };
+            let adapt = counted(grouped(self.adapt), "step");
+            stages.push(format!("search {} × {halved}{adapt}", counted(self.candidates, "candidate")));
+        }
+        let finals = counted(self.finals, "model");
+        stages.push(match self.final_steps {
+            0 => format!("final {finals}, fine-tuned alone"),
+            each => format!(
+                "final {finals} × {}; {} in all, and fine-tuning",
+                counted(grouped(each), "step"),
                 counted(grouped(steps), "masked-LM step")
             ),
-        ];
+        });
+        lines.push(format!("stages      {}", stages.join("; ")));
         if self.supernet > 0 {
             lines.push(format!("supernet    {}, in one file", bytes(self.supernet)));
         }
@@ -210,6 +268,38 @@ impl Plan {
         }
         lines.join("\n") + "\n"
     }
+}
+
+/// A search's algorithm and its numbers.
+fn in_words(search: &Search) -> String {
+    let Search { population, parents, children, .. } = search;
+    let pick = match search.mutation.pick {
+        Pick::Uniform => "evenly",
+        Pick::Ucb { .. } => "by priority",
+    };
+    let each = parents.saturating_mul(*children);
+    let first = format!("{} at first", counted(*population, "candidate"));
+    let changed = format!("operations drawn {pick}");
+    match search.algorithm {
+        Algorithm::Evolution => {
+            let parents = counted(*parents, "parent");
+            format!("evolution: {first}, then generations of {parents} with {} each, {changed}", children_of(*children))
+        }
+        Algorithm::Aging { tournament } => {
+            format!("regularised evolution: {first}, then {each} at a time, parents by tournaments of {tournament}, {changed}")
+        }
+        Algorithm::Climb { patience } => {
+            let patience = counted(patience, "generation");
+            format!(
+                "local search: {first}, then {each} neighbours of the best at a time, anew after {patience} without a better, {changed}"
+            )
+        }
+        Algorithm::Random => "random: every candidate drawn anew".to_owned(),
+    }
+}
+
+fn children_of(number: usize) -> String {
+    if number == 1 { "1 child".to_owned() } else { format!("{number} children") }
 }
 
 /// A whole number in groups of three, to two digits where it is long: `4.1e77`.

@@ -3,23 +3,41 @@
 use super::Progress;
 use super::folder::Folder;
 use super::journal::{Entry, Journal, Scores};
+use super::pretrained::Pretrained;
 use super::texts::{TaskRows, Texts};
 use super::vocabulary::vocabulary;
 use crate::check::Checked;
 use crate::data::baseline::{bag_of_words, gold, majority};
-use crate::data::{Corpus, Labelled, TaskScore, Vocabulary, average, measure, second};
-use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::settings::{Suite, Task};
+use crate::data::{Corpus, Example, Labelled, TaskScore, Vocabulary, average, drawn, measure, second};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
+use crate::settings::{Corpus as CorpusSettings, Evaluate, Suite, Task};
 use crate::train::{SuiteScore, TaskData};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Everything encoded.
 pub(super) struct Prepared {
     pub vocabulary: Vocabulary,
-    pub corpus: Corpus,
+    /// The text to pre-train on, where there is any.
+    pub corpus: Option<Corpus>,
     /// The search's tasks, judged by a hold-out of their train splits.
     pub search: Vec<TaskData>,
     /// The last table's tasks, judged by their dev splits.
     pub finals: Vec<TaskData>,
+    /// Weights that the last table's models start from, where they are not drawn.
+    pub pretrained: Option<Arc<Pretrained>>,
+}
+
+impl Prepared {
+    /// The text to pre-train on.
+    ///
+    /// # Errors
+    /// Where the experiment has none.
+    pub(super) fn corpus(&self) -> Result<&Corpus> {
+        let none =
+            || Box::new(Diagnostic::error(Code::MISSING_FIELD, "there is no text to pre-train on").help("`corpus = text(\"my.txt\")`"));
+        self.corpus.as_ref().ok_or_else(none)
+    }
 }
 
 /// Encodes the texts and the tasks; trains the vocabulary, or takes one that was trained on these texts; journals the corpus and the baselines.
@@ -29,38 +47,63 @@ pub(super) fn prepare(
     folder: &Folder,
     journal: &mut Journal,
     progress: &dyn Progress,
+    stop: &AtomicBool,
 ) -> Result<Prepared> {
     let settings = &checked.settings;
-    let documents: Vec<&str> = texts.documents.iter().map(String::as_str).collect();
-    let vocabulary = vocabulary(&documents, settings.model.vocabulary, settings.corpus.lowercase, folder, progress)?;
+    let lowercase = settings.corpus.as_ref().is_none_or(|corpus| corpus.lowercase);
+    let vocabulary = match &texts.pretrained {
+        Some(pretrained) => {
+            let vocabulary = Vocabulary::from_json(&pretrained.tokenizer)?;
+            folder.write("vocabulary.json", pretrained.tokenizer.as_bytes())?;
+            vocabulary
+        }
+        None => vocabulary(&texts.corpus, settings.model.vocabulary, lowercase, folder, progress, stop)?,
+    };
     if vocabulary.size() > settings.model.vocabulary {
         let message = format!("the vocabulary has {} pieces, and the model has room for {}", vocabulary.size(), settings.model.vocabulary);
         return Diagnostic::error(Code::DATA, message).help("raise `model.vocabulary`").into();
     }
-    let corpus = Corpus::new(&documents, &vocabulary, settings.corpus.holdout)?;
-    note(checked, &corpus, &vocabulary, &texts.finals, journal)?;
+    let tokens = |corpus: &CorpusSettings| texts.corpus.tokens(&vocabulary, corpus.holdout, folder, progress, stop);
+    let corpus = settings.corpus.as_ref().map(tokens).transpose()?;
+    if let Some(corpus) = &corpus {
+        rows_of(corpus, settings.model.length)?;
+    }
+    note(checked, corpus.as_ref(), &vocabulary, &texts.finals, journal)?;
     let encode = |rows: &TaskRows, field: &str| rows.get(field).map(|rows| Labelled::new(rows, &vocabulary, settings.model.length));
-    let (suite, seed) = (&settings.evaluate.suite, settings.seed);
-    let held_out = |(task, rows): (&Task, &TaskRows)| {
+    let seed = settings.seed;
+    let held_out = |(evaluate, task, rows): (&Evaluate, &Task, &TaskRows)| {
         let train = encode(rows, "train")?;
-        let (train, judge) = train.split(settings.evaluate.holdout, seed, &format!("holdout/{}", task.name));
-        let train = train.limited(suite.rows, seed, &format!("rows/{}", task.name));
+        let (train, judge) = train.split(evaluate.holdout, seed, &format!("holdout/{}", task.name));
+        let train = train.limited(evaluate.suite.limit(task), seed, &format!("rows/{}", task.name));
         Some(TaskData { task: task.clone(), train, judge, second: None, asked: Vec::new() })
     };
-    let search = suite.tasks.iter().zip(&texts.search).filter_map(held_out).collect();
+    let judged = settings.evaluate.iter().flat_map(|evaluate| evaluate.suite.tasks.iter().map(move |task| (evaluate, task)));
+    let search = judged.zip(&texts.search).filter_map(|((evaluate, task), rows)| held_out((evaluate, task, rows))).collect();
     let suite = &settings.r#final.suite;
     let whole = |(task, rows): (&Task, &TaskRows)| {
-        let train = encode(rows, "train")?.limited(suite.rows, 0, &format!("rows/{}", task.name));
+        let train = encode(rows, "train")?.limited(suite.limit(task), 0, &format!("rows/{}", task.name));
         let asked = task.parts().filter(|part| !part.labelled).filter_map(|part| Some((part.field, encode(rows, part.field)?))).collect();
         Some(TaskData { task: task.clone(), train, judge: encode(rows, "dev")?, second: encode(rows, "dev2"), asked })
     };
     let finals = suite.tasks.iter().zip(&texts.finals).filter_map(whole).collect();
-    Ok(Prepared { vocabulary, corpus, search, finals })
+    Ok(Prepared { vocabulary, corpus, search, finals, pretrained: texts.pretrained.clone() })
+}
+
+/// Whether rows of full length can be cut from both parts of a corpus.
+fn rows_of(corpus: &Corpus, length: usize) -> Result<()> {
+    let (train, held_out) = corpus.tokens();
+    for (part, tokens) in [("to train on", train), ("held out", held_out)] {
+        if tokens + 2 < length {
+            let message = format!("the text {part} has {}, and a row takes {length}", counted(tokens, "token"));
+            return Diagnostic::error(Code::DATA, message).help("give more text, or lower `model.length`").into();
+        }
+    }
+    Ok(())
 }
 
 /// The corpus and the baselines, journalled once.
-fn note(checked: &Checked, corpus: &Corpus, vocabulary: &Vocabulary, rows: &[TaskRows], journal: &mut Journal) -> Result<()> {
-    if !journal.entries().iter().any(|entry| matches!(entry, Entry::Corpus { .. })) {
+fn note(checked: &Checked, corpus: Option<&Corpus>, vocabulary: &Vocabulary, rows: &[TaskRows], journal: &mut Journal) -> Result<()> {
+    if let Some(corpus) = corpus.filter(|_| !journal.entries().iter().any(|entry| matches!(entry, Entry::Corpus { .. }))) {
         let (train_tokens, held_out_tokens) = corpus.tokens();
         let unigram_entropy = corpus.unigram_entropy().unwrap_or(f64::NAN);
         journal.append(Entry::Corpus { train_tokens, held_out_tokens, vocabulary: vocabulary.size(), unigram_entropy })?;
@@ -75,21 +118,24 @@ fn note(checked: &Checked, corpus: &Corpus, vocabulary: &Vocabulary, rows: &[Tas
     Ok(())
 }
 
-/// The scores of a baseline on the dev sets.
+/// The scores of a baseline on the dev sets, learnt from the rows that models are trained on.
 fn baseline(name: &str, suite: &Suite, rows: &[TaskRows]) -> Result<SuiteScore> {
     let mut tasks = Vec::new();
     for (task, rows) in suite.tasks.iter().zip(rows) {
-        let train = rows.get("train").map_or(&[][..], Vec::as_slice);
+        let all = rows.get("train").map_or(&[][..], Vec::as_slice);
+        let count = suite.limit(task).unwrap_or(all.len());
+        let places = drawn(all.len(), count, 0, &format!("rows/{}", task.name));
+        let train: Vec<Example> = places.into_iter().filter_map(|place| all.get(place).cloned()).collect();
         for (scored, dev) in [(task.name.clone(), rows.get("dev")), (second(&task.name), rows.get("dev2"))] {
             let Some(dev) = dev else { continue };
-            let predicted = if name == "majority" { majority(train, dev.len())? } else { bag_of_words(train, dev)? };
+            let predicted = if name == "majority" { majority(&train, dev.len())? } else { bag_of_words(&train, dev)? };
             let right = gold(dev)?;
             let metrics = task.metrics.iter().map(|metric| Ok((metric.clone(), measure(metric, &right, &predicted)?)));
             tasks.push(TaskScore { task: scored, metrics: metrics.collect::<Result<_>>()? });
         }
     }
     let score = average(&suite.score, &tasks)?;
-    Ok(SuiteScore { tasks, score, answers: Vec::new() })
+    Ok(SuiteScore { tasks, score })
 }
 
 /// Scores as the journal keeps them.

@@ -22,8 +22,7 @@ pub(super) fn rescore(
     journal: &mut Journal,
     generation: usize,
 ) -> Result<bool> {
-    let settings = &work.checked.settings;
-    let Method::Biws { commit, anchors, rescore_parents, refresh, .. } = &settings.evaluate.method else { return Ok(false) };
+    let Method::Biws { commit, anchors, rescore_parents, refresh, .. } = &work.checked.evaluate()?.method else { return Ok(false) };
     // A supernet that learns nothing gives the same scores again.
     if generation == 0 || (*commit == Commit::None && *refresh == 0) {
         return Ok(false);
@@ -31,7 +30,7 @@ pub(super) fn rescore(
     let first = history.candidates.iter().filter(|one| one.generation == 0 && one.finite().is_some());
     let mut wanted: Vec<(Candidate, bool)> = first.take(*anchors).map(|one| (one.clone(), false)).collect();
     if *rescore_parents {
-        wanted.extend(ranked(history).best(settings.search.parents).into_iter().map(|one| (one.clone(), true)));
+        wanted.extend(ranked(history).best(work.checked.search()?.parents).into_iter().map(|one| (one.clone(), true)));
     }
     let done = |journal: &Journal| {
         journal
@@ -46,7 +45,7 @@ pub(super) fn rescore(
         let begun = Instant::now();
         let cost = work.models.cost(&work.checked.space, &candidate.architecture)?;
         let mut tick = || go_on(work.stop);
-        let found = adapted(work, prepared, Some(supernet), &candidate.architecture, budget(work), &mut tick)
+        let found = adapted(work, prepared, Some(supernet), &candidate.architecture, budget(work)?, &mut tick)
             .and_then(|(training, _)| measured(work, prepared, &candidate.architecture, &training.parameters, &mut tick));
         let values = match found {
             Ok(found) => values(work, &found, cost).unwrap_or_default(),

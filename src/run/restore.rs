@@ -7,7 +7,9 @@ use crate::search::{self, History};
 
 /// Whether the last table has begun, or the run is over: the search is then complete.
 pub(super) fn finished(journal: &Journal) -> bool {
-    journal.entries().iter().any(|entry| matches!(entry, Entry::Final(_) | Entry::Finished { .. }))
+    let of_table =
+        |entry: &Entry| matches!(entry, Entry::Pretrained { .. } | Entry::Tuned { .. } | Entry::Final(_) | Entry::Finished { .. });
+    journal.entries().iter().any(of_table)
 }
 
 /// How many generations are committed.

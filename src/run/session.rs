@@ -4,11 +4,12 @@ use super::candidates::search;
 use super::finals::{contenders, finals};
 use super::folder::Folder;
 use super::journal::{Entry, Journal};
+use super::prepare::Prepared;
 use super::restore::restore;
 use super::texts::Texts;
 use super::{Executors, Progress, agreement, outputs, prepare, warmup};
 use crate::check::Checked;
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::search::History;
 use crate::space::Architecture;
 use crate::supernet::Models;
@@ -49,7 +50,7 @@ pub struct Outcome {
     pub entries: Vec<Entry>,
     /// Whether it was finished before it began.
     pub already: bool,
-    /// The best found and its space; `None` where the run stopped before there was one.
+    /// The best found and its space; `None` where nothing was searched, or the run stopped before there was one.
     pub best: Option<(std::sync::Arc<crate::space::Space>, Architecture)>,
 }
 
@@ -73,7 +74,7 @@ impl Work<'_> {
 impl Work<'_> {
     /// What the search's screen thinks of an architecture, larger being better.
     pub fn worth(&self, architecture: &Architecture) -> f64 {
-        let Some(screen) = &self.checked.settings.search.screen else { return 0.0 };
+        let Some(screen) = self.checked.settings.search.as_ref().and_then(|search| search.screen.as_ref()) else { return 0.0 };
         let cost = self.models.cost(&self.checked.space, architecture).unwrap_or_default();
         screen.worth(cost.params, cost.flops)
     }
@@ -107,6 +108,10 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Outcome> {
     let begun = Instant::now();
+    if checked.settings.search.is_none() && options.until.is_some() {
+        let message = format!("`{}` searches nothing, and `--until` names a stage of a search", checked.settings.name);
+        return Diagnostic::error(Code::NO_SEARCH, message).help("leave `--until` out").into();
+    }
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, progress)?;
@@ -118,32 +123,38 @@ pub fn run(
         return outcome(&work, &folder, &journal, &history, true);
     }
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
-    let warm = warmup::warm(&work, &prepared, &folder, &mut journal)?;
-    let stopped =
-        |journal: &Journal| Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already: false, best: None };
-    if options.until == Some(Until::Warmup) {
-        return Ok(stopped(&journal));
-    }
-    agreement::agreement(&work, &prepared, &mut journal, warm.as_ref())?;
-    if options.until == Some(Until::Agreement) {
-        return Ok(stopped(&journal));
-    }
-    let history = search(&work, &prepared, &folder, &mut journal, warm)?;
-    if options.until == Some(Until::Search) {
-        return Ok(stopped(&journal));
-    }
+    let history = match searched(&work, &prepared, &folder, &mut journal, options.until)? {
+        Some(history) => history,
+        None => return Ok(Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already: false, best: None }),
+    };
     let contenders = contenders(&work, &history)?;
-    if let Some(best) = contenders.first() {
-        let candidate = history.best(1).first().map_or(0, |best| best.id);
-        outputs::best(checked, &folder, best, candidate)?;
+    if let (Some(found), Some(best)) = (history.best(1).first(), contenders.first()) {
+        outputs::best(checked, &folder, best, found.id)?;
     }
     finals(&work, &prepared, &folder, &mut journal, &contenders)?;
     let seconds = begun.elapsed().as_secs_f64();
     journal.append(Entry::Finished { evaluations: history.candidates.len(), seconds })?;
     folder.tidy();
     outcome(&work, &folder, &journal, &history, false)
+}
+
+/// The stages of the search, where there is one; `None` where the run stops after one of them.
+fn searched(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut Journal, until: Option<Until>) -> Result<Option<History>> {
+    if work.checked.settings.search.is_none() {
+        return Ok(Some(History::default()));
+    }
+    let warm = warmup::warm(work, prepared, folder, journal)?;
+    if until == Some(Until::Warmup) {
+        return Ok(None);
+    }
+    agreement::agreement(work, prepared, journal, warm.as_ref())?;
+    if until == Some(Until::Agreement) {
+        return Ok(None);
+    }
+    let history = search(work, prepared, folder, journal, warm)?;
+    Ok((until != Some(Until::Search)).then_some(history))
 }
 
 /// The first line of the journal, or a check that it is this experiment's.
@@ -157,14 +168,26 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
                 fingerprint,
                 seed: checked.settings.seed,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                space_size: checked.space.count().to_string(),
+                space_size: checked.settings.search.as_ref().map(|_| checked.space.count().to_string()).unwrap_or_default(),
                 objectives: checked.settings.objective.clone(),
             })
         }
         Some(Entry::Start { experiment, fingerprint: known, .. }) if *known == fingerprint && *experiment == checked.settings.name => {
             if !journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
-                let done = journal.entries().iter().filter(|entry| matches!(entry, Entry::Candidate(_))).count();
-                progress.line(&format!("going on with the run in `{}`: {done} candidates are done", folder.path().display()));
+                let count = |of: fn(&Entry) -> bool| journal.entries().iter().filter(|entry| of(entry)).count();
+                let mut done = Vec::new();
+                if checked.settings.search.is_some() {
+                    done.push(counted(count(|entry| matches!(entry, Entry::Candidate(_))), "candidate"));
+                }
+                for (number, what) in [
+                    (count(|entry| matches!(entry, Entry::Pretrained { .. })), "pre-training"),
+                    (count(|entry| matches!(entry, Entry::Tuned { .. })), "fine-tuning"),
+                ] {
+                    if number > 0 || done.is_empty() {
+                        done.push(counted(number, what));
+                    }
+                }
+                progress.line(&format!("going on with the run in `{}`: {} done", folder.path().display(), done.join(", ")));
             }
             Ok(())
         }
@@ -182,14 +205,9 @@ pub(super) fn another(folder: &Folder) -> Box<Diagnostic> {
 }
 
 fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &History, already: bool) -> Result<Outcome> {
-    let contenders = contenders(work, history)?;
-    let Some(best) = contenders.into_iter().next() else {
-        return Diagnostic::error(Code::INTERNAL, "a finished run has no best candidate").into();
+    let best = match work.checked.settings.search {
+        Some(_) => contenders(work, history)?.into_iter().next().map(|best| (best.space, best.architecture)),
+        None => None,
     };
-    Ok(Outcome {
-        folder: folder.path().to_owned(),
-        entries: journal.entries().to_vec(),
-        already,
-        best: Some((best.space, best.architecture)),
-    })
+    Ok(Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already, best })
 }

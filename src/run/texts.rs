@@ -1,22 +1,29 @@
 //! All data of an experiment, read and found to be what its tasks say, before anything is spent or written.
 
-use super::files::{read_data, text_files};
+use super::corpus::CorpusText;
+use super::files::read_data;
+use super::pieces::sources;
+use super::pretrained::{Pretrained, pretrained};
 use crate::check::{Checked, NOT_TEXT};
 use crate::data::baseline::gold;
+use crate::data::piece::CONVERT;
 use crate::data::{Example, TaskScore, average, measure, read_part, second};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::settings::{CorpusSource, Part, Suite, Task};
+use crate::settings::{Part, Suite, Task};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The texts and tasks of an experiment.
 #[derive(Debug)]
 pub struct Texts {
-    /// The corpus, a document each.
-    pub(super) documents: Vec<String>,
+    /// The corpus, read through once and not kept.
+    pub(super) corpus: CorpusText,
     /// The search's tasks, of which training files alone are read: candidates are judged by a part of them.
     pub(super) search: Vec<TaskRows>,
     /// The last table's tasks.
     pub(super) finals: Vec<TaskRows>,
+    /// Weights to start from, with their vocabulary.
+    pub(super) pretrained: Option<Arc<Pretrained>>,
 }
 
 /// The rows of a task's files, by the field that names each.
@@ -30,10 +37,13 @@ pub(super) type TaskRows = BTreeMap<&'static str, Vec<Example>>;
 pub fn texts(checked: &Checked) -> Result<Texts> {
     has_data(checked)?;
     let settings = &checked.settings;
-    let CorpusSource::Text { files } = &settings.corpus.source;
-    let documents = files.iter().map(|path| document(path).map_err(|error| placed(checked, path, *error))).collect::<Result<Vec<_>>>()?;
-    let (search, last) = (&settings.evaluate.suite, &settings.r#final.suite);
-    Ok(Texts { documents: documents.concat(), search: suite(checked, search, true)?, finals: suite(checked, last, false)? })
+    let mut corpus = CorpusText::default();
+    for path in settings.texts() {
+        corpus.add(path, sources(checked, path)).map_err(|error| placed(checked, path, *error))?;
+    }
+    let search = settings.evaluate.as_ref().map_or_else(|| Ok(Vec::new()), |evaluate| suite(checked, &evaluate.suite, true))?;
+    let finals = suite(checked, &settings.r#final.suite, false)?;
+    Ok(Texts { corpus, search, finals, pretrained: pretrained(checked)?.map(Arc::new) })
 }
 
 /// An experiment whose data lies where an environment variable says can be checked without it, and not carried out.
@@ -46,16 +56,6 @@ fn has_data(checked: &Checked) -> Result<()> {
             Err(placed(checked, path, Diagnostic::error(Code::MISSING_FILE, message).help(format!("`export {name}=<folder>`"))))
         }
     }
-}
-
-/// The texts behind a path of the corpus.
-fn document(path: &str) -> Result<Vec<String>> {
-    let files = text_files(path).map_err(|why| unreadable(path, &why))?;
-    let texts = files.iter().map(|file| text(file)).collect::<Result<Vec<String>>>()?;
-    if texts.iter().all(|text| text.trim().is_empty()) {
-        return Diagnostic::error(Code::DATA, format!("{path} is empty: expected text, one paragraph a line")).into();
-    }
-    Ok(texts)
 }
 
 /// The tasks of a suite; in a search only what is trained on.
@@ -92,18 +92,18 @@ pub(super) fn examples(suite: &Suite, task: &Task, part: Part<'_>) -> Result<Vec
 }
 
 /// The text of a data file.
-fn text(path: &str) -> Result<String> {
+pub(super) fn text(path: &str) -> Result<String> {
     read_data(path).map_err(|why| unreadable(path, &why))
 }
 
-fn unreadable(path: &str, why: &str) -> Box<Diagnostic> {
+pub(super) fn unreadable(path: &str, why: &str) -> Box<Diagnostic> {
     let code = if why.starts_with(NOT_TEXT) { Code::DATA_TEXT } else { Code::MISSING_FILE };
     let told = Diagnostic::error(code, format!("`{path}` cannot be read: {why}"));
-    Box::new(if code == Code::DATA_TEXT { told.help("convert it, as with `iconv -f LATIN1 -t UTF-8`") } else { told })
+    Box::new(if code == Code::DATA_TEXT { told.help(CONVERT) } else { told })
 }
 
 /// A mistake of a data file, with the places that name the file.
-fn placed(checked: &Checked, path: &str, error: Diagnostic) -> Box<Diagnostic> {
+pub(super) fn placed(checked: &Checked, path: &str, error: Diagnostic) -> Box<Diagnostic> {
     let places = checked.places.get(path).into_iter().flatten();
     Box::new(places.fold(error, |error, (span, text)| error.at(*span, text)))
 }

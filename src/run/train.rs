@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
 use super::session::{Work, another, models};
 use super::texts::texts;
-use super::{Executors, Progress, finals, outputs, prepare};
+use super::{Executors, Progress, finals, outputs, prepare, pretrained};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
 use std::path::PathBuf;
@@ -32,6 +32,9 @@ pub fn train_one(
     stop: &AtomicBool,
 ) -> Result<(PathBuf, Vec<FinalModel>)> {
     let texts = texts(checked)?;
+    if let Some(pretrained) = &texts.pretrained {
+        pretrained::fits(checked, pretrained, architecture)?;
+    }
     let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
     let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
     let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
@@ -56,7 +59,7 @@ pub fn train_one(
     }
     let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
     let contender = finals::Contender {
         name: architecture.name.clone(),

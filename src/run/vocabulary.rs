@@ -1,12 +1,14 @@
 //! The vocabulary of a run: the one its folder keeps, one that another run trained on the same text, or a new one.
 
 use super::Progress;
+use super::corpus::CorpusText;
 use super::folder::{Folder, write_whole};
 use crate::data::Vocabulary;
 use crate::diagnostic::Result;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// A vocabulary as the cache keeps it: a bit that flips on the disk must not change a result unnoticed.
 #[derive(Serialize, Deserialize)]
@@ -15,21 +17,27 @@ struct Kept {
     tokenizer: String,
 }
 
-/// The vocabulary of these documents, of at most `size` pieces.
-pub(super) fn vocabulary(documents: &[&str], size: usize, lowercase: bool, folder: &Folder, progress: &dyn Progress) -> Result<Vocabulary> {
+/// The vocabulary of a corpus, of at most `size` pieces.
+pub(super) fn vocabulary(
+    corpus: &CorpusText,
+    size: usize,
+    lowercase: bool,
+    folder: &Folder,
+    progress: &dyn Progress,
+    stop: &AtomicBool,
+) -> Result<Vocabulary> {
     let own = folder.read("vocabulary.json")?.and_then(|bytes| String::from_utf8(bytes).ok());
     if let Some(Ok(vocabulary)) = own.map(|text| Vocabulary::from_json(&text)) {
         return Ok(vocabulary);
     }
-    // Runs share a cache in the folder of their own. Beside a folder of the user's choice nothing is written.
-    let cache = folder.path().parent().filter(|parent| *parent == Path::new("runs")).map(|runs| file(runs, documents, size, lowercase));
+    let cache = folder.cache().map(|cache| file(&cache, corpus.identity(), size, lowercase));
     let vocabulary = match cache.as_deref().and_then(read) {
         Some(vocabulary) => {
             progress.line(&format!("vocabulary: {} pieces, trained by an earlier run on the same text", vocabulary.size()));
             vocabulary
         }
         None => {
-            let vocabulary = Vocabulary::train(documents.iter().flat_map(|document| document.lines()), size, lowercase)?;
+            let vocabulary = corpus.train(size, lowercase, progress, stop)?;
             if let Some(cache) = &cache {
                 write(cache, vocabulary.to_json()?);
             }
@@ -42,15 +50,11 @@ pub(super) fn vocabulary(documents: &[&str], size: usize, lowercase: bool, folde
 }
 
 /// The place in the cache, named after all that the vocabulary follows from.
-fn file(runs: &Path, documents: &[&str], size: usize, lowercase: bool) -> PathBuf {
-    let mut hasher = blake3::Hasher::new();
+fn file(cache: &Path, mut corpus: blake3::Hasher, size: usize, lowercase: bool) -> PathBuf {
     // Another version may train otherwise.
-    hasher.update(format!("{} {size} {lowercase}\n", env!("CARGO_PKG_VERSION")).as_bytes());
-    for document in documents {
-        hasher.update(blake3::hash(document.as_bytes()).as_bytes());
-    }
-    let hash: String = hasher.finalize().to_hex().chars().take(16).collect();
-    runs.join("cache").join(format!("vocabulary-{hash}.json"))
+    corpus.update(format!("{} {size} {lowercase}\n", env!("CARGO_PKG_VERSION")).as_bytes());
+    let hash: String = corpus.finalize().to_hex().chars().take(16).collect();
+    cache.join(format!("vocabulary-{hash}.json"))
 }
 
 /// What the cache keeps there; nothing where that is missing or damaged.
@@ -77,10 +81,16 @@ mod tests {
     use crate::data::Vocabulary;
     use std::path::Path;
 
+    fn corpus(text: &str) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(text.as_bytes());
+        hasher
+    }
+
     #[test]
     fn a_cached_vocabulary_is_the_trained_one_or_none() {
         let folder = tempfile::tempdir().unwrap();
-        let path = file(folder.path(), &["a cat", "a mat"], 64, true);
+        let path = file(&folder.path().join("cache"), corpus("a"), 64, true);
         assert!(read(&path).is_none());
         let json = Vocabulary::train(["a cat", "a mat"], 64, true).unwrap().to_json().unwrap();
         write(&path, json.clone());
@@ -96,14 +106,12 @@ mod tests {
 
     #[test]
     fn the_place_in_the_cache_follows_from_all_that_matters() {
-        let place = |documents: &[&str], size, lowercase| file(Path::new("runs"), documents, size, lowercase);
-        let one = place(&["a b", "c"], 64, true);
+        let place = |text: &str, size, lowercase| file(Path::new("runs/cache"), corpus(text), size, lowercase);
+        let one = place("a", 64, true);
         assert_eq!(one.parent().unwrap(), Path::new("runs/cache"));
         assert_eq!(one.file_name().unwrap().len(), "vocabulary-.json".len() + 16);
-        assert_eq!(one, place(&["a b", "c"], 64, true));
-        for other in
-            [place(&["a b", "d"], 64, true), place(&["a bc"], 64, true), place(&["a b", "c"], 65, true), place(&["a b", "c"], 64, false)]
-        {
+        assert_eq!(one, place("a", 64, true));
+        for other in [place("b", 64, true), place("a", 65, true), place("a", 64, false)] {
             assert_ne!(one, other);
         }
     }

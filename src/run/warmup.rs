@@ -39,13 +39,13 @@ pub(super) fn supernet_specs(work: &Work<'_>) -> Result<Vec<ParameterSpec>> {
 /// The warm supernet; `None` where candidates are trained from scratch.
 pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut Journal) -> Result<Option<Parameters>> {
     let settings = &work.checked.settings;
-    let Method::Biws { paths, .. } = &settings.evaluate.method else { return Ok(None) };
+    let Method::Biws { paths, .. } = &work.checked.evaluate()?.method else { return Ok(None) };
     if journal.entries().iter().any(|entry| matches!(entry, Entry::Warmup { .. })) {
         // Later commits are read where the search goes on; here the warm one is wanted only before the first.
         return load_weights(folder, &file(0), &supernet_specs(work)?);
     }
-    let train = &settings.evaluate.pretrain;
-    let total = settings.evaluate.warmup;
+    let train = &work.checked.evaluate()?.pretrain;
+    let total = work.checked.evaluate()?.warmup;
     let seed = supernet_seed(work);
     let mut training = match load_training(folder, "work/warmup.safetensors", &supernet_specs(work)?)? {
         Some(training) => {
@@ -84,7 +84,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
     };
     let (executor, length) = (work.executors.of(train)?, settings.model.length);
     pool(1)?
-        .install(|| pretrain(executor, &mut path, &prepared.corpus, &masking, train, length, seed, total, &mut training, &mut watch))?;
+        .install(|| pretrain(executor, &mut path, prepared.corpus()?, &masking, train, length, seed, total, &mut training, &mut watch))?;
     save_weights(folder, &file(0), &training.parameters)?;
     let tail = losses.iter().rev().take((total / 10).max(1) as usize);
     let loss = f64::from(tail.clone().sum::<f32>()) / tail.len().max(1) as f64;

@@ -1,4 +1,4 @@
-//! Jobs in parallel, one thread each; their results in order.
+//! Jobs in parallel, one thread each, more where there are fewer jobs than workers; their results in order.
 
 use crate::diagnostic::{Code, Diagnostic, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -23,12 +23,14 @@ pub(super) fn in_order<I: Sync, O: Send>(
 ) -> Result<()> {
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
+    let beside = workers.clamp(1, inputs.len().max(1));
+    let threads = (workers / beside).max(1);
     let (sender, receiver) = mpsc::channel::<(usize, Result<O>)>();
     std::thread::scope(|scope| {
-        for _ in 0..workers.clamp(1, inputs.len().max(1)) {
+        for _ in 0..beside {
             let (sender, next, failed) = (sender.clone(), &next, &failed);
             scope.spawn(move || {
-                let pool = match pool(1) {
+                let pool = match pool(threads) {
                     Ok(pool) => pool,
                     Err(error) => return drop(sender.send((0, Err(error)))),
                 };

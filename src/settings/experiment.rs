@@ -15,14 +15,14 @@ record! {
         seed: u64 = Int(Plain, 0), "42";
         /// Sizes of the model.
         model: Model = Record(Model::schema);
-        /// The space that is searched.
-        space: String = Space;
-        /// The text to pre-train on.
-        corpus: Corpus = Record(Corpus::schema);
-        /// How architectures are proposed.
-        search: Search = Record(Search::schema);
+        /// The space that is searched; without a search it may be left out.
+        space: String = Space, "\"\"";
+        /// The text to pre-train on; left out where nothing is pre-trained.
+        corpus: Option<Corpus> = Optional(&Record(Corpus::schema)), "null";
+        /// How architectures are proposed; left out, nothing is searched, and `compare` alone is trained and scored.
+        search: Option<Search> = Optional(&Record(Search::schema)), "null";
         /// How a candidate is judged during the search.
-        evaluate: Evaluate = Record(Evaluate::schema);
+        evaluate: Option<Evaluate> = Optional(&Record(Evaluate::schema)), "null";
         /// Whether weight sharing ranks as training from scratch does: measured after the warm-up where this is given.
         agreement: Option<Agreement> = Optional(&Record(Agreement::schema)), "null";
         /// What is done at the end with the best found, and with `compare`.
@@ -93,6 +93,36 @@ impl Objective {
     }
 }
 
+impl Experiment {
+    /// Its suites, each with the field that holds it.
+    pub fn suites(&self) -> impl Iterator<Item = (&'static str, &Suite)> {
+        let searched = self.evaluate.iter().map(|evaluate| ("evaluate", &evaluate.suite));
+        searched.chain([("final", &self.r#final.suite)])
+    }
+
+    /// Its masked-LM trainings, each with the field that holds it.
+    pub fn pretrainings(&self) -> impl Iterator<Item = (&'static str, &Train)> {
+        let last = self.r#final.pretrain.iter().map(|train| ("final", train));
+        last.chain(self.evaluate.iter().map(|evaluate| ("evaluate", &evaluate.pretrain)))
+    }
+
+    /// The paths of its corpus.
+    pub fn texts(&self) -> &[String] {
+        match self.corpus.as_ref().map(|corpus| &corpus.source) {
+            Some(CorpusSource::Text { files, .. }) => files,
+            None => &[],
+        }
+    }
+
+    /// The key that text stands under where the corpus is JSON Lines.
+    pub fn text_key(&self) -> &str {
+        match self.corpus.as_ref().map(|corpus| &corpus.source) {
+            Some(CorpusSource::Text { key: Some(key), .. }) => key,
+            _ => "text",
+        }
+    }
+}
+
 record! {
     /// Sizes of a model.
     pub struct Model: "model" {
@@ -117,7 +147,7 @@ record! {
         /// Where it lies.
         source: CorpusSource = OneOf(CorpusSource::variants);
         /// Share of the documents that is held out to report the loss on.
-        holdout: f64 = Real(Share, 0.0, 0.5), "0.02";
+        holdout: f64 = Real(Share, 0.0001, 0.5), "0.02";
         /// Whether letters are made small, as BERT's uncased models do.
         lowercase: bool = Bool, "true";
     }
@@ -126,10 +156,13 @@ record! {
 choice! {
     /// Where a corpus lies.
     pub enum CorpusSource {
-        /// Plain text, one paragraph a line; a folder stands for the `.txt` files in it.
+        /// Plain text, one paragraph a line, or JSON Lines (`.jsonl`), one document a line; also compressed (`.gz`, `.zst`). A folder stands
+        /// for the `.txt` and `.jsonl` files in it, compressed or not.
         Text = "text" {
             /// The files or folders.
             files: Vec<String> = List(&DataPath);
+            /// The key that the text stands under in JSON Lines; `text` where it is left out.
+            key: Option<String> = Optional(&Text), "null";
         };
     }
 }
@@ -149,11 +182,24 @@ record! {
 record! {
     /// How the models of the last table are trained and scored.
     pub struct Final: "final" {
-        /// Masked-LM pre-training from scratch.
-        pretrain: Train = Record(Train::schema);
+        /// Weights that every model starts from; left out, they are drawn.
+        weights: Option<Weights> = Optional(&OneOf(Weights::variants)), "null";
+        /// Masked-LM pre-training; left out, `weights` are fine-tuned as they are.
+        pretrain: Option<Train> = Optional(&Record(Train::schema)), "null";
         /// The tasks, scored on dev.
         suite: Suite = Record(Suite::schema);
         /// Trainings of each model, on seeds of their own.
         seeds: u64 = Int(Plain, 1), "1";
+    }
+}
+
+choice! {
+    /// Weights that were trained elsewhere.
+    pub enum Weights {
+        /// A BERT in the layout of Hugging Face's libraries; its word pieces become the experiment's vocabulary.
+        HuggingFace = "hugging_face" {
+            /// The folder, with `config.json`, `model.safetensors`, and `tokenizer.json` or `vocab.txt`.
+            folder: String = DataPath;
+        };
     }
 }

@@ -6,6 +6,7 @@
 
 mod evaluation;
 mod experiment;
+mod layout;
 mod reference;
 mod schema;
 mod search;
@@ -13,9 +14,10 @@ mod task;
 mod train;
 
 pub use evaluation::{Commit, Evaluate, Method, PathSampling};
-pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal};
+pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal, Weights};
+pub use layout::{Layout, is_text};
 pub use reference::{CHOICES, RECORDS, UNITS, Variants};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
 pub use search::{Algorithm, Cheap, Credit, Dedupe, Halving, Initial, Inter, Intra, Mutation, Pick, Screen, Search, Stop};
-pub use task::{Averaging, Files, Label, Metric, Part, Report, Rows, Suite, Task};
-pub use train::{Objective, Optimizer, Phase, Precision, Schedule, Train};
+pub use task::{Averaging, Files, Intermediate, Label, Metric, Part, Report, Rows, Suite, Task};
+pub use train::{Epoch, Objective, Optimizer, Order, Phase, Precision, Schedule, Train};

@@ -22,6 +22,8 @@ record! {
         test_text: Vec<String> = List(&Text), "[]";
         /// How many rows its files have where they are whole; a file with another number is refused.
         rows: Rows = Record(Rows::schema), "{}";
+        /// Training rows that are used, drawn once; 0 for all.
+        limit: usize = Int(Plain, 0), "0";
     }
 }
 
@@ -111,16 +113,28 @@ record! {
         data: String = DataPath;
         /// How a model is fine-tuned on each.
         train: Train = Record(Train::schema);
+        /// A task that others begin with; left out, every task begins with the pre-trained weights.
+        intermediate: Option<Intermediate> = Optional(&Record(Intermediate::schema)), "null";
         /// Fine-tuning runs of each task, on seeds of their own.
         seeds: u64 = Int(Plain, 1), "1";
         /// What is reported of several seeds.
         report: Report = OneOf(Report::variants), r#""median""#;
         /// The average over the tasks.
         score: Averaging = OneOf(Averaging::variants), r#""mean""#;
-        /// Training rows of each task that are used; 0 for all.
+        /// Training rows of each task that are used, beside the task's own limit; 0 for all.
         rows: usize = Int(Plain, 0), "0";
         /// Whether files must have as many rows as their task tells; `false` where cut ones are meant.
         whole: bool = Bool, "true";
+    }
+}
+
+record! {
+    /// Intermediate training (Phang et al. 2018): some tasks begin with weights fine-tuned on another, as MRPC, RTE and STS-B do on MNLI.
+    pub struct Intermediate: "intermediate" {
+        /// The name of the task that is learnt first; the fine-tuning that scored best gives the weights.
+        task: String = Text;
+        /// The names of the tasks that begin with them.
+        before: Vec<String> = List(&Text);
     }
 }
 
@@ -164,6 +178,11 @@ pub struct Part<'t> {
 }
 
 impl Suite {
+    /// The training rows of a task that are used: the smaller of the suite's number and the task's own; `None` for all.
+    pub fn limit(&self, task: &Task) -> Option<usize> {
+        [self.rows, task.limit].into_iter().filter(|rows| *rows > 0).min()
+    }
+
     /// The path of a file of one of its tasks.
     pub fn path(&self, file: &str) -> String {
         format!("{}/{file}", self.data.trim_end_matches('/'))
@@ -195,6 +214,7 @@ impl Task {
             header: true,
             test_text: Vec::new(),
             rows: Rows { train: none(), dev: none(), test: none(), dev2: none(), test2: none(), diagnostic: none() },
+            limit: 0,
         }
     }
 

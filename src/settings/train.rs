@@ -17,6 +17,12 @@ record! {
         accumulate: usize = Int(Plain, 1), "1";
         /// Whether activations are computed anew on the way back, not kept: a third more time, far less memory, the same bytes.
         recompute: bool = Bool, "false";
+        /// The order of a task's sentences within an epoch.
+        order: Order = OneOf(Order::variants), r#""shuffled""#;
+        /// Which epoch's weights a fine-tuning gives.
+        keep: Epoch = OneOf(Epoch::variants), r#""last""#;
+        /// Epochs without a better score after which a fine-tuning ends; 0: it never ends early.
+        patience: u64 = Int(Epochs, 0), "0";
         /// Learning rates to choose from, by the score on the data that selects; empty: the optimizer's own.
         lr: Vec<f64> = List(&Real(Plain, 0.0, 10.0)), "[]";
         /// Lengths over the course of pre-training, as shares of the steps; empty: the model's length throughout.
@@ -46,6 +52,26 @@ choice! {
         };
         /// The labels of a task.
         Labels = "labels";
+    }
+}
+
+choice! {
+    /// The order of sentences within an epoch.
+    pub enum Order {
+        /// At random.
+        Shuffled = "shuffled";
+        /// Like lengths together, so that little is padding: 50 batches' worth at random, sorted and cut, and the batches at random.
+        ByLength = "by_length";
+    }
+}
+
+choice! {
+    /// An epoch of fine-tuning.
+    pub enum Epoch {
+        /// The last.
+        Last = "last";
+        /// The first of those with the best score on the data that judges: dev, or the hold-out of a search.
+        Best = "best";
     }
 }
 

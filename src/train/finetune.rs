@@ -7,14 +7,14 @@ use crate::data::{Labelled, restored};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::parameters::initial;
 use crate::exec::{Executor, Parameters, Program, StepKey};
-use crate::settings::{Label, Task, Train};
+use crate::settings::{Epoch, Label, Order, Task, Train};
 
 /// Trains a classifier (or, with one class, a regressor) from `pretrained` weights; parameters that it lacks, the head's, start
-/// from the stream of `seed`. `lr` overrides the optimiser's rate.
+/// from the stream of `seed`. `lr` overrides the optimiser's rate; `judge` scores weights after an epoch, where that matters.
 ///
 /// # Errors
 /// Where a step fails, the loss is not finite, or `watch` ends the training.
-#[expect(clippy::too_many_arguments, reason = "what is trained, on what, how, and who watches")]
+#[expect(clippy::too_many_arguments, reason = "what is trained, on what, how, who judges, and who watches")]
 pub fn finetune(
     executor: &dyn Executor,
     program: &Program,
@@ -24,6 +24,7 @@ pub fn finetune(
     train: &Train,
     lr: Option<f64>,
     seed: u64,
+    judge: &mut dyn FnMut(&Parameters) -> Result<f64>,
     watch: &mut Watch<'_>,
 ) -> Result<Parameters> {
     let mut training = Training::default();
@@ -35,8 +36,15 @@ pub fn finetune(
     let lr = lr.unwrap_or(own);
     let total = (data.len().div_ceil(train.batch.max(1)) as u64) * train.epochs;
     let stream = format!("finetune/{}", task.name);
+    let judged = train.keep == Epoch::Best || train.patience > 0;
+    // The best score so far, its epoch, and its weights where they are wanted.
+    let mut best: Option<(f64, u64, Parameters)> = None;
     for epoch in 0..train.epochs {
-        for places in data.epoch(seed, &stream, epoch, train.batch) {
+        let batches = match train.order {
+            Order::Shuffled => data.epoch(seed, &stream, epoch, train.batch),
+            Order::ByLength => data.epoch_by_length(seed, &stream, epoch, train.batch),
+        };
+        for places in batches {
             let batch = scaled(data.batch(&places), task);
             let key = Some(StepKey { seed, step: training.step, first: 0 });
             let Training { parameters, optimizer, step } = &mut training;
@@ -56,8 +64,21 @@ pub fn finetune(
             *step += 1;
             watch(*step, total, loss)?;
         }
+        if judged {
+            let score = judge(&training.parameters)?;
+            if best.as_ref().is_none_or(|(known, ..)| score > *known) {
+                let kept = if train.keep == Epoch::Best { training.parameters.clone() } else { Parameters::default() };
+                best = Some((score, epoch, kept));
+            }
+            if best.as_ref().is_some_and(|(_, at, _)| train.patience > 0 && epoch - at >= train.patience) {
+                break;
+            }
+        }
     }
-    Ok(training.parameters)
+    Ok(match best {
+        Some((.., kept)) if train.keep == Epoch::Best => kept,
+        _ => training.parameters,
+    })
 }
 
 /// The predictions for all examples, in their order; `tick` is called after each batch.

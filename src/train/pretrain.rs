@@ -136,9 +136,9 @@ pub fn held_out_loss(
     let batches = corpus.held_out(masking, EVALUATED, length)?;
     let total = batches.len() as u64;
     let (mut sum, mut count) = (0.0, 0.0);
-    for (batch, number) in batches.iter().zip(1..) {
+    for (batch, number) in batches.zip(1..) {
         let crate::batch::Targets::Classes(targets) = &batch.targets else { continue };
-        let output = executor.forward(program, parameters, batch)?;
+        let output = executor.forward(program, parameters, &batch)?;
         let width = output.shape.last().copied().unwrap_or(1).max(1);
         for (row, target) in output.data.chunks_exact(width).zip(targets) {
             let Some(target) = target else { continue };

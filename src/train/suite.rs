@@ -5,6 +5,7 @@ use crate::data::{Answers, Labelled, TaskScore, average, measure, second};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::{Executor, Parameters, Program};
 use crate::settings::{Metric, Report, Suite, Task};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A task's data: what is trained on, and what is judged by (a hold-out of train, or dev).
@@ -29,18 +30,135 @@ pub struct SuiteScore {
     pub tasks: Vec<TaskScore>,
     /// The average.
     pub score: f64,
-    /// What was answered to files without labels: task, field of its `files`, answers.
-    pub answers: Vec<(String, &'static str, Answers)>,
 }
 
-/// Fine-tunes `pretrained` on each task and scores it on what the task is judged by: over the suite's seeds, and with the best of
-/// its learning rates where there are several. With `ask`, the fine-tuning that scored best on dev answers what has no labels.
+/// One fine-tuning of a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tuning {
+    /// The task, by its place in the suite.
+    pub task: usize,
+    /// The run, from 0; each has a seed of its own: its head, its order and its dropout.
+    pub run: u64,
+    /// The learning rate, by its place among those to choose from.
+    pub rate: usize,
+}
+
+/// What a fine-tuning came to.
+#[derive(Clone, Debug)]
+pub struct Tuned {
+    /// The metrics on what the task is judged by, and on its second dev set, where there is one.
+    pub metrics: Vec<Vec<f64>>,
+    /// What was answered to files without labels, by the field of the task's `files`.
+    pub answers: Vec<(&'static str, Answers)>,
+    /// The weights.
+    pub weights: Parameters,
+}
+
+/// The fine-tunings of a suite: task by task, run by run, rate by rate; a task that others begin with comes first.
+pub fn tunings(suite: &Suite) -> Vec<Tuning> {
+    let first = |task: &usize| usize::from(!suite.tasks.get(*task).is_some_and(|task| is_intermediate(suite, task)));
+    let mut order: Vec<usize> = (0..suite.tasks.len()).collect();
+    order.sort_by_key(first);
+    let rates = suite.train.lr.len().max(1);
+    let of = |task: usize| (0..suite.seeds).flat_map(move |run| (0..rates).map(move |rate| Tuning { task, run, rate }));
+    order.into_iter().flat_map(of).collect()
+}
+
+/// Whether others begin with the weights of this task.
+pub fn is_intermediate(suite: &Suite, task: &Task) -> bool {
+    suite.intermediate.as_ref().is_some_and(|intermediate| intermediate.task == task.name)
+}
+
+/// Whether a task begins with the weights of the one that is learnt first.
+pub fn begins_later(suite: &Suite, task: &Task) -> bool {
+    suite.intermediate.as_ref().is_some_and(|intermediate| intermediate.before.contains(&task.name))
+}
+
+/// The steps of a fine-tuning of a task, where it does not end early.
+pub fn tuning_steps(suite: &Suite, data: &TaskData) -> u64 {
+    (data.train.len().div_ceil(suite.train.batch.max(1)) as u64) * suite.train.epochs
+}
+
+/// Carries one fine-tuning out from `begun` weights, and scores it; with `ask` it answers what has no labels.
 ///
-/// `classifier` gives the program for a number of classes; `watch` sees the steps of all trainings one after the other.
+/// `classifier` gives the program for a number of classes; `seed` is the suite's.
+///
+/// # Errors
+/// Where the training or a metric fails.
+#[expect(clippy::too_many_arguments, reason = "what is tuned, on what, how, who watches, and what more is wanted")]
+pub fn tune(
+    executor: &dyn Executor,
+    classifier: &dyn Fn(usize) -> Result<Arc<Program>>,
+    begun: &Parameters,
+    suite: &Suite,
+    data: &TaskData,
+    tuning: Tuning,
+    seed: u64,
+    ask: bool,
+    watch: &mut Watch<'_>,
+) -> Result<Tuned> {
+    let program = classifier(data.task.classes())?;
+    let seed = seed.wrapping_add(tuning.run.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let rate = suite.train.lr.get(tuning.rate).copied();
+    let total = tuning_steps(suite, data);
+    // Judging an epoch takes no steps; whoever watches may still end it.
+    let watched = std::cell::RefCell::new(watch);
+    let tick = |step: u64, loss: f32| (*watched.borrow_mut())(step, total, loss);
+    let done = std::cell::Cell::new(0);
+    let scored = |weights: &Parameters, judge: &Labelled| {
+        judge_by(executor, &program, weights, &data.task, judge, &mut || tick(done.get(), f32::NAN))
+    };
+    let mut epoch = |weights: &Parameters| Ok(scored(weights, &data.judge)?.iter().sum());
+    let mut step = |step: u64, _: u64, loss: f32| {
+        done.set(step);
+        tick(step, loss)
+    };
+    let weights = finetune(executor, &program, begun, &data.task, &data.train, &suite.train, rate, seed, &mut epoch, &mut step)?;
+    let judges = std::iter::once(&data.judge).chain(&data.second);
+    let metrics = judges.map(|judge| scored(&weights, judge)).collect::<Result<Vec<_>>>()?;
+    let asked = data.asked.iter().filter(|_| ask);
+    let answered = asked
+        .map(|(field, rows)| Ok((*field, predict(executor, &program, &weights, &data.task, rows, &mut || tick(done.get(), f32::NAN))?)));
+    let answers = answered.collect::<Result<Vec<_>>>()?;
+    Ok(Tuned { metrics, answers, weights })
+}
+
+/// The place of the fine-tuning with the best metrics on what the task is judged by; the first of equals.
+pub fn best_of<'m>(metrics: impl IntoIterator<Item = &'m [Vec<f64>]>) -> Option<usize> {
+    let sums = metrics.into_iter().map(|sets| sets.first().map_or(f64::NEG_INFINITY, |values| values.iter().sum::<f64>()));
+    sums.enumerate().reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(place, _)| place)
+}
+
+/// The scores of a suite from the metrics of all its fine-tunings: of each run the best of its rates, of the runs what the suite reports.
+///
+/// # Errors
+/// Where the average cannot be taken.
+pub fn scored(suite: &Suite, data: &[TaskData], found: &BTreeMap<Tuning, Vec<Vec<f64>>>) -> Result<SuiteScore> {
+    let mut tasks = Vec::new();
+    for (task, data) in data.iter().enumerate() {
+        let runs: Vec<&[Vec<f64>]> = (0..suite.seeds)
+            .filter_map(|run| {
+                let rates: Vec<&[Vec<f64>]> =
+                    found.iter().filter(|(one, _)| (one.task, one.run) == (task, run)).map(|(_, metrics)| metrics.as_slice()).collect();
+                rates.get(best_of(rates.iter().copied())?).copied()
+            })
+            .collect();
+        let names = std::iter::once(data.task.name.clone()).chain(data.second.as_ref().map(|_| second(&data.task.name)));
+        for (set, name) in names.enumerate() {
+            let value = |at: usize| runs.iter().filter_map(|run| run.get(set)?.get(at)).copied().collect();
+            let metrics = data.task.metrics.iter().enumerate();
+            let metrics: Vec<(Metric, f64)> = metrics.map(|(at, metric)| (metric.clone(), summary(&suite.report, value(at)))).collect();
+            tasks.push(TaskScore { task: name, metrics });
+        }
+    }
+    let score = average(&suite.score, &with_seconds(&tasks, data))?;
+    Ok(SuiteScore { tasks, score })
+}
+
+/// Fine-tunes `pretrained` on each task of a suite, one after the other, and scores it.
 ///
 /// # Errors
 /// Where a training or a metric fails.
-#[expect(clippy::too_many_arguments, reason = "what is tuned, on what, how, who watches, and what more is wanted")]
 pub fn score_suite(
     executor: &dyn Executor,
     classifier: &dyn Fn(usize) -> Result<Arc<Program>>,
@@ -48,57 +166,35 @@ pub fn score_suite(
     suite: &Suite,
     data: &[TaskData],
     seed: u64,
-    ask: bool,
     watch: &mut Watch<'_>,
 ) -> Result<SuiteScore> {
-    let rates: Vec<Option<f64>> = if suite.train.lr.is_empty() { vec![None] } else { suite.train.lr.iter().map(|lr| Some(*lr)).collect() };
-    let steps = |task: &TaskData| (task.train.len().div_ceil(suite.train.batch.max(1)) as u64) * suite.train.epochs;
-    let total: u64 = data.iter().map(steps).sum::<u64>() * suite.seeds * rates.len() as u64;
-    let mut done = 0;
-    let (mut tasks, mut answers) = (Vec::new(), Vec::new());
-    for task in data {
-        let program = classifier(task.task.classes())?;
-        // The metrics of each run, of the second dev set too; and the weights that did best on dev, where they have more to answer.
-        let mut runs: Vec<Vec<Vec<f64>>> = Vec::new();
-        let mut tuned_best: Option<(f64, Parameters)> = None;
-        for run in 0..suite.seeds {
-            // Each run has a seed of its own: its head, its order and its dropout.
-            let seed = seed.wrapping_add(run.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            let mut best: Option<Vec<Vec<f64>>> = None;
-            for lr in &rates {
-                let before = done;
-                let mut inner = |step: u64, _: u64, loss: f32| watch(before + step, total, loss);
-                let tuned = finetune(executor, &program, pretrained, &task.task, &task.train, &suite.train, *lr, seed, &mut inner)?;
-                done = before + steps(task);
-                let judges = std::iter::once(&task.judge).chain(&task.second);
-                let judged = |judge| judge_by(executor, &program, &tuned, &task.task, judge, &mut || watch(done, total, 0.0));
-                let values = judges.map(judged).collect::<Result<Vec<_>>>()?;
-                let sum = |values: &[Vec<f64>]| values.first().map_or(0.0, |values| values.iter().sum::<f64>());
-                if ask && !task.asked.is_empty() && tuned_best.as_ref().is_none_or(|(best, _)| sum(&values) > *best) {
-                    tuned_best = Some((sum(&values), tuned));
-                }
-                if best.as_ref().is_none_or(|best| sum(&values) > sum(best)) {
-                    best = Some(values);
-                }
-            }
-            runs.extend(best);
+    let mut found: BTreeMap<Tuning, Vec<Vec<f64>>> = BTreeMap::new();
+    // The best weights so far of the task that others begin with.
+    let mut intermediate: Option<(Vec<Vec<f64>>, Parameters)> = None;
+    for tuning in tunings(suite) {
+        let Some(data) = data.get(tuning.task) else { continue };
+        let begun = intermediate.as_ref().filter(|_| begins_later(suite, &data.task)).map_or(pretrained, |(_, weights)| weights);
+        let tuned = tune(executor, classifier, begun, suite, data, tuning, seed, false, watch)?;
+        let better = |known: &[Vec<f64>]| best_of([known, &tuned.metrics]) == Some(1);
+        if is_intermediate(suite, &data.task) && intermediate.as_ref().is_none_or(|(known, _)| better(known)) {
+            intermediate = Some((tuned.metrics.clone(), without_head(classifier, tuned.weights)?));
         }
-        let names = std::iter::once(task.task.name.clone()).chain(task.second.as_ref().map(|_| second(&task.task.name)));
-        for (set, name) in names.enumerate() {
-            let value = |at: usize| runs.iter().filter_map(|run| run.get(set)?.get(at)).copied().collect();
-            let metrics = task.task.metrics.iter().enumerate();
-            let metrics: Vec<(Metric, f64)> = metrics.map(|(at, metric)| (metric.clone(), summary(&suite.report, value(at)))).collect();
-            tasks.push(TaskScore { task: name, metrics });
-        }
-        if let Some((_, tuned)) = tuned_best {
-            for (field, asked) in &task.asked {
-                let found = predict(executor, &program, &tuned, &task.task, asked, &mut || watch(done, total, 0.0))?;
-                answers.push((task.task.name.clone(), *field, found));
-            }
-        }
+        found.insert(tuning, tuned.metrics);
     }
-    let score = average(&suite.score, &with_seconds(&tasks, data))?;
-    Ok(SuiteScore { tasks, score, answers })
+    scored(suite, data, &found)
+}
+
+/// Weights as another task may begin with them: without the head, the parameters whose shape goes by the number of classes.
+///
+/// # Errors
+/// Where the classifier cannot be lowered.
+pub fn without_head(classifier: &dyn Fn(usize) -> Result<Arc<Program>>, mut weights: Parameters) -> Result<Parameters> {
+    let (one, two) = (classifier(1)?, classifier(2)?);
+    // The same graph lowered twice has the same parameters in the same order.
+    for (head, _) in one.parameters().iter().zip(two.parameters()).filter(|(one, two)| one.shape != two.shape) {
+        weights.0.remove(&head.name);
+    }
+    Ok(weights)
 }
 
 /// The metrics of a model on one set.

@@ -93,11 +93,14 @@ fn resolves(checked: &Checked) -> Result<(), Breach> {
     ensure(lines(again) == lines(&checked.source), "the resolved source resolves otherwise", || {
         format!("{}\nand then\n{again}", checked.source)
     })?;
-    let alone = Closed::default().with(RESOLVED, &checked.space_source);
+    let Some(source) = &checked.space_source else {
+        return ensure(checked.settings.search.is_none(), "a search without a space", || checked.source.clone());
+    };
+    let alone = Closed::default().with(RESOLVED, &source.text);
     let world = World::load(&alone, &[RESOLVED.to_owned()]);
     let checker = Checker::new(&world, &alone);
-    let count = checker.named_space(RESOLVED, &checked.space_name).map(|space| space.count());
-    let told = || format!("{}\n{}", checked.space_source, mistakes(&alone, RESOLVED));
+    let count = checker.named_space(RESOLVED, &source.name).map(|space| space.count());
+    let told = || format!("{}\n{}", source.text, mistakes(&alone, RESOLVED));
     ensure(count == Some(checked.space.count()), "the source of the space is another space", told)
 }
 
@@ -108,8 +111,9 @@ fn finds(dice: &mut Dice, checked: &Checked) -> Result<(), Breach> {
     let Some(member) = space.sample(draw, &mut stream(dice.below(1000) as u64, "found", 0)).filter(|_| space.requires.is_empty()) else {
         return Ok(());
     };
-    let named = Space { name: checked.space_name.clone(), ..Space::clone(space) };
-    let source = format!("{}\n{}", checked.space_source, to_source(&named, &member, "found"));
+    let Some(alone) = &checked.space_source else { return Ok(()) };
+    let named = Space { name: alone.name.clone(), ..Space::clone(space) };
+    let source = format!("{}\n{}", alone.text, to_source(&named, &member, "found"));
     ensure(contains(space, &member).is_ok(), "a draw lies outside of its space", || source.clone())?;
     let files = Closed::default().with(RESOLVED, &source);
     let mut world = World::load(&files, &[RESOLVED.to_owned()]);

@@ -88,15 +88,16 @@ fn rows_fit_into_32_tokens_of_a_vocabulary_that_is_always_the_same() {
 }
 
 #[test]
-fn a_bag_of_words_does_not_solve_it() {
-    for (task, most) in tasks().iter().zip([0.15, 0.56, 0.4]) {
+fn words_alone_solve_but_overlap() {
+    // The label of `overlap` counts common words, and a bag of words is told their cosine; an encoder has to find that out.
+    for (task, bounds) in tasks().iter().zip([-1.0..0.15, 0.0..0.56, 0.9..1.0]) {
         let (train, dev) = (part(task, "train"), part(task, "dev"));
         let right = gold(&dev).unwrap();
         let score = |answers: &Answers, metric| measure(metric, &right, answers).unwrap();
         let (most_frequent, bag) = (majority(&train, dev.len()).unwrap(), bag_of_words(&train, &dev).unwrap());
         for metric in &task.metrics {
             println!("{} {metric:?}: majority {:.3}, bag of words {:.3}", task.name, score(&most_frequent, metric), score(&bag, metric));
-            assert!(score(&bag, metric) < most, "{}", task.name);
+            assert!(bounds.contains(&score(&bag, metric)), "{}", task.name);
         }
     }
 }

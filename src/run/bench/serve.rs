@@ -142,7 +142,9 @@ impl Loaded {
             last = loss;
             Ok(())
         };
-        self.pool.install(|| finetune(executor, &self.program, &self.parameters, task, data, &train, None, seed, &mut watch))?;
+        self.pool.install(|| {
+            finetune(executor, &self.program, &self.parameters, task, data, &train, None, seed, &mut |_| Ok(0.0), &mut watch)
+        })?;
         Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "loss": last }))
     }
 }

@@ -3,7 +3,7 @@
 use super::Options;
 use super::work::{SPECIAL, Size};
 use crate::exec::{Batch, Targets};
-use crate::settings::{Model, Objective, Optimizer, Precision, Schedule, Train};
+use crate::settings::{Epoch, Model, Objective, Optimizer, Order, Precision, Schedule, Train};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -113,6 +113,9 @@ impl Spec {
             batch,
             accumulate: 1,
             recompute: false,
+            order: Order::Shuffled,
+            keep: Epoch::Last,
+            patience: 0,
             lr: Vec::new(),
             phases: Vec::new(),
             optimizer: Optimizer::Adamw { lr, betas: betas.to_vec(), eps, weight_decay, clip },

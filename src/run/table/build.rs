@@ -55,7 +55,7 @@ pub fn build_table(
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, members.len())?;
     progress.stage("data", 1, "text");
-    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress)?;
+    let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
     let known: BTreeMap<(String, u64), Option<f64>> = results(&journal);
     let seeds = checked.settings.seed..checked.settings.seed + options.seeds;
@@ -93,7 +93,7 @@ pub fn build_table(
             loss: (0..options.seeds).map(loss).collect(),
         })
     };
-    Ok(Table { header: super::header(checked, &prepared, options.seeds, members.len()), rows: classes.iter().filter_map(row).collect() })
+    Ok(Table { header: super::header(checked, &prepared, options.seeds, members.len())?, rows: classes.iter().filter_map(row).collect() })
 }
 
 /// Every member that meets the space's conditions.
@@ -140,7 +140,7 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, members: usi
 /// One training from scratch: the loss on the held-out text, or why there is none.
 fn train(work: &Work<'_>, prepared: &Prepared, architecture: &Architecture) -> Result<(Option<f64>, Option<String>)> {
     let mut tick = || go_on(work.stop);
-    let found = adapted(work, prepared, None, architecture, budget(work), &mut tick)
+    let found = adapted(work, prepared, None, architecture, budget(work)?, &mut tick)
         .and_then(|(training, _)| held_out(work, prepared, architecture, &training.parameters, &mut tick));
     match found {
         Ok(loss) if loss.is_finite() => Ok((Some(loss), None)),

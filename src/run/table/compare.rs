@@ -72,10 +72,10 @@ pub fn compare(
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Comparison> {
-    let evaluations = rivals.first().map_or(0, |first| first.settings.search.evaluations);
-    if let Some(other) = rivals.iter().find(|rival| rival.settings.search.evaluations != evaluations) {
-        let message =
-            format!("`{}` has {} evaluations, and the first {evaluations}", other.settings.name, other.settings.search.evaluations);
+    let budgets = rivals.iter().map(|rival| Ok(rival.search()?.evaluations)).collect::<Result<Vec<usize>>>()?;
+    let evaluations = budgets.first().copied().unwrap_or(0);
+    if let Some((other, budget)) = rivals.iter().zip(&budgets).find(|(_, budget)| **budget != evaluations) {
+        let message = format!("`{}` has {budget} evaluations, and the first {evaluations}", other.settings.name);
         return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
     }
     let all: Vec<u64> = seeds.clone().collect();

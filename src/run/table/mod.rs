@@ -20,6 +20,7 @@ pub use replay::replay;
 
 use super::prepare::Prepared;
 use crate::check::Checked;
+use crate::diagnostic::Result;
 use crate::graph::Hash;
 use serde::{Deserialize, Serialize};
 
@@ -72,16 +73,16 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
-fn header(checked: &Checked, prepared: &Prepared, seeds: u64, members: usize) -> Header {
-    Header {
+fn header(checked: &Checked, prepared: &Prepared, seeds: u64, members: usize) -> Result<Header> {
+    Ok(Header {
         experiment: checked.settings.name.clone(),
         evaluation: checked.evaluation,
         seed: checked.settings.seed,
         seeds,
         members,
-        unigram_entropy: prepared.corpus.unigram_entropy().unwrap_or(f64::NAN),
+        unigram_entropy: prepared.corpus()?.unigram_entropy().unwrap_or(f64::NAN),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         rows: 0,
         blake3: String::new(),
-    }
+    })
 }

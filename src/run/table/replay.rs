@@ -17,7 +17,7 @@ const JUDGED: usize = 1;
 /// # Errors
 /// Where a member is missing from the table, or every candidate failed.
 pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f64>> {
-    let (space, settings) = (&checked.space, &checked.settings.search);
+    let (space, settings) = (&checked.space, checked.search()?);
     let row = |architecture: &Architecture| lookup.row(hash(space, architecture));
     let meets = |architecture: &Architecture| row(architecture).is_some();
     let worth = |architecture: &Architecture| {
