@@ -74,6 +74,18 @@ fn first_guesses_are_told_how_it_is_written() {
         ("search a = std.search.op_nas { mutation = uniform }".to_owned(), "uniform", "`std.search.uniform_mutation`"),
         ("search quick = std.search.op_nas\nmodel mine = quick".to_owned(), "quick", "`quick` is a search, and a model is wanted"),
         ("op loop(x: [i, j]) -> [i, j] { x * loop(x) }".to_owned(), "loop", "recursion"),
+        ("train a = std.train.pretrain { schedule.warmup = 200% }".to_owned(), "200%", "a share of all steps"),
+        ("train a = std.train.pretrain { steps = 200% }".to_owned(), "200%", "Optimiser steps"),
+        (
+            "graph a(x: [n, d]) -> [n, d] { std.layers.self_attention(x) }".to_owned(),
+            "std.layers.self_attention(x)",
+            "`self_attention(q: [n, d], k: [n, d], v: [n, d]) -> [n, d]`",
+        ),
+        (
+            "graph a(x: [n, h]) -> [n, h] { std.layers.encoder_layer(std.layers.attention, x) }".to_owned(),
+            "x",
+            "`encoder_layer(mixer: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h]`",
+        ),
     ] {
         let (drawn, found) = check(&Memory::new(&[("guess.phyla", &text)]), "guess.phyla");
         assert_eq!(found.len(), 1, "{drawn}");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::Memory;
-use phyla::check::{Checker, Difference, World, differences};
+use phyla::check::{Checker, Difference, Status, World, differences};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -93,7 +93,14 @@ fn layout_order_and_files_make_no_difference() {
     let parts = [("b", EXPERIMENT.replace("SPACE", "moved")), ("parts", BEFORE.to_owned())];
     let other = format!("use \"parts\" {{ backbone as moved }}\n\n{}", parts[0].1);
     let found = compared(&[("a", &whole)], &[("b", &other), ("parts", BEFORE)]);
-    assert!(found.iter().all(|one| one.kind != "experiment"), "{found:?}");
+    assert!(found.is_empty(), "what has moved into an imported file is not gone: {found:?}");
+    let found = compared(&[("b", &other), ("parts", BEFORE)], &[("a", &whole)]);
+    assert!(found.is_empty(), "nor is it new the other way: {found:?}");
+    let changed = BEFORE.replace("depth = 2..=9", "depth = 2..=8");
+    let found = compared(&[("a", &whole)], &[("b", &other), ("parts", &changed)]);
+    let told: Vec<(&str, Status)> = found.iter().map(|one| (one.kind.as_str(), one.status)).collect();
+    assert!(told.contains(&("space", Status::Changed)) && told.contains(&("experiment", Status::Changed)), "{found:?}");
+    assert!(told.iter().all(|(_, status)| *status == Status::Changed), "{found:?}");
 }
 
 const EXPERIMENT: &str = "experiment tried {

@@ -10,7 +10,7 @@ use crate::graph::dim::show_shape;
 use crate::graph::op::show_type;
 use crate::graph::weights::PARAMETERISED;
 use crate::graph::{Attr, Builder, Dim, HoleRef, NodeIndex, Op, OpDef};
-use crate::syntax::ast::{Arg, Expr, ExprKind, ItemBody, Param, Type as AstType};
+use crate::syntax::ast::{Arg, Expr, ExprKind, Item, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -137,11 +137,8 @@ impl Checker<'_> {
                 }
                 (None, None) => {
                     let message = format!("{what} takes {}", counted(params.len(), "static argument"));
-                    return self.fail(
-                        Diagnostic::error(Code::ARGUMENTS, message)
-                            .at(arg.value.span, "one too many")
-                            .help(usage(&declared.name.text, params)),
-                    );
+                    return self
+                        .fail(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(self.called(declared)));
                 }
             }
         }
@@ -160,7 +157,7 @@ impl Checker<'_> {
                     return self.fail(
                         Diagnostic::error(Code::MISSING_ARGUMENT, message)
                             .at(span, format!("`{name}` is not given"))
-                            .help(usage(&declared.name.text, params)),
+                            .help(self.called(declared)),
                     );
                 }
             };
@@ -232,8 +229,8 @@ impl Checker<'_> {
     ) -> Option<NodeIndex> {
         match &callable.kind {
             CallKind::Op { op, statics } => {
-                let ordered =
-                    self.bind_inputs(&op.inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), args, names, &op.name, span)?;
+                let wanted: Vec<String> = op.inputs.iter().map(|(name, _)| name.clone()).collect();
+                let ordered = self.bind_inputs(&wanted, args, names, &op.name, &|| signature(op), span)?;
                 let attrs = attributes(statics);
                 let path = if PARAMETERISED.contains(&op.name.as_str()) || op.name == "dropout" { callable.path.as_str() } else { "" };
                 let node = self.apply(b, op, attrs, path, &ordered, span)?;
@@ -254,7 +251,8 @@ impl Checker<'_> {
                     let help = format!("the inputs are: {}", names.join(", "));
                     return self.fail(Diagnostic::error(Code::UNKNOWN_INPUT, message).at(stranger.span, "not an input").help(help));
                 }
-                let ordered = self.bind_inputs(&wanted, args, names, "this graph", span)?;
+                let ordered =
+                    self.bind_inputs(&wanted, args, names, "this graph", &|| format!("its inputs: {}", wanted.join(", ")), span)?;
                 let inner = Rc::new(frame.inner(Scope::at(callable.path.clone())));
                 for (name, (node, _)) in wanted.iter().zip(&ordered) {
                     inner.bind(name, Value::Node(*node));
@@ -380,6 +378,11 @@ impl Checker<'_> {
         }
     }
 
+    /// A declared graph or operation as it is called.
+    pub(super) fn called(&self, declared: &Item) -> String {
+        format!("`{}{}`", declared.name.text, self.world.signature(declared))
+    }
+
     /// Arguments in the order of `inputs`: by position, or by name where names are known.
     pub(super) fn bind_inputs(
         &self,
@@ -387,6 +390,7 @@ impl Checker<'_> {
         args: &[(NodeIndex, Span)],
         names: Option<&[String]>,
         what: &str,
+        help: &dyn Fn() -> String,
         span: Span,
     ) -> Option<Vec<(NodeIndex, Span)>> {
         if let Some(names) = names {
@@ -400,7 +404,7 @@ impl Checker<'_> {
             return Some(args.to_vec());
         }
         let message = format!("`{}` takes {}, and {} given", what.trim_matches('`'), counted(inputs.len(), "input"), were(args.len()));
-        self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(format!("its inputs: {}", inputs.join(", "))))
+        self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(help()))
     }
 
     pub(super) fn apply(
@@ -449,8 +453,7 @@ impl Checker<'_> {
                 return format!("`transpose` of the {} operand (`{name}`) would fit", if at == 0 { "first" } else { "second" });
             }
         }
-        let inputs: Vec<String> = op.inputs.iter().map(|(name, ty)| format!("{name}: {}", show_type(ty))).collect();
-        format!("`{}({}) -> {}`", op.name, inputs.join(", "), show_type(&op.output))
+        signature(op)
     }
 
     /// A built node, or the builder's complaint as a diagnostic.
@@ -501,12 +504,10 @@ fn attributes(statics: &BTreeMap<String, Value>) -> BTreeMap<String, Attr> {
     statics.iter().filter_map(|(name, value)| Some((name.clone(), attr(value)?))).collect()
 }
 
-fn usage(name: &str, params: &[Param]) -> String {
-    let params: Vec<String> = params
-        .iter()
-        .map(|param| if param.default.is_some() { format!("{} = …", param.name.text) } else { param.name.text.clone() })
-        .collect();
-    format!("`{name}({})`", params.join(", "))
+/// An operation with what it takes and gives.
+fn signature(op: &Op) -> String {
+    let inputs: Vec<String> = op.inputs.iter().map(|(name, ty)| format!("{name}: {}", show_type(ty))).collect();
+    format!("`{}({}) -> {}`", op.name, inputs.join(", "), show_type(&op.output))
 }
 
 fn transposed(wanted: &[Dim], found: &[Dim]) -> String {

@@ -232,7 +232,7 @@ impl Checker<'_> {
         let ItemBody::Signature { statics: params, inputs, output, body: Some(body), .. } = &declared.body else { return None };
         let static_names: Vec<String> = params.iter().map(|param| param.name.text.clone()).collect();
         let input_names: Vec<String> = inputs.iter().map(|param| param.name.text.clone()).collect();
-        let ordered = self.bind_inputs(&input_names, args, names, &declared.name.text, span)?;
+        let ordered = self.bind_inputs(&input_names, args, names, &declared.name.text, &|| self.called(declared), span)?;
         let types = self.input_types(inputs, &static_names)?;
         let stated = match output {
             Some(output) => Some(self.signature_type(output, &static_names)?),

@@ -48,9 +48,9 @@ pub type SideOf<'c> = (&'c Checker<'c>, &'c str);
 /// is new. Tests and imports have no part in it.
 pub fn differences(before: SideOf<'_>, after: SideOf<'_>) -> Vec<Difference> {
     let both = Comparison { before: before.0, after: after.0 };
-    let (left, right) = (declared(before), declared(after));
+    let (left, right) = (Side::of(before), Side::of(after));
     let mut found = Vec::new();
-    for (id, kind, name) in &left {
+    for (id, kind, name) in &left.own {
         let plain = |status, whole, changes| Difference { kind: kind.clone(), name: name.clone(), renamed: None, status, whole, changes };
         match partner((id, kind, name), &left, &right) {
             None => found.push(plain(Status::Removed, None, Vec::new())),
@@ -63,7 +63,7 @@ pub fn differences(before: SideOf<'_>, after: SideOf<'_>) -> Vec<Difference> {
             }
         }
     }
-    for (id, kind, name) in &right {
+    for (id, kind, name) in &right.own {
         if partner((id, kind, name), &right, &left).is_none() {
             let (kind, name) = (kind.clone(), name.clone());
             found.push(Difference { kind, name, renamed: None, status: Status::Added, whole: None, changes: Vec::new() });
@@ -75,20 +75,40 @@ pub fn differences(before: SideOf<'_>, after: SideOf<'_>) -> Vec<Difference> {
 /// A declaration with its kind and its name.
 type Declared = (ItemId, String, String);
 
-/// The declaration of the same kind and name; where each side has one of the kind that the other lacks, it is the same under another name.
-fn partner<'d>((_, kind, name): (&ItemId, &String, &String), own: &[Declared], others: &'d [Declared]) -> Option<&'d Declared> {
-    let has = |all: &[Declared], name: &String| all.iter().any(|(_, other, same)| other == kind && same == name);
-    if let Some(found) = others.iter().find(|(_, other, same)| other == kind && same == name) {
-        return Some(found);
-    }
-    let alone = own.iter().filter(|(_, other, name)| other == kind && !has(others, name)).count() == 1;
-    let mut unknown = others.iter().filter(|(_, other, name)| other == kind && !has(own, name));
-    unknown.next().filter(|_| alone && unknown.next().is_none())
+/// A file's declarations, and those of the files it imports: one that has moved there is neither gone nor new.
+struct Side {
+    own: Vec<Declared>,
+    imported: Vec<Declared>,
 }
 
-fn declared((checker, key): SideOf<'_>) -> Vec<Declared> {
-    let items = checker.world.items_of(key).into_iter().filter_map(|id| Some((id, checker.item(id)?)));
-    items.filter(|(_, item)| item.kind.text != "test").map(|(id, item)| (id, item.kind.text.clone(), item.name.text.clone())).collect()
+impl Side {
+    fn of((checker, key): SideOf<'_>) -> Self {
+        let declared = |key: &str| {
+            let items = checker.world.items_of(key).into_iter().filter_map(|id| Some((id, checker.item(id)?)));
+            let items = items.filter(|(_, item)| item.kind.text != "test");
+            items.map(|(id, item)| (id, item.kind.text.clone(), item.name.text.clone())).collect::<Vec<_>>()
+        };
+        let others = checker.world.files().filter(|other| *other != key);
+        Self { own: declared(key), imported: others.flat_map(declared).collect() }
+    }
+
+    fn find(&self, kind: &str, name: &str) -> Option<&Declared> {
+        self.own.iter().chain(&self.imported).find(|(_, other, same)| other == kind && same == name)
+    }
+
+    /// Its own of a kind that the other lacks.
+    fn alone<'s>(&'s self, other: &Self, kind: &str) -> impl Iterator<Item = &'s Declared> {
+        self.own.iter().filter(move |(_, same, name)| same == kind && other.find(kind, name).is_none())
+    }
+}
+
+/// The declaration of the same kind and name; where each side has one of the kind that the other lacks, it is the same under another name.
+fn partner<'d>((_, kind, name): (&ItemId, &String, &String), side: &Side, other: &'d Side) -> Option<&'d Declared> {
+    if let Some(found) = other.find(kind, name) {
+        return Some(found);
+    }
+    let mut unknown = other.alone(side, kind);
+    unknown.next().filter(|_| side.alone(other, kind).count() == 1 && unknown.next().is_none())
 }
 
 /// What is said of the whole, and the changes.

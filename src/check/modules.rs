@@ -151,6 +151,11 @@ impl World {
         self.module_of(key).and_then(|module| self.modules.get(module)).map(|module| &module.ast)
     }
 
+    /// The keys of the loaded files, the standard library aside.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(|module| module.key.as_str()).filter(|key| !key.starts_with("std."))
+    }
+
     /// The declarations of a module, in order.
     pub fn items_of(&self, key: &str) -> Vec<ItemId> {
         let Some(module) = self.module_of(key) else { return Vec::new() };

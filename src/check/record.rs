@@ -324,7 +324,9 @@ impl<'w> Checker<'w> {
         (low, high): (f64, f64),
         whole: bool,
     ) -> Option<Val> {
-        let Some(factor) = factor(unit, given) else {
+        // A number of steps is none of a share; where a field takes either, a share is less than all.
+        let share = unit == Unit::Steps && given == Some("%");
+        let Some(factor) = factor(unit, given).filter(|_| !(share && whole)) else {
             let given = given.unwrap_or("");
             let wanted = match unit {
                 Unit::Plain => "a plain number",
@@ -338,6 +340,10 @@ impl<'w> Checker<'w> {
             return self.fail(Diagnostic::error(Code::UNIT, message).at(span, "wrong unit").help(field.doc.trim()));
         };
         let value = value * factor;
+        if share && value >= 1.0 {
+            let message = format!("`{}` is less than 100 %", plain(field));
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "all steps or more").help(field.doc.trim()));
+        }
         if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
             let wanted = match (whole, high < 9.0e15) {
                 (true, _) => format!("a whole number, at least {low}"),

@@ -225,14 +225,11 @@ impl Plan {
             lines.push(format!("compared    {}", self.compared.join(", ")));
         }
         lines.push(format!(
-            "{:<11} {} to {} parameters ({} to {} without embeddings), {} to {} FLOPs a sentence",
+            "{:<11} {} parameters ({} without embeddings), {} FLOPs a sentence",
             if self.architectures.is_some() { "candidates" } else { "models" },
-            grouped(self.smallest.0),
-            grouped(self.largest.0),
-            grouped(self.without_embeddings.0),
-            grouped(self.without_embeddings.1),
-            amount(self.smallest.1),
-            amount(self.largest.1)
+            range(&grouped(self.smallest.0), &grouped(self.largest.0)),
+            range(&grouped(self.without_embeddings.0), &grouped(self.without_embeddings.1)),
+            range(&amount(self.smallest.1), &amount(self.largest.1))
         ));
         let mut stages = Vec::new();
         if self.warmup > 0 {
@@ -306,6 +303,11 @@ fn children_of(number: usize) -> String {
 pub(super) fn short(digits: &str) -> String {
     let text = crate::space::short(digits);
     text.parse().map_or(text, grouped)
+}
+
+/// Two ends, told once where they are one.
+fn range(low: &str, high: &str) -> String {
+    if low == high { low.to_owned() } else { format!("{low} to {high}") }
 }
 
 fn grouped(number: u64) -> String {

@@ -76,14 +76,20 @@ impl World {
             place: format!("{}:{}", module.key, self.sources.line_column(item.span.file, item.span.start).0),
             source: source.to_owned(),
         };
-        if let ItemBody::Signature { body, fields, .. } = &item.body {
-            let text = self.sources.text(item.span.file);
-            let to = body.as_ref().map_or(item.span.end, |body| body.span.start) as usize;
-            let written = text.get(item.name.span.end as usize..to).unwrap_or_default();
-            declared.signature = one_line(if body.is_some() { written } else { written.split(" {").next().unwrap_or_default() });
+        if let ItemBody::Signature { fields, .. } = &item.body {
+            declared.signature = self.signature(item);
             fields.iter().for_each(|field| self.stated(field, &mut declared));
         }
         declared
+    }
+
+    /// What a declared graph or operation takes and gives, as it is written there, without its name; nothing of other declarations.
+    pub(super) fn signature(&self, item: &Item) -> String {
+        let ItemBody::Signature { body, .. } = &item.body else { return String::new() };
+        let text = self.sources.text(item.span.file);
+        let to = body.as_ref().map_or(item.span.end, |body| body.span.start) as usize;
+        let written = text.get(item.name.span.end as usize..to).unwrap_or_default();
+        one_line(if body.is_some() { written } else { written.split(" {").next().unwrap_or_default() })
     }
 
     /// What a primitive's field states.
