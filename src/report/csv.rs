@@ -5,7 +5,7 @@ use super::words::fixed;
 use crate::run::journal::{Entry, Scores};
 
 /// The final table as CSV with RFC 4180's quoting and LF line ends: a row for each final model and seed, then one for each
-/// baseline. Columns: model, seed, parameters, forward FLOPs, held-out masked-LM loss in nats, every `task.metric` on dev, score.
+/// baseline. Columns: model, seed, parameters, forward FLOPs, held-out masked-LM loss in nats and its perplexity, every `task.metric` on dev, score.
 /// Numbers that are not counts have six decimals; what is missing or not finite is empty. It holds no times: the same
 /// experiment gives the same bytes.
 pub fn results_csv(entries: &[Entry]) -> String {
@@ -15,19 +15,21 @@ pub fn results_csv(entries: &[Entry]) -> String {
         let tasks = columns.iter().map(|column| decimal(value(scores, *column)));
         tasks.chain([decimal(Some(scores.score))]).collect()
     };
-    let mut rows = vec![["model", "seed", "params", "flops", "held_out_loss"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["model", "seed", "params", "flops", "held_out_loss", "perplexity"].map(str::to_owned).to_vec()];
     if let Some(header) = rows.first_mut() {
         header.extend(columns.iter().map(|column| format!("{}.{}", column.task, column.metric)));
         header.push("score".to_owned());
     }
     for run in contents.models.iter().flat_map(|model| &model.runs) {
-        let mut row =
-            vec![run.name.clone(), run.seed.to_string(), run.params.to_string(), run.flops.to_string(), decimal(run.held_out_loss)];
+        let numbers = [run.seed, run.params, run.flops].map(|number| number.to_string());
+        let losses = [run.held_out_loss, run.held_out_loss.map(f64::exp)].map(decimal);
+        let mut row: Vec<String> = std::iter::once(run.name.clone()).chain(numbers).chain(losses).collect();
         row.extend(scores(&run.scores));
         rows.push(row);
     }
     for (name, baseline) in &contents.baselines {
-        let mut row = vec![(*name).to_owned(), String::new(), String::new(), String::new(), String::new()];
+        let mut row = vec![(*name).to_owned()];
+        row.resize(6, String::new());
         row.extend(scores(baseline));
         rows.push(row);
     }

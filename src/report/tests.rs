@@ -186,14 +186,14 @@ fn the_csv_is_exact() {
         run("say \"a, b\"", 0, f64::NAN, scores(f64::INFINITY, -1e-9)),
         run("best", 0, 5.0, scores(2.0 / 3.0, 0.5)),
     ];
-    let expected = "model,seed,params,flops,held_out_loss,order.matthews,order.accuracy,kin.f1,score\n\
-                    best,0,4213000,245000000,5.000000,0.666667,0.500000,,0.500000\n\
-                    best,1,4213000,245000000,5.250000,-0.125000,0.500000,,0.187500\n\
-                    \"say \"\"a, b\"\"\",0,4213000,245000000,,,0.500000,,0.000000\n\
-                    majority,,,,,0.000000,0.500000,,0.250000\n\
-                    bag_of_words,,,,,,,1.000000,1.000000\n";
+    let expected = "model,seed,params,flops,held_out_loss,perplexity,order.matthews,order.accuracy,kin.f1,score\n\
+                    best,0,4213000,245000000,5.000000,148.413159,0.666667,0.500000,,0.500000\n\
+                    best,1,4213000,245000000,5.250000,190.566268,-0.125000,0.500000,,0.187500\n\
+                    \"say \"\"a, b\"\"\",0,4213000,245000000,,,,0.500000,,0.000000\n\
+                    majority,,,,,,0.000000,0.500000,,0.250000\n\
+                    bag_of_words,,,,,,,,1.000000,1.000000\n";
     assert_eq!(results_csv(&entries), expected);
-    assert_eq!(results_csv(&[]), "model,seed,params,flops,held_out_loss,score\n");
+    assert_eq!(results_csv(&[]), "model,seed,params,flops,held_out_loss,perplexity,score\n");
 }
 
 /// The smallest loss is the best, and of two objectives the front is drawn.
