@@ -55,7 +55,7 @@ macro_rules! standard_library {
 
 /// The modules of the standard library with their texts.
 pub const STANDARD_LIBRARY: &[(&str, &str)] =
-    standard_library!["prelude", "ops", "layers", "spaces", "architectures", "models", "train", "search", "tasks", "suites"];
+    standard_library!["prelude", "ops", "layers", "spaces", "architectures", "models", "train", "search", "tasks", "suites", "hub"];
 
 /// The standard library, parsed once for the whole process: it is the same for every file.
 static STANDARD: LazyLock<World> = LazyLock::new(|| {

@@ -21,7 +21,7 @@ fn task(name: &str, text: &[&str], label: Label) -> Task {
 }
 
 fn classes(column: &str, names: &[&str]) -> Label {
-    Label::Classes { column: column.into(), names: names.iter().map(|&s| s.into()).collect() }
+    Label::Classes { column: column.into(), names: names.iter().map(|&s| s.into()).collect(), codes: None }
 }
 
 /// The tasks whose files are complete, with the rows of train, dev and test.

@@ -1,4 +1,4 @@
-//! The rows of a data file: tab-separated, CSV or JSON Lines, as the ending of its name says.
+//! The rows of a data file: tab-separated, CSV, JSON Lines or Parquet, as the ending of its name says.
 
 use crate::diagnostic::{Code, Diagnostic, Result, nearest};
 use serde_json::{Map, Value};
@@ -14,6 +14,8 @@ enum Format {
     Commas,
     /// One JSON object a line, its keys being the columns.
     Json,
+    /// Parquet, whose rows come here as JSON Lines.
+    Parquet,
 }
 
 /// A column that is asked for.
@@ -42,6 +44,12 @@ pub(super) fn noun(file: &str) -> &'static str {
     if format(file) == Format::Json { "key" } else { "column" }
 }
 
+/// A row of a file, by the number of the line it begins on.
+pub(super) fn place(file: &str, line: usize) -> String {
+    let noun = if format(file) == Format::Parquet { "row" } else { "line" };
+    format!("{file}, {noun} {line}")
+}
+
 /// Reads the rows of a file; `header` says whether it begins with a line of column names.
 ///
 /// # Errors
@@ -54,7 +62,7 @@ pub(super) fn rows(file: &str, text: &str, columns: &[Column<'_>], header: bool,
     match format(file) {
         Format::Tabs => tabs(file, text, columns, header, visit),
         Format::Commas => commas(file, text, columns, header, visit),
-        Format::Json => json(file, text, columns, visit),
+        Format::Json | Format::Parquet => json(file, text, columns, visit),
     }
 }
 
@@ -62,6 +70,7 @@ fn format(file: &str) -> Format {
     match file.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).as_deref() {
         Some("csv") => Format::Commas,
         Some("jsonl" | "json") => Format::Json,
+        Some("parquet") => Format::Parquet,
         _ => Format::Tabs,
     }
 }
@@ -161,7 +170,7 @@ pub(super) fn text_under(file: &str, number: usize, line: &str, key: &str) -> Re
 
 /// The complaint about a line that is no object.
 fn no_object(file: &str, number: usize, why: &str, example: &str) -> Box<Diagnostic> {
-    let message = format!("{file}, line {number}{why}");
+    let message = format!("{}{why}", place(file, number));
     Box::new(Diagnostic::error(Code::DATA, message).help(format!("each line is one object, as {example}")))
 }
 
@@ -182,14 +191,15 @@ fn object(line: &str) -> std::result::Result<Map<String, Value>, String> {
 fn cell<'r>(file: &str, line: usize, object: &'r Map<String, Value>, column: &Column<'_>) -> Result<Cow<'r, str>> {
     let Some(value) = object.get(column.name.trim()) else {
         let names: Vec<&str> = object.keys().map(String::as_str).collect();
-        return missing(format!("{file}, line {line}: expected a key `{}`, found {}", column.name, listed(&names)), column.name, &names);
+        let message = format!("{}: expected a {} `{}`, found {}", place(file, line), noun(file), column.name, listed(&names));
+        return missing(message, column.name, &names);
     };
     match value {
         Value::String(text) => Ok(Cow::from(text.trim())),
         Value::Number(_) | Value::Bool(_) if column.label => Ok(Cow::from(value.to_string())),
         other => {
             let wanted = if column.label { "a label" } else { "text" };
-            wrong(format!("{file}, line {line}, key `{}`: expected {wanted}, found {}", column.name, kind(other)))
+            wrong(format!("{}, {} `{}`: expected {wanted}, found {}", place(file, line), noun(file), column.name, kind(other)))
         }
     }
 }
@@ -207,10 +217,10 @@ fn kind(value: &Value) -> &'static str {
 
 /// The places of columns: by their names in the header, else by their numbers from 1.
 fn places(file: &str, header: Option<&[&str]>, columns: &[Column<'_>]) -> Result<Vec<usize>> {
-    columns.iter().map(|column| place(file, header, column.name)).collect()
+    columns.iter().map(|column| column_of(file, header, column.name)).collect()
 }
 
-fn place(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
+fn column_of(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
     let named = header.unwrap_or_default().iter().position(|cell| cell.trim() == name.trim());
     let numbered = || name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     if let Some(place) = named.or_else(numbered) {

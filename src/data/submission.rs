@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn classes_are_words_and_scores_numbers() {
         let names = vec!["entailment".to_owned(), "not_entailment".to_owned()];
-        let rte = Task::without_files("rte", &["a"], Label::Classes { column: "b".into(), names });
+        let rte = Task::without_files("rte", &["a"], Label::Classes { column: "b".into(), names, codes: None });
         let text = predictions(&rte, &Answers::Classes(vec![1, 0]));
         assert_eq!(text, "index\tprediction\n0\tnot_entailment\n1\tentailment\n");
         assert_eq!(unfit(&rte, &part(&[2]), &text), None);

@@ -1,6 +1,6 @@
 //! Files of a labelled task: what their rows say, and how many there are.
 
-use super::rows::{Cells, Column, listed, noun, rows, shown, wrong};
+use super::rows::{Cells, Column, listed, noun, place, rows, shown, wrong};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::{Label, Part, Task};
 
@@ -73,6 +73,11 @@ fn read(task: &Task, file: &str, text: &str, labelled: bool) -> Result<Examples>
     if names.is_empty() || names.len() > 2 {
         return wrong(format!("task `{}` has {} columns of text: one or two are possible", task.name, names.len()));
     }
+    if let Label::Classes { names, codes: Some(codes), .. } = &task.label
+        && names.len() != codes.len()
+    {
+        return wrong(format!("task `{}` has {} names of labels and {} codes: each name has one", task.name, names.len(), codes.len()));
+    }
     let (Label::Classes { column, .. } | Label::Score { column, .. }) = &task.label;
     let texts = names.iter().map(|name| Column { name, label: false });
     let columns: Vec<Column<'_>> = texts.chain(labelled.then_some(Column { name: column, label: true })).collect();
@@ -81,13 +86,13 @@ fn read(task: &Task, file: &str, text: &str, labelled: bool) -> Result<Examples>
     rows(file, text, &columns, task.header || !labelled, &mut |line, cells| {
         match cells {
             Cells::Short(needed, found) => {
-                let why = || format!("{file}, line {line}: expected at least {needed} columns separated by tabs, found {found}");
+                let why = || format!("{}: expected at least {needed} columns separated by tabs, found {found}", place(file, line));
                 short.get_or_insert_with(why);
                 examples.skipped += 1;
             }
             Cells::Whole(cells) => {
                 let (texts, label) = cells.split_at_checked(names.len()).unwrap_or((cells, &[]));
-                let place = || format!("{file}, line {line}, {} `{column}`", noun(file));
+                let place = || format!("{}, {} `{column}`", place(file, line), noun(file));
                 let gold = label.first().map_or(Ok(Gold::Unknown), |text| gold(&task.label, text, &place))?;
                 let mut texts = texts.iter().map(|text| text.clone().into_owned());
                 examples.rows.push(Example { first: texts.next().unwrap_or_default(), second: texts.next(), gold });
@@ -106,14 +111,17 @@ fn read(task: &Task, file: &str, text: &str, labelled: bool) -> Result<Examples>
 /// What a label's text stands for.
 fn gold(label: &Label, text: &str, place: &dyn Fn() -> String) -> Result<Gold> {
     match label {
-        Label::Classes { names, .. } => match (0..).zip(names).find(|(_, name)| name.as_str() == text) {
-            Some((class, _)) => Ok(Gold::Class(class)),
-            None => {
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let message = format!("{}: expected a label, one of {}, found `{}`", place(), listed(&names), shown(text));
-                Diagnostic::error(Code::DATA, message).help("`names` lists every label as the files write it").into()
+        Label::Classes { names, codes, .. } => {
+            let (written, field) = codes.as_ref().map_or((names, "names"), |codes| (codes, "codes"));
+            match (0..).zip(written).find(|(_, name)| name.as_str() == text) {
+                Some((class, _)) => Ok(Gold::Class(class)),
+                None => {
+                    let known: Vec<&str> = written.iter().map(String::as_str).collect();
+                    let message = format!("{}: expected a label, one of {}, found `{}`", place(), listed(&known), shown(text));
+                    Diagnostic::error(Code::DATA, message).help(format!("`{field}` lists every label as the files write it")).into()
+                }
             }
-        },
+        }
         Label::Score { low, high, .. } => match text.parse::<f64>() {
             Ok(score) if (*low..=*high).contains(&score) => Ok(Gold::Score(score)),
             _ => {
@@ -135,7 +143,7 @@ mod tests {
     }
 
     fn classes(column: &str) -> Label {
-        Label::Classes { column: column.into(), names: vec!["0".into(), "1".into()] }
+        Label::Classes { column: column.into(), names: vec!["0".into(), "1".into()], codes: None }
     }
 
     #[test]

@@ -73,7 +73,7 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let folder = Folder::open(&out.path().join("run"), false).unwrap();
         let mut journal = Journal::open(&folder.join("journal.jsonl")).unwrap();
-        let label = Label::Classes { column: "b".into(), names: vec!["no".into(), "yes".into()] };
+        let label = Label::Classes { column: "b".into(), names: vec!["no".into(), "yes".into()], codes: None };
         let mut task = Task::without_files("t", &["a"], label);
         task.files.test = Some("test.tsv".into());
         let tasks = [task];

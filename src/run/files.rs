@@ -30,13 +30,16 @@ const SHIPPED: &[(&str, &str)] = mini![
     "overlap/test.tsv"
 ];
 
-/// The text of a data file.
+/// The text of a data file; of a Parquet file its rows, as JSON Lines.
 ///
 /// # Errors
 /// Why it cannot be read, in a few words.
 pub fn read_data(path: &str) -> Result<String, String> {
     if let Some((_, text)) = SHIPPED.iter().find(|(name, _)| *name == path) {
         return Ok((*text).to_owned());
+    }
+    if path.to_ascii_lowercase().ends_with(".parquet") {
+        return super::parquet::lines(path);
     }
     let bytes = fs::read(path).map_err(|error| reason(&error))?;
     String::from_utf8(bytes).map_err(|error| {

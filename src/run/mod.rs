@@ -27,6 +27,7 @@ pub mod journal;
 mod mapped;
 mod memory;
 mod outputs;
+mod parquet;
 mod pieces;
 mod plan;
 mod prepare;

@@ -28,7 +28,7 @@ record! {
 }
 
 record! {
-    /// The files of a task: CSV or JSON Lines where the name ends in `.csv`, `.jsonl` or `.json`, and tab-separated everywhere else.
+    /// The files of a task: CSV, JSON Lines or Parquet where the name ends in `.csv`, `.jsonl` or `.json`, or `.parquet`, and tab-separated everywhere else.
     pub struct Files: "files" {
         /// Training data.
         train: String = Text;
@@ -71,8 +71,10 @@ choice! {
         Classes = "classes" {
             /// Its column: a header name, or a number from 1.
             column: String = Text;
-            /// The labels as the files write them; their order numbers the classes.
+            /// The labels; their order numbers the classes.
             names: Vec<String> = List(&Text);
+            /// What the files write for each of them, such as numbers, where that is not its name.
+            codes: Option<Vec<String>> = Optional(&List(&Text)), "null";
         };
         /// A number.
         Score = "score" {

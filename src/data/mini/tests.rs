@@ -26,7 +26,8 @@ fn tasks() -> [Task; 3] {
         test_text: if name == "order" { vec!["sentence".into()] } else { vec![] },
         ..Task::without_files(name, text, label)
     };
-    let classes = |column: &str, names: [&str; 2]| Label::Classes { column: column.into(), names: names.map(String::from).into() };
+    let classes =
+        |column: &str, names: [&str; 2]| Label::Classes { column: column.into(), names: names.map(String::from).into(), codes: None };
     [
         task("order", &["4"], classes("2", ["0", "1"]), &[Metric::Matthews]),
         task("kin", &["sentence1", "sentence2"], classes("label", ["entailment", "not_entailment"]), &[Metric::Accuracy]),

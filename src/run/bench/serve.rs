@@ -134,7 +134,7 @@ impl Loaded {
     /// Fine-tuning as a run does it, with the batches and the padding it has there.
     fn epoch(&self, executor: &dyn Executor, seed: u64) -> Result<Value> {
         let Some((data, batch)) = &self.task else { return Err(unknown("a task")) };
-        let label = Label::Classes { column: String::new(), names: vec![String::new(); self.spec.classes] };
+        let label = Label::Classes { column: String::new(), names: vec![String::new(); self.spec.classes], codes: None };
         let task = &Task::without_files("bench", &[], label);
         let train = self.spec.train(*batch);
         let (begun, mut last) = (Instant::now(), 0.0);
