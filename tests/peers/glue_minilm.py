@@ -21,7 +21,7 @@ from transformers import BertForSequenceClassification, BertTokenizerFast
 
 FOLDER = os.environ.get("PHYLA_MINILM", "target/peers/minilm")
 GLUE = os.environ["PHYLA_GLUE"]
-BATCH, LENGTH, RATE, WARMUP = 32, 128, 5e-5, 0.1
+BATCH, LENGTH, RATE, WARMUP = 32, 128, 2e-4, 0.1
 # Folder, columns of the text (train and dev), column of the label, its words; None where it is a score from 0 to 5.
 TASKS = {
     "cola": ("CoLA", [3], 1, ["0", "1"]),
