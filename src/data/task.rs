@@ -210,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn codes_stand_for_the_names_in_their_order() {
+        let label = |codes: &[&str]| {
+            let codes = Some(codes.iter().map(|&code| code.to_owned()).collect());
+            Label::Classes { column: "label".into(), names: vec!["yes".into(), "no".into()], codes }
+        };
+        let read = |codes: &[&str], text| read_labelled(&task(&["a"], label(codes), true), "t.tsv", text);
+        let rows = read(&["1", "0"], "a\tlabel\nx\t0\ny\t1\n").unwrap().rows;
+        assert_eq!([rows[0].gold, rows[1].gold], [Gold::Class(1), Gold::Class(0)]);
+        let error = read(&["1", "0"], "a\tlabel\nx\tyes\n").unwrap_err();
+        assert!(error.message.contains("one of `1`, `0`, found `yes`"), "{}", error.message);
+        let error = read(&["1"], "a\tlabel\nx\t1\n").unwrap_err();
+        assert_eq!(error.message, "task `t` has 2 names of labels and 1 codes: each name has one");
+    }
+
+    #[test]
     fn a_file_that_claims_to_be_whole_is_counted() {
         let rte = task(&["a"], classes("b"), true);
         let part = |rows| Part { field: "train", file: "", rows, labelled: true };

@@ -4,6 +4,9 @@ use super::contents::{Contents, value};
 use super::words::fixed;
 use crate::run::journal::{Entry, Scores};
 
+/// The columns before the tasks'.
+const GENERAL: [&str; 6] = ["model", "seed", "params", "flops", "held_out_loss", "perplexity"];
+
 /// The final table as CSV with RFC 4180's quoting and LF line ends: a row for each final model and seed, then one for each
 /// baseline. Columns: model, seed, parameters, forward FLOPs, held-out masked-LM loss in nats and its perplexity, every `task.metric` on dev, score.
 /// Numbers that are not counts have six decimals; what is missing or not finite is empty. It holds no times: the same
@@ -15,7 +18,7 @@ pub fn results_csv(entries: &[Entry]) -> String {
         let tasks = columns.iter().map(|column| decimal(value(scores, *column)));
         tasks.chain([decimal(Some(scores.score))]).collect()
     };
-    let mut rows = vec![["model", "seed", "params", "flops", "held_out_loss", "perplexity"].map(str::to_owned).to_vec()];
+    let mut rows = vec![GENERAL.map(str::to_owned).to_vec()];
     if let Some(header) = rows.first_mut() {
         header.extend(columns.iter().map(|column| format!("{}.{}", column.task, column.metric)));
         header.push("score".to_owned());
@@ -29,7 +32,7 @@ pub fn results_csv(entries: &[Entry]) -> String {
     }
     for (name, baseline) in &contents.baselines {
         let mut row = vec![(*name).to_owned()];
-        row.resize(6, String::new());
+        row.resize(GENERAL.len(), String::new());
         row.extend(scores(baseline));
         rows.push(row);
     }
