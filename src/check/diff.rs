@@ -2,11 +2,10 @@
 
 use super::Checker;
 use super::changes::Comparison;
-use super::experiment::RECORDS;
 use super::modules::ItemId;
 use crate::diagnostic::{Span, counted};
 use crate::graph::{Graph, Op, canonical, hash};
-use crate::settings::Kind;
+use crate::settings::{Kind, schema_of};
 use crate::space::{Change, architecture_changes, edits, members, ratio, short, space_changes, term, text};
 use serde::Serialize;
 
@@ -123,7 +122,7 @@ impl Comparison<'_> {
             "graph" => self.graph(before, after).map(|changes| (None, changes)),
             "op" | "primitive" => self.op(before, after).map(|changes| (None, changes)),
             "ops" => self.set(before, after).map(|changes| (None, changes)),
-            kind => RECORDS.iter().find(|(known, _)| *known == kind).map(|(_, schema)| (None, self.record(*schema, before, after))),
+            kind => schema_of(kind).map(|schema| (None, self.record(schema, before, after))),
         };
         told.unwrap_or_default()
     }

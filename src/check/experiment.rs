@@ -8,7 +8,7 @@ use super::value::Val;
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, FileId, Result, Sources, Span, nearest};
 use crate::graph::{Graph, Hash};
-use crate::settings::{self, Experiment, Layout, Schema, Suite};
+use crate::settings::{self, Experiment, Layout};
 use crate::space::{self, Architecture};
 use crate::syntax::ast::{Expr, ExprKind, ItemBody, Name};
 use serde_json::Value;
@@ -102,22 +102,6 @@ struct Resolved {
     places: Places,
 }
 
-/// Gives the description of a record.
-pub(super) type SchemaOf = fn() -> &'static Schema;
-
-/// The kinds whose records can be checked by themselves.
-pub(super) const RECORDS: &[(&str, SchemaOf)] = &[
-    ("model", settings::Model::schema),
-    ("corpus", settings::Corpus::schema),
-    ("mutation", settings::Mutation::schema),
-    ("search", settings::Search::schema),
-    ("evaluate", settings::Evaluate::schema),
-    ("train", settings::Train::schema),
-    ("task", settings::Task::schema),
-    ("suite", Suite::schema),
-    ("experiment", Experiment::schema),
-];
-
 impl Checker<'_> {
     /// Checks every declaration of a module by itself.
     pub fn check_module(&self, key: &str) {
@@ -161,10 +145,7 @@ impl Checker<'_> {
             "experiment" => drop(self.resolved(id, &[])),
             "test" => self.check_test(id),
             // The grammar knows no other kind.
-            kind => RECORDS
-                .iter()
-                .filter(|(known, _)| *known == kind)
-                .for_each(|(_, schema)| drop(self.record_item(id, schema(), item.name.span))),
+            kind => drop(settings::schema_of(kind).and_then(|schema| self.record_item(id, schema(), item.name.span))),
         }
     }
 

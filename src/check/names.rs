@@ -1,5 +1,7 @@
 //! Which declaration a name means; the expected kinds pick the namespace.
 
+use std::collections::BTreeSet;
+
 use super::Checker;
 use super::modules::ItemId;
 use super::record::article;
@@ -59,42 +61,42 @@ impl<'w> Checker<'w> {
         };
         let code = if kinds.contains(&"op") { Code::UNKNOWN_OP } else { Code::UNKNOWN_NAME };
         let diagnostic = Diagnostic::error(code, format!("there is no {what} `{written}`")).at(span, "not declared");
-        let mut names: Vec<String> = extra.iter().map(|name| (*name).to_owned()).collect();
-        let prelude = self.world.module_of("std.prelude");
-        for number in [Some(module), prelude].into_iter().flatten() {
-            let Some(module) = self.world.modules.get(number) else { continue };
-            names
-                .extend(module.ast.items.iter().filter(|item| kinds.contains(&item.kind.text.as_str())).map(|item| item.name.text.clone()));
-            names.extend(
-                module
-                    .imports
-                    .iter()
-                    .filter(|(_, target, there, _)| self.world.own(*target, there, kinds).is_some())
-                    .map(|(local, ..)| local.clone()),
-            );
+        let known = self.known(module, kinds, extra);
+        self.fail(diagnostic.help(self.instead(module, path, &written, kinds, what, known)))
+    }
+
+    /// What to write in place of `written`, which means nothing here: the best of what can be said.
+    fn instead(&self, module: usize, path: &[Name], written: &str, kinds: &[&str], what: &str, known: Vec<String>) -> String {
+        if let [name] = path
+            && let Some(module) = self.exporter(&name.text, kinds)
+        {
+            return format!("it is declared in {module}: write `use {module} {{ {written} }}`, or `{module}.{written}` here");
         }
-        let near = nearest(&written, names.iter().map(String::as_str));
-        let elsewhere = path.last().and_then(|name| self.exporter(&name.text, kinds));
-        let another = path.last().filter(|_| path.len() == 1).and_then(|name| self.another_kind(module, &name.text));
-        let alike = path.last().and_then(|name| self.resembling(&name.text, kinds));
-        let help = match (near, elsewhere) {
-            (_, Some(module)) if path.len() == 1 => {
-                format!("it is declared in {module}: write `use {module} {{ {written} }}`, or `{module}.{written}` here")
-            }
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, _) if another.is_some() => {
-                let kind = another.unwrap_or_default();
-                format!("`{written}` is {} {kind}, and {} {what} is wanted", article(kind), article(what))
-            }
-            (None, _) if alike.is_some() => format!("the library has `{}`", alike.unwrap_or_default()),
-            (None, _) if names.is_empty() => format!("declare it: `{what} {written} …`"),
-            (None, _) => {
-                names.sort();
-                names.dedup();
-                format!("known here: {}", names.join(", "))
-            }
-        };
-        self.fail(diagnostic.help(help))
+        if let Some(near) = nearest(written, known.iter().map(String::as_str)) {
+            return format!("did you mean `{near}`?");
+        }
+        if let [name] = path
+            && let Some(kind) = self.another_kind(module, &name.text)
+        {
+            return format!("`{written}` is {} {kind}, and {} {what} is wanted", article(kind), article(what));
+        }
+        if let Some(alike) = path.last().and_then(|name| self.resembling(&name.text, kinds)) {
+            return format!("the library has `{alike}`");
+        }
+        if known.is_empty() { format!("declare it: `{what} {written} …`") } else { format!("known here: {}", known.join(", ")) }
+    }
+
+    /// The names of these kinds that can be written in `module`, and `extra`, sorted.
+    fn known(&self, module: usize, kinds: &[&str], extra: &[&str]) -> Vec<String> {
+        let mut names: BTreeSet<&str> = extra.iter().copied().collect();
+        for number in [Some(module), self.world.module_of("std.prelude")].into_iter().flatten() {
+            let Some(module) = self.world.modules.get(number) else { continue };
+            let own = module.ast.items.iter().filter(|item| kinds.contains(&item.kind.text.as_str()));
+            names.extend(own.map(|item| item.name.text.as_str()));
+            let imported = module.imports.iter().filter(|(_, target, there, _)| self.world.own(*target, there, kinds).is_some());
+            names.extend(imported.map(|(local, ..)| local.as_str()));
+        }
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// The standard module that declares this name, for the hint to import it.

@@ -16,7 +16,7 @@ mod train;
 pub use evaluation::{Commit, Evaluate, Method, PathSampling};
 pub use experiment::{Agreement, Corpus, CorpusSource, Device, Experiment, Final, Measure, Model, Objective as Goal, Weights};
 pub use layout::{Layout, is_text};
-pub use reference::{CHOICES, RECORDS, UNITS, Variants};
+pub use reference::{CHOICES, RECORDS, UNITS, Variants, schema_of};
 pub use schema::{Field, Kind, Schema, Unit, Variant};
 pub use search::{Algorithm, Cheap, Credit, Dedupe, Halving, Initial, Inter, Intra, Mutation, Pick, Screen, Search, Stop};
 pub use task::{Averaging, Files, Intermediate, Label, Metric, Part, Report, Rows, Suite, Task};

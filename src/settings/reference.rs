@@ -25,6 +25,11 @@ pub const RECORDS: &[fn() -> &'static Schema] = &[
     task::Rows::schema,
 ];
 
+/// The record of this kind: what a declaration of it is checked against.
+pub fn schema_of(kind: &str) -> Option<fn() -> &'static Schema> {
+    RECORDS.iter().copied().find(|schema| schema().kind == kind)
+}
+
 /// Gives the values of a choice.
 pub type Variants = fn() -> &'static [Variant];
 

@@ -5,14 +5,13 @@ use super::side::{Side, is_code};
 use crate::check::Checker;
 use crate::check::changes::fields_of;
 use crate::check::elaborate::{CallKind, Callable, Frame, Scope, Value};
-use crate::check::experiment::RECORDS;
 use crate::check::record::{factor, join, number, path_of, plain};
 use crate::check::value::Val;
 use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
 use crate::graph::canonical::hash;
 use crate::graph::dim::show_shape;
 use crate::graph::{Builder, Dim, Graph, Symbol, Type};
-use crate::settings::{Experiment, Kind, Schema, Unit};
+use crate::settings::{Experiment, Kind, RECORDS, Schema, Unit, schema_of};
 use crate::space::{term, text};
 use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
 use num_bigint::BigUint;
@@ -96,7 +95,7 @@ impl Checker<'_> {
         match &expr.kind {
             ExprKind::Path(path) => (1..=path.len()).rev().find_map(|length| {
                 let (head, rest) = path.split_at_checked(length)?;
-                let (_, schema) = RECORDS.iter().find(|(kind, _)| self.find(module, head, &[kind]).is_some())?;
+                let schema = RECORDS.iter().find(|schema| self.find(module, head, &[schema().kind]).is_some())?;
                 Some((schema(), rest.iter().collect()))
             }),
             ExprKind::With { base: Some(base), .. } => {
@@ -130,8 +129,7 @@ impl Checker<'_> {
     /// The value behind names of fields.
     fn field(&self, value: Val, schema: &'static Schema, path: &[&Name]) -> Option<Side> {
         let (mut value, mut known) = (value, schema.fields);
-        let kind = RECORDS.iter().find(|(kind, _)| *kind == schema.kind).map_or(Experiment::schema as fn() -> _, |(_, schema)| *schema);
-        let mut at = (Kind::Record(kind), None);
+        let mut at = (Kind::Record(schema_of(schema.kind).unwrap_or(Experiment::schema)), None);
         let mut what = schema.kind.to_owned();
         for name in path {
             let Some(field) = known.iter().find(|field| plain(field) == name.text) else {
