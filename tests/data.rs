@@ -163,6 +163,23 @@ fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
 }
 
 #[test]
+fn what_is_wrong_in_one_file_hides_nothing_of_another() {
+    let place = folder();
+    lay_out(place.path(), "csv");
+    fs::write(place.path().join("data/mine/train.csv"), "source,sentence\nnovels,a\n").expect("written");
+    fs::write(place.path().join("data/mine/dev.csv"), "source,sentense\nnovel,a\n").expect("written");
+    fs::write(place.path().join("data/mine/test.csv"), "").expect("written");
+    for arguments in [&["run", "own.phyla"][..], &["train", "own.phyla", "std.architectures.bert.first(2)"]] {
+        let (code, _, stderr) = phyla(place.path(), arguments);
+        assert_eq!(code, Some(1), "{stderr}");
+        for told in ["train.csv, line 2", "dev.csv, line 1", "test.csv is empty"] {
+            assert_eq!(stderr.matches(told).count(), 1, "{told}:\n{stderr}");
+        }
+        assert!(!place.path().join("runs").exists(), "a folder was made");
+    }
+}
+
+#[test]
 fn a_cut_file_can_be_meant() {
     let place = folder();
     lay_out(place.path(), "csv");

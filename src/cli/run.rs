@@ -3,7 +3,7 @@
 use super::commands::Which;
 use super::experiment::{executor, load};
 use super::progress::Shown;
-use super::source::{err, out, show_in, show_one};
+use super::source::{err, out, show_all, show_in, show_one};
 use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::graph::draw::svg;
 use crate::report;
@@ -24,7 +24,7 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
     // Before anything is measured or written: without sound data nothing will be run.
     let texts = match run::texts(&checked) {
         Ok(texts) => texts,
-        Err(error) => return failed(&error, &checked.sources),
+        Err(wrong) => return show_all(&wrong, &checked.sources, false),
     };
     let executors = match executor(&checked, which) {
         Ok(executors) => executors,

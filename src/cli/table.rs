@@ -4,13 +4,14 @@ use super::commands::Which;
 use super::experiment::{executor, load, load_all};
 use super::progress::Shown;
 use super::run::{failed, interrupts};
-use super::source::{out, show_one};
+use super::source::{out, show_all, show_one};
 use crate::data::Duel;
 use crate::diagnostic::{Result, Sources, counted};
 use crate::report::curves;
 use crate::run::files::read_data;
 use crate::run::folder::write_whole;
 use crate::run::table::{Comparison, Facts, Table, TableOptions, build_table, compare, facts};
+use crate::run::texts;
 use clap::Subcommand;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::RangeInclusive;
@@ -107,9 +108,10 @@ pub(super) fn table(command: TableCommand) -> u8 {
 
 fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::result::Result<(), u8> {
     let checked = load(file, which)?;
+    let texts = texts(&checked).map_err(|wrong| show_all(&wrong, &checked.sources, false))?;
     let executors = executor(&checked, which).map_err(|error| show_one(&error))?;
     let (progress, stop) = (Shown::new(), interrupts());
-    let result = build_table(&checked, &executors, options, &progress, &stop);
+    let result = build_table(&checked, texts, &executors, options, &progress, &stop);
     progress.finish();
     let written = result.and_then(|table| write_whole(to, table.to_text().as_bytes()).map(|()| table.rows.len()));
     let rows = written.map_err(|error| failed(&error, &checked.sources))?;

@@ -4,8 +4,8 @@ use super::commands::Which;
 use super::experiment::{executor, with_architecture};
 use super::progress::Shown;
 use super::run::{failed, interrupts};
-use super::source::{out, show_one};
-use crate::run::{TrainOptions, train_one};
+use super::source::{out, show_all, show_one};
+use crate::run::{TrainOptions, texts, train_one};
 use std::path::Path;
 
 /// Trains one architecture on the experiment's `final` budget and shows its scores.
@@ -15,13 +15,17 @@ pub(super) fn train(file: &Path, name: &str, which: &Which, options: TrainOption
         Ok((_, None)) => return 1,
         Err(code) => return code,
     };
+    let texts = match texts(&checked) {
+        Ok(texts) => texts,
+        Err(wrong) => return show_all(&wrong, &checked.sources, false),
+    };
     let executors = match executor(&checked, which) {
         Ok(executors) => executors,
         Err(error) => return show_one(&error),
     };
     let progress = Shown::new();
     let stop = interrupts();
-    let result = train_one(&checked, &architecture, &executors, &options, &progress, &stop);
+    let result = train_one(&checked, texts, &architecture, &executors, &options, &progress, &stop);
     progress.finish();
     match result {
         Ok((folder, models)) => {

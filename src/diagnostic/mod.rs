@@ -16,7 +16,7 @@ pub use render::{render, render_all, to_json};
 pub use source::{FileId, Sources, Span};
 
 /// The result of everything that can go wrong in one way at a time.
-pub type Result<T> = std::result::Result<T, Box<Diagnostic>>;
+pub type Result<T, E = Box<Diagnostic>> = std::result::Result<T, E>;
 
 /// A count and its noun: `1 input`, `2 inputs`.
 pub fn counted(count: impl std::fmt::Display, noun: &str) -> String {

@@ -32,56 +32,73 @@ pub(super) type TaskRows = BTreeMap<&'static str, Vec<Example>>;
 /// Reads all data of an experiment.
 ///
 /// # Errors
-/// Where a file cannot be read, is not what its task or the corpus says, or the suites cannot be scored; it names file, line and column, and
-/// the place that names the file.
-pub fn texts(checked: &Checked) -> Result<Texts> {
+/// Where a file cannot be read, is not what its task or the corpus says, or the suites cannot be scored; each names file, line and column, and
+/// the place that names the file. What is wrong with one file hides nothing of another.
+pub fn texts(checked: &Checked) -> Result<Texts, Vec<Diagnostic>> {
     has_data(checked)?;
     let settings = &checked.settings;
-    let mut corpus = CorpusText::default();
+    let (mut corpus, mut wrong) = (CorpusText::default(), Vec::new());
     for path in settings.texts() {
-        corpus.add(path, sources(checked, path)).map_err(|error| placed(checked, path, *error))?;
+        wrong.extend(corpus.add(path, sources(checked, path)).err().map(|error| *placed(checked, path, *error)));
     }
-    let search = settings.evaluate.as_ref().map_or_else(|| Ok(Vec::new()), |evaluate| suite(checked, &evaluate.suite, true))?;
-    let finals = suite(checked, &settings.r#final.suite, false)?;
-    Ok(Texts { corpus, search, finals, pretrained: pretrained(checked)?.map(Arc::new) })
+    let search = settings.evaluate.as_ref().map_or_else(Vec::new, |evaluate| suite(checked, &evaluate.suite, true, &mut wrong));
+    let finals = suite(checked, &settings.r#final.suite, false, &mut wrong);
+    let pretrained = pretrained(checked).map_err(|error| wrong.push(*error)).unwrap_or_default();
+    if wrong.is_empty() { Ok(Texts { corpus, search, finals, pretrained: pretrained.map(Arc::new) }) } else { Err(wrong) }
 }
 
 /// An experiment whose data lies where an environment variable says can be checked without it, and not carried out.
-fn has_data(checked: &Checked) -> Result<()> {
-    match checked.data.iter().find(|(_, files)| files.is_empty()) {
-        None => Ok(()),
-        Some((path, _)) => {
-            let name = path.trim_start_matches('$').split('/').next().unwrap_or(path);
-            let message = format!("`{path}` cannot be read: the environment variable `{name}` is not set");
-            Err(placed(checked, path, Diagnostic::error(Code::MISSING_FILE, message).help(format!("`export {name}=<folder>`"))))
-        }
-    }
+fn has_data(checked: &Checked) -> Result<(), Vec<Diagnostic>> {
+    let missing: BTreeMap<&str, &String> = checked
+        .data
+        .iter()
+        .filter(|(_, files)| files.is_empty())
+        .map(|(path, _)| (path.trim_start_matches('$').split('/').next().unwrap_or(path), path))
+        .collect();
+    let told = |(name, path): (&str, &String)| {
+        let message = format!("`{path}` cannot be read: the environment variable `{name}` is not set");
+        *placed(checked, path, Diagnostic::error(Code::MISSING_FILE, message).help(format!("`export {name}=<folder>`")))
+    };
+    if missing.is_empty() { Ok(()) } else { Err(missing.into_iter().map(told).collect()) }
 }
 
-/// The tasks of a suite; in a search only what is trained on.
-fn suite(checked: &Checked, suite: &Suite, search: bool) -> Result<Vec<TaskRows>> {
-    let task = |task: &Task| -> Result<TaskRows> {
-        let mut rows = TaskRows::new();
-        for part in task.parts().filter(|part| !search || part.field == "train") {
-            let read = examples(suite, task, part).and_then(|rows| {
-                if part.labelled {
-                    // A metric that does not fit the labels is found here, and not after hours.
-                    let gold = gold(&rows)?;
-                    task.metrics.iter().try_for_each(|metric| measure(metric, &gold, &gold).map(|_| ()))?;
+/// The tasks of a suite, in a search only what is trained on; what is wrong with each file goes to `wrong`.
+fn suite(checked: &Checked, suite: &Suite, search: bool, wrong: &mut Vec<Diagnostic>) -> Vec<TaskRows> {
+    let before = wrong.len();
+    let mut task = |task: &Task| -> TaskRows {
+        let parts = task.parts().filter(|part| !search || part.field == "train");
+        let read = parts.filter_map(|part| match sound(suite, task, part) {
+            Ok(rows) => Some((part.field, rows)),
+            Err(error) => {
+                let error = *placed(checked, &suite.path(part.file), *error);
+                // The search and the last table read the same training files.
+                if !wrong.contains(&error) {
+                    wrong.push(error);
                 }
-                Ok(rows)
-            });
-            rows.insert(part.field, read.map_err(|error| placed(checked, &suite.path(part.file), *error))?);
-        }
-        Ok(rows)
+                None
+            }
+        });
+        read.collect()
     };
-    let rows = suite.tasks.iter().map(task).collect::<Result<_>>()?;
+    let rows = suite.tasks.iter().map(&mut task).collect();
     let scores = suite.tasks.iter().flat_map(|task| {
         let metrics: Vec<_> = task.metrics.iter().map(|metric| (metric.clone(), 0.0)).collect();
         let names = std::iter::once(task.name.clone()).chain(task.files.dev2.as_ref().map(|_| second(&task.name)));
         names.map(move |task| TaskScore { task, metrics: metrics.clone() })
     });
-    average(&suite.score, &scores.collect::<Vec<_>>())?;
+    if wrong.len() == before {
+        wrong.extend(average(&suite.score, &scores.collect::<Vec<_>>()).err().map(|error| *error));
+    }
+    rows
+}
+
+/// The rows of one of a task's files, whose labels the task's metrics can measure: found here, and not after hours.
+fn sound(suite: &Suite, task: &Task, part: Part<'_>) -> Result<Vec<Example>> {
+    let rows = examples(suite, task, part)?;
+    if part.labelled {
+        let gold = gold(&rows)?;
+        task.metrics.iter().try_for_each(|metric| measure(metric, &gold, &gold).map(|_| ()))?;
+    }
     Ok(rows)
 }
 

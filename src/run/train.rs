@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
 use super::session::{Work, another, models};
-use super::texts::texts;
+use super::texts::Texts;
 use super::{Executors, Progress, finals, outputs, prepare, pretrained};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
@@ -19,19 +19,19 @@ pub struct TrainOptions {
     pub fresh: bool,
 }
 
-/// Trains one architecture on an experiment's `final` budget; it goes on where it stopped.
+/// Trains one architecture on an experiment's texts and its `final` budget; it goes on where it stopped.
 ///
 /// # Errors
 /// As for a run.
 pub fn train_one(
     checked: &Checked,
+    texts: Texts,
     architecture: &NamedArchitecture,
     executors: &Executors,
     options: &TrainOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<(PathBuf, Vec<FinalModel>)> {
-    let texts = texts(checked)?;
     if let Some(pretrained) = &texts.pretrained {
         pretrained::fits(checked, pretrained, architecture)?;
     }

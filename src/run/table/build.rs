@@ -8,7 +8,7 @@ use crate::run::folder::Folder;
 use crate::run::journal::{Entry, Journal};
 use crate::run::prepare::{self, Prepared};
 use crate::run::session::{Work, another, models};
-use crate::run::texts::texts;
+use crate::run::texts::Texts;
 use crate::run::workers::{go_on, in_order};
 use crate::run::{Executors, Progress, functional_classes, outputs};
 use crate::space::Architecture;
@@ -37,12 +37,12 @@ pub struct TableOptions {
 /// Where the space has too many members, training fails for another reason than divergence, or it was interrupted.
 pub fn build_table(
     checked: &Checked,
+    texts: Texts,
     executors: &Executors,
     options: &TableOptions,
     progress: &dyn Progress,
     stop: &AtomicBool,
 ) -> Result<Table> {
-    let texts = texts(checked)?;
     let members = members(checked)?;
     let classes = functional_classes(&checked.space, &members);
     progress.line(&format!(
