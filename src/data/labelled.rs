@@ -4,6 +4,7 @@ use super::task::{Example, Gold};
 use super::vocabulary::Vocabulary;
 use crate::batch::{Batch, Targets};
 use crate::stream::{SliceRandom, stream};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Batches that are drawn together and sorted by length.
@@ -42,6 +43,11 @@ impl Labelled {
     /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// The tokens of all examples.
+    pub fn tokens(&self) -> u64 {
+        self.rows.iter().map(|row| row.tokens.len() as u64).sum()
     }
 
     /// The labels, in order.
@@ -85,10 +91,11 @@ impl Labelled {
         batches
     }
 
-    /// The places of batches for evaluation, sorted by length so that little is padding; give the outputs to [`restored`].
+    /// The places of batches for evaluation, sorted by length so that little is padding, the longest first, so that memory is taken once;
+    /// give the outputs to [`restored`].
     pub fn by_length(&self, batch: usize) -> Vec<Vec<usize>> {
         let mut places: Vec<(usize, usize)> = self.rows.iter().map(|row| row.tokens.len()).zip(0..).collect();
-        places.sort_unstable();
+        places.sort_unstable_by_key(|place| Reverse(*place));
         let places: Vec<usize> = places.into_iter().map(|(_, place)| place).collect();
         places.chunks(batch.max(1)).map(<[usize]>::to_vec).collect()
     }

@@ -15,7 +15,8 @@ use crate::exec::checkpoint::from_safetensors;
 use crate::settings::{Suite, Task};
 use crate::space::hash;
 use crate::stream::derived;
-use crate::train::{Tuning, begins_later, best_of, is_intermediate, scored, tune, tuning_steps, tunings, without_head};
+use crate::train::{Tuning, begins_later, best_of, is_intermediate, scored, tune, tuning_steps, tuning_tokens, tunings, without_head};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -47,12 +48,17 @@ pub(super) fn tune_all(
     // What others begin with has to be done before them.
     for first in [true, false] {
         let known: Vec<_> = open.iter().map(|(contender, seed)| known(journal, suite, &contender.name, *seed)).collect();
-        let todo: Vec<Job<'_>> = open
+        let mut todo: Vec<Job<'_>> = open
             .iter()
             .zip(&known)
             .flat_map(|(training, known)| tunings(suite).into_iter().filter(|one| !known.contains_key(one)).map(|one| (*training, one)))
             .filter(|(_, tuning)| of(tuning).is_some_and(|task| is_intermediate(suite, task)) == first)
             .collect();
+        // The longest first, so that none is left to end alone while the other threads have nothing to do.
+        let cost = |((contender, _), tuning): &Job<'_>| {
+            prepared.finals.get(tuning.task).map(|data| tuning_tokens(suite, data, contender.weights.is_some()))
+        };
+        todo.sort_by_cached_key(|job| Reverse(cost(job)));
         let bases: BTreeMap<(&str, u64), Tuning> = open
             .iter()
             .zip(&known)

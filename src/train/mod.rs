@@ -13,8 +13,8 @@ pub use finetune::{finetune, predict};
 pub use pretrain::{Training, held_out_loss, masking, masking_places, optimizer, pretrain, pretrain_until};
 pub use schedule::rate;
 pub use suite::{
-    SuiteScore, TaskData, Tuned, Tuning, begins_later, best_of, is_intermediate, score_suite, scored, tune, tuning_steps, tunings,
-    without_head,
+    SuiteScore, TaskData, Tuned, Tuning, begins_later, best_of, is_intermediate, score_suite, scored, tune, tuning_steps, tuning_tokens,
+    tunings, without_head,
 };
 
 use crate::diagnostic::Result;

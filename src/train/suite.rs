@@ -79,6 +79,13 @@ pub fn tuning_steps(suite: &Suite, data: &TaskData) -> u64 {
     (data.train.len().div_ceil(suite.train.batch.max(1)) as u64) * suite.train.epochs
 }
 
+/// About what a fine-tuning of a task costs, in tokens passed forward; a step costs three of them. With `ask` it answers what has no labels.
+pub fn tuning_tokens(suite: &Suite, data: &TaskData, ask: bool) -> u64 {
+    let answered = data.asked.iter().filter(|_| ask).map(|(_, rows)| rows);
+    let judged: u64 = std::iter::once(&data.judge).chain(&data.second).chain(answered).map(Labelled::tokens).sum();
+    3 * suite.train.epochs * data.train.tokens() + judged
+}
+
 /// Carries one fine-tuning out from `begun` weights, and scores it; with `ask` it answers what has no labels.
 ///
 /// `classifier` gives the program for a number of classes; `seed` is the suite's.
