@@ -24,6 +24,7 @@ pub use crate::batch::{Batch, Targets};
 
 use crate::diagnostic::Result;
 use adamw::{AdamW, AdamWSettings};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Named tensors on the host, in the order of their names: parameters, gradients or moments.
@@ -37,6 +38,24 @@ pub struct Array {
     pub shape: Vec<usize>,
     /// Its values, row-major.
     pub data: Vec<f32>,
+}
+
+/// A batch's output, as long as it stands where it was computed.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// The batch.
+    pub batch: &'a Batch,
+    /// The output's sizes.
+    pub shape: &'a [usize],
+    /// Its values, row-major.
+    pub values: &'a [f32],
+}
+
+impl Output<'_> {
+    /// The rows along its last axis.
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.values.chunks_exact(self.shape.last().copied().unwrap_or(1).max(1))
+    }
 }
 
 /// The key of a step's random draws: dropout is keyed by (seed, path, step, example, position).
@@ -55,11 +74,32 @@ pub trait Executor: Send + Sync {
     /// Its name, as `--executor` takes it.
     fn name(&self) -> &'static str;
 
-    /// The output, row-major, without gradients and without dropout.
+    /// Shows the output of each batch in turn, without gradients and without dropout. The parameters are the same for all, so what is made
+    /// of them alone is made once.
     ///
     /// # Errors
-    /// Where a parameter is missing or the device fails.
-    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array>;
+    /// Where a parameter is missing, the device fails, or `see` does.
+    fn outputs(
+        &self,
+        program: &Program,
+        parameters: &Parameters,
+        batches: &mut dyn Iterator<Item = Cow<'_, Batch>>,
+        see: &mut dyn FnMut(Output<'_>) -> Result<()>,
+    ) -> Result<()>;
+
+    /// The output of one batch.
+    ///
+    /// # Errors
+    /// As for [`Executor::outputs`].
+    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
+        let mut found = Array::default();
+        let mut see = |output: Output<'_>| {
+            found = Array { shape: output.shape.to_vec(), data: output.values.to_vec() };
+            Ok(())
+        };
+        self.outputs(program, parameters, &mut std::iter::once(Cow::Borrowed(batch)), &mut see)?;
+        Ok(found)
+    }
 
     /// The loss and the gradient of every parameter the program uses; dropout where a key is given.
     ///

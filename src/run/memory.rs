@@ -47,13 +47,10 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
     let length = settings.model.length;
     let values = |specs: &[crate::exec::ParameterSpec]| specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum::<u64>();
     let weights = values(program.parameters()) * size_of::<f32>() as u64;
-    let (mut arena, mut logits) = (0, 0);
+    let mut arena = 0;
     for (_, train) in settings.pretrainings() {
         arena = arena.max(of(train)?.arena);
-        // The held-out loss is taken from the logits, which are handed out whole.
-        let places = masking_places(train, length);
-        logits = logits.max((EVALUATED * places * settings.model.vocabulary * size_of::<f32>()) as u64);
-        arena = arena.max(needs(&program, EVALUATED, length, places, 1, Keep::Output)?.arena);
+        arena = arena.max(needs(&program, EVALUATED, length, masking_places(train, length), 1, Keep::Output)?.arena);
     }
     for (_, suite) in settings.suites() {
         for task in &suite.tasks {
@@ -70,7 +67,7 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
     let training = 4 * weights;
     let text: u64 = settings.texts().iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
     // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + settings.workers as u64 * (arena + logits + training + weights) + weights;
+    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + settings.workers as u64 * (arena + training + weights) + weights;
     Ok(Some(Memory { arena, training, peak }))
 }
 

@@ -6,8 +6,9 @@ use crate::data::Answers;
 use crate::data::{Labelled, restored};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::parameters::initial;
-use crate::exec::{Executor, Parameters, Program, StepKey};
+use crate::exec::{Executor, Output, Parameters, Program, StepKey};
 use crate::settings::{Epoch, Label, Order, Task, Train};
+use std::borrow::Cow;
 
 /// Trains a classifier (or, with one class, a regressor) from `pretrained` weights; parameters that it lacks, the head's, start
 /// from the stream of `seed`. `lr` overrides the optimiser's rate; `judge` scores weights after an epoch, where that matters.
@@ -95,14 +96,12 @@ pub fn predict(
 ) -> Result<Answers> {
     let batches = data.by_length(EVALUATED);
     let mut rows: Vec<Vec<f32>> = Vec::with_capacity(data.len());
-    for places in &batches {
-        let mut batch = data.batch(places);
-        batch.targets = Targets::None;
-        let output = executor.forward(program, parameters, &batch)?;
-        let width = output.shape.last().copied().unwrap_or(1).max(1);
-        rows.extend(output.data.chunks_exact(width).map(<[f32]>::to_vec));
-        tick()?;
-    }
+    let mut questions = batches.iter().map(|places| Cow::Owned(Batch { targets: Targets::None, ..data.batch(places) }));
+    let mut see = |output: Output<'_>| {
+        rows.extend(output.rows().map(<[f32]>::to_vec));
+        tick()
+    };
+    executor.outputs(program, parameters, &mut questions, &mut see)?;
     let rows = restored(&batches, &rows);
     Ok(match &task.label {
         Label::Classes { .. } => Answers::Classes(rows.iter().map(|row| largest(row)).collect()),

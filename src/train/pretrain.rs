@@ -6,8 +6,10 @@ use crate::data::Masking;
 use crate::data::Vocabulary;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::adamw::{AdamW, AdamWSettings};
-use crate::exec::{Executor, ParameterSpec, Parameters, Program, StepKey};
+use crate::exec::{Executor, Output, ParameterSpec, Parameters, Program, StepKey, Targets};
 use crate::settings::{self, Objective, Optimizer, Train};
+use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Weights in training, with all that goes on from one step to the next.
@@ -135,18 +137,21 @@ pub fn held_out_loss(
 ) -> Result<f64> {
     let batches = corpus.held_out(masking, EVALUATED, length)?;
     let total = batches.len() as u64;
-    let (mut sum, mut count) = (0.0, 0.0);
-    for (batch, number) in batches.zip(1..) {
-        let crate::batch::Targets::Classes(targets) = &batch.targets else { continue };
-        let output = executor.forward(program, parameters, &batch)?;
-        let width = output.shape.last().copied().unwrap_or(1).max(1);
-        for (row, target) in output.data.chunks_exact(width).zip(targets) {
-            let Some(target) = target else { continue };
-            sum += surprise(row, *target as usize);
+    let (mut sum, mut count, mut number) = (0.0, 0.0, 0);
+    let mut see = |output: Output<'_>| {
+        number += 1;
+        let Targets::Classes(targets) = &output.batch.targets else { return Ok(()) };
+        let rows: Vec<(&[f32], &Option<u32>)> = output.rows().zip(targets).collect();
+        let surprises: Vec<Option<f64>> =
+            rows.par_iter().map(|(row, target)| target.map(|target| surprise(row, target as usize))).collect();
+        // In their order, so that any number of threads gives the same sum.
+        for surprise in surprises.into_iter().flatten() {
+            sum += surprise;
             count += 1.0;
         }
-        watch(number, total, (sum / count) as f32)?;
-    }
+        watch(number, total, (sum / count) as f32)
+    };
+    executor.outputs(program, parameters, &mut batches.map(Cow::Owned), &mut see)?;
     Ok(sum / count)
 }
 

@@ -18,9 +18,10 @@ pub mod transfer;
 pub(in crate::exec) mod tests;
 
 use super::geometry::{Geometry, failed};
-use super::{Array, Batch, Executor, Parameters, Program, StepKey};
+use super::{Batch, Executor, Output, Parameters, Program, StepKey};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use candle_core::{DType, Device, Tensor, Var};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Carries programs out with candle.
@@ -60,11 +61,26 @@ impl Executor for CandleExecutor {
         "candle"
     }
 
-    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
-        let geometry = Geometry::new(program, batch, None)?;
-        let _turn = self.turn();
-        let parameters = transfer::upload(program.parameters(), parameters, &self.device, self.masters())?;
-        transfer::download(&plain::run(program, &parameters, batch, &geometry, &self.device, self.dtype)?)
+    fn outputs(
+        &self,
+        program: &Program,
+        parameters: &Parameters,
+        batches: &mut dyn Iterator<Item = Cow<'_, Batch>>,
+        see: &mut dyn FnMut(Output<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let uploaded = {
+            let _turn = self.turn();
+            transfer::upload(program.parameters(), parameters, &self.device, self.masters())?
+        };
+        for batch in batches {
+            let geometry = Geometry::new(program, &batch, None)?;
+            let found = {
+                let _turn = self.turn();
+                transfer::download(&plain::run(program, &uploaded, &batch, &geometry, &self.device, self.dtype)?)?
+            };
+            see(Output { batch: &batch, shape: &found.shape, values: &found.data })?;
+        }
+        Ok(())
     }
 
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)> {

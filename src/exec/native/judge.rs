@@ -2,17 +2,27 @@
 
 #![expect(unsafe_code, reason = "parts of the arena are handed out here")]
 
-use super::layout::BLOCK;
+use super::layout::{BLOCK, Place};
 use super::plan::{Form, Rows};
 use super::rowwise::largest;
 use super::run::Run;
 use super::threads::share;
 use super::vector::{exp, sum, vectorised};
 use crate::exec::{Batch, Targets};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 // SAFETY of this file: after the last phase nothing but the loss touches the output, and each block of it has one thread.
 impl Run<'_> {
+    /// The place of the output in the arena, where it stands there as the batch has it: whole, without padding.
+    pub fn in_place(&self, shape: &[usize]) -> Option<Range<usize>> {
+        let slot = self.plan.program.output();
+        let Form::Matrix { rows, heads: 1, width } = self.plan.form(slot) else { return None };
+        let Place::Arena(number) = self.place(self.plan.root(slot)) else { return None };
+        let (from, len) = (*self.offsets.get(number)?, self.packed.count(rows) * width);
+        (len == shape.iter().product::<usize>()).then_some(from..from + len)
+    }
+
     /// The output, row-major, 0 in the padding; `shape` is its full shape.
     pub fn output(&self, shape: &[usize]) -> Vec<f32> {
         let slot = self.plan.program.output();

@@ -12,6 +12,9 @@ use crate::exec::program::Axis;
 /// Buffers begin at multiples of this many values: a cache line.
 const ALIGN: usize = 16;
 
+/// When a buffer ends that outlives its run.
+const FOR_GOOD: usize = usize::MAX;
+
 /// Rows of a block.
 pub const BLOCK: usize = 96;
 
@@ -97,10 +100,24 @@ impl Layout {
         layout
     }
 
-    /// The offset of each buffer for sentences of these lengths, and the values of the whole arena.
+    /// The offset of each buffer for sentences of these lengths, and the values of the whole arena. What is kept for good comes first, at
+    /// the same place whatever the sentences are.
     pub fn offsets(&self, packed: &Packed) -> (Vec<usize>, usize) {
-        let sizes: Vec<usize> = self.buffers.iter().map(|buffer| buffer.extent.size(packed)).collect();
-        fit(&self.buffers.iter().zip(sizes).map(|(buffer, size)| (buffer.from, buffer.to, size)).collect::<Vec<_>>())
+        let (mut offsets, mut base) = (vec![0; self.buffers.len()], 0);
+        let (mut passing, mut intervals) = (Vec::new(), Vec::new());
+        for (number, buffer) in self.buffers.iter().enumerate() {
+            let size = buffer.extent.size(packed);
+            if buffer.to == FOR_GOOD {
+                set(&mut offsets, number, base);
+                base += size.next_multiple_of(ALIGN);
+            } else {
+                passing.push(number);
+                intervals.push((buffer.from, buffer.to, size));
+            }
+        }
+        let (places, total) = fit(&intervals);
+        passing.into_iter().zip(places).for_each(|(number, place)| set(&mut offsets, number, base + place));
+        (offsets, base + total)
     }
 
     fn buffer(&mut self, extent: Extent, from: usize, to: usize) -> Place {
@@ -175,7 +192,8 @@ impl Layout {
         total
     }
 
-    /// Packed weights live through their phase alone, and so do sums a block.
+    /// Packed weights live through their phase alone, and so do sums a block; where there is no way back, the weights stay as they are for
+    /// all runs to come.
     fn weights(&mut self, plan: &Plan<'_>, back: bool) {
         for (phase, steps) in plan.phases.iter().enumerate() {
             let (later, again) = (self.course.back[phase], self.course.again[phase]);
@@ -184,7 +202,8 @@ impl Layout {
                 let input = plan.arguments(*slot).next().map_or(0, |argument| plan.form(argument).per_row() / heads.max(1));
                 let (mut packed, mut partial) = ([Place::Nowhere; 3], [Place::Nowhere; 2]);
                 if matches!(step.kernel, Kernel::Linear | Kernel::Unembed) {
-                    packed[0] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), phase, phase);
+                    let until = if back { phase } else { FOR_GOOD };
+                    packed[0] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), phase, until);
                     if back {
                         packed[1] = self.buffer(Extent::Fixed(super::product::packed_len(width, input)), later, later);
                         partial[1] = self.buffer(Extent::Blocks(rows, width), later, later);

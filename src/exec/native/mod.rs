@@ -40,7 +40,7 @@ use super::geometry::{Geometry, failed, judged_rows};
 use super::kernel::Kernel;
 use super::parameters::{centre, place_centre};
 use super::program::Axis;
-use super::{Array, Batch, Executor, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
+use super::{Array, Batch, Executor, Output, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
 use crate::diagnostic::{Code, Diagnostic, Result};
 pub use course::Keep;
 use layout::Layout;
@@ -78,16 +78,10 @@ impl NativeExecutor {
         Self { recompute, ..self }
     }
 
-    /// Runs `work` with memory of its own, inside a pool of threads.
-    fn with<R: Send>(&self, work: impl FnOnce(&mut Workspace) -> R + Send) -> R {
+    /// Runs `work` with memory of its own.
+    fn with<R>(&self, work: impl FnOnce(&mut Workspace) -> R) -> R {
         let mut workspace = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        // Outside of a pool every parallel loop would have to wake one up.
-        let result = if rayon::current_thread_index().is_some() {
-            work(&mut workspace)
-        } else {
-            let workspace = &mut workspace;
-            rayon::scope(|_| work(workspace))
-        };
+        let result = work(&mut workspace);
         self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
         result
     }
@@ -124,7 +118,7 @@ impl NativeExecutor {
             workspace.take(0, total).1.fill(0.0);
             return Ok(0.0);
         }
-        let loss = prepare(&plan, &layout, &packed, values, batch, dropout, workspace, &self.meter, |run| {
+        let loss = prepare(&plan, &layout, &packed, (&values, false), batch, dropout, workspace, &self.meter, |run| {
             run.forward();
             let loss = self.meter.time(Kind::Loss, || run.judge(batch, &shape));
             run.backward();
@@ -142,19 +136,34 @@ impl Executor for NativeExecutor {
         "native"
     }
 
-    fn forward(&self, program: &Program, parameters: &Parameters, batch: &Batch) -> Result<Array> {
-        let geometry = Geometry::new(program, batch, None)?;
-        let shape = shape(program, &geometry)?;
+    fn outputs(
+        &self,
+        program: &Program,
+        parameters: &Parameters,
+        batches: &mut dyn Iterator<Item = Cow<'_, Batch>>,
+        see: &mut dyn FnMut(Output<'_>) -> Result<()>,
+    ) -> Result<()> {
         let values = wanted(program, parameters)?;
         let plan = Plan::new(program)?;
-        let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
         let layout = Layout::new(&plan, Keep::Output);
         self.with(|workspace| {
-            let data = prepare(&plan, &layout, &packed, values, batch, None, workspace, &self.meter, |run| {
-                run.forward();
-                run.output(&shape)
-            });
-            Ok(Array { shape: shape.clone(), data })
+            let mut ready = false;
+            for batch in batches {
+                let geometry = Geometry::new(program, &batch, None)?;
+                let shape = shape(program, &geometry)?;
+                let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
+                let found = prepare(&plan, &layout, &packed, (&values, ready), &batch, None, workspace, &self.meter, |run| {
+                    run.forward();
+                    run.in_place(&shape).ok_or_else(|| run.output(&shape))
+                });
+                ready = true;
+                let values = match &found {
+                    Ok(place) => workspace.arena.get(place.clone()).unwrap_or_default(),
+                    Err(copied) => copied,
+                };
+                see(Output { batch: &batch, shape: &shape, values })?;
+            }
+            Ok(())
         })
     }
 
@@ -254,24 +263,26 @@ fn check_targets(targets: &Targets, shape: &[usize]) -> Result<bool> {
     }
 }
 
-/// Lays everything out and hands the run to `work`.
+/// Lays everything out and hands the run to `work`, inside a pool of threads. The parameters come with whether those weights that stay packed
+/// are so from a run before.
 #[expect(clippy::too_many_arguments, reason = "a run has these parts")]
-fn prepare<R>(
+fn prepare<R: Send>(
     plan: &Plan<'_>,
     layout: &Layout,
     packed: &Packed,
-    parameters: Vec<Cow<'_, [f32]>>,
+    (parameters, ready): (&[Cow<'_, [f32]>], bool),
     batch: &Batch,
     key: Option<StepKey>,
     workspace: &mut Workspace,
     meter: &Meter,
-    work: impl FnOnce(&mut Run<'_>) -> R,
+    work: impl FnOnce(&mut Run<'_>) -> R + Send,
 ) -> R {
     let specs = plan.program.parameters();
     let (offsets, used) = layout.offsets(packed);
     let threads = threads::threads();
     let each = scratch(plan, layout, packed);
     let sizes: Vec<usize> = specs.iter().map(|spec| spec.shape.iter().product()).collect();
+    let ready = ready && workspace.holds(used + threads * each);
     let (arena, gradients) = workspace.take(used + threads * each, sizes.iter().sum());
     let (arena, gradients) = (Shared::new(arena), Shared::new(gradients));
     let mut at = 0;
@@ -289,12 +300,14 @@ fn prepare<R>(
         arena: arena.part(0, used),
         scratch: (0..threads).map(|thread| arena.part(used + thread * each, each)).collect(),
         parameters,
+        ready,
         gradients: if layout.gradients.is_empty() { Vec::new() } else { gradients.collect() },
         indices: indices(plan, packed, batch),
         key,
         meter,
     };
-    work(&mut run)
+    // Outside of a pool every parallel loop would have to wake one up.
+    if rayon::current_thread_index().is_some() { work(&mut run) } else { rayon::scope(|_| work(&mut run)) }
 }
 
 /// A program's parameters as it wants them: the centre of a larger one is copied.

@@ -39,7 +39,9 @@ pub struct Run<'a> {
     /// Scratch of each thread, after the arena's buffers.
     pub scratch: Vec<Shared<'a>>,
     /// The values of each parameter, as the program wants it.
-    pub parameters: Vec<Cow<'a, [f32]>>,
+    pub parameters: &'a [Cow<'a, [f32]>],
+    /// Whether the weights that stay were packed by a run before.
+    pub ready: bool,
     /// The gradient of each parameter.
     pub gradients: Vec<Shared<'a>>,
     /// The indices of each input, without padding.
@@ -82,7 +84,9 @@ impl<'a> Run<'a> {
     fn onward(&self, number: usize, phase: &Phase, steps: &[usize]) {
         match phase {
             Phase::Rows(rows, _) => {
-                self.pack(steps);
+                if !self.ready {
+                    self.pack(steps);
+                }
                 let blocks = self.packed.count(*rows).div_ceil(BLOCK);
                 share(self.scratch.len(), blocks, &|thread, block| {
                     let block = self.block(number, *rows, thread, block);

@@ -12,6 +12,7 @@ use crate::settings::{Label, Task};
 use crate::supernet::Models;
 use crate::train::{finetune, optimizer};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::time::Instant;
@@ -111,9 +112,10 @@ impl Loaded {
     fn forwards(&self, executor: &dyn Executor, count: u64) -> Result<Value> {
         let questions: Vec<Batch> = self.batches.iter().map(|batch| Batch { targets: Targets::None, ..batch.clone() }).collect();
         let begun = Instant::now();
-        for batch in questions.iter().cycle().take(count as usize) {
-            self.pool.install(|| executor.forward(&self.program, &self.parameters, batch))?;
-        }
+        self.pool.install(|| {
+            let mut batches = questions.iter().cycle().take(count as usize).map(Cow::Borrowed);
+            executor.outputs(&self.program, &self.parameters, &mut batches, &mut |_| Ok(()))
+        })?;
         Ok(json!({ "seconds": begun.elapsed().as_secs_f64() }))
     }
 

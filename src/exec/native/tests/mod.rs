@@ -9,9 +9,10 @@ use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{KEY, masked_lm};
 use crate::exec::program::Program;
-use crate::exec::{Batch, Executor, Parameters, Targets};
+use crate::exec::{Array, Batch, Executor, Output, Parameters, Targets};
 use crate::graph::{Attr, Symbol};
 use proptest::prelude::*;
+use std::borrow::Cow;
 
 /// Runs on a pool of so many threads.
 fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
@@ -104,6 +105,32 @@ fn what_a_step_takes_is_known_to_the_byte() {
             let needs = super::needs(&program, batch.rows, batch.width, predictions, threads, Keep::of(recompute)).unwrap();
             assert_eq!((taken[0].arena.len() * 4) as u64, needs.arena);
             assert_eq!((taken[0].gradients.len() * 4) as u64, needs.gradients);
+            let executor = NativeExecutor::new();
+            on_threads(threads, || executor.forward(&program, &values, &batch)).unwrap();
+            let needs = super::needs(&program, batch.rows, batch.width, predictions, threads, Keep::Output).unwrap();
+            assert_eq!((executor.workspaces.lock().unwrap()[0].arena.len() * 4) as u64, needs.arena);
+        }
+    }
+}
+
+#[test]
+fn batches_one_after_the_other_come_out_as_each_alone() {
+    let executor = NativeExecutor::new();
+    // Longer and shorter, with padding and without; the weights of one program lie where those of another lay.
+    for (program, batches) in [
+        (masked_lm(), [judged(&[4, 2]), judged(&[5; 30]), judged(&[1, 5, 3]), judged(&[5; 2])]),
+        (layered(), [many(3, 9), many(100, 9), batch(&[9; 4], 9, 0), many(1, 9)]),
+    ] {
+        for seed in [3, 4] {
+            let values = parameters(program.parameters(), seed);
+            let alone = batches.iter().map(|batch| NativeExecutor::new().forward(&program, &values, batch).unwrap());
+            let mut found = Vec::new();
+            let mut see = |output: Output<'_>| {
+                found.push(Array { shape: output.shape.to_vec(), data: output.values.to_vec() });
+                Ok(())
+            };
+            executor.outputs(&program, &values, &mut batches.iter().map(Cow::Borrowed), &mut see).unwrap();
+            assert_eq!(found, alone.collect::<Vec<_>>());
         }
     }
 }
