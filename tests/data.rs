@@ -180,6 +180,18 @@ fn what_is_wrong_in_one_file_hides_nothing_of_another() {
 }
 
 #[test]
+fn data_may_lie_beside_the_file_that_names_it() {
+    let place = folder();
+    lay_out(place.path(), "csv");
+    fs::rename(place.path().join("data/mine"), place.path().join("mine")).expect("moved");
+    for data in [".", "./", "mine/.."] {
+        fs::write(place.path().join("own.phyla"), source("csv").replace("data = \"data\"", &format!("data = \"{data}\""))).expect("written");
+        let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
+        assert_eq!(code, Some(0), "{data}: {stderr}");
+    }
+}
+
+#[test]
 fn a_cut_file_can_be_meant() {
     let place = folder();
     lay_out(place.path(), "csv");

@@ -157,7 +157,7 @@ impl Files for Disk {
     }
 }
 
-/// The path without `.` and, where a name stands before it, without `..`.
+/// The path without `.` and, where a name stands before it, without `..`; the folder itself is `.`.
 fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -169,7 +169,7 @@ fn normal(path: &Path) -> PathBuf {
             part => out.push(part),
         }
     }
-    out
+    if out.as_os_str().is_empty() { PathBuf::from(".") } else { out }
 }
 
 /// The seconds since 1970, for folders' notes; never part of a result.

@@ -18,6 +18,9 @@ const TEXT: u64 = 3;
 /// More text than this is no longer held: it is read piece by piece, and rare words are forgotten.
 const MOST_TEXT: u64 = 128 << 20;
 
+/// Bytes held for each byte of a task's files: their rows as text, and then as tokens beside it.
+const ROWS: u64 = 4;
+
 /// A run's memory in bytes, as the native executor takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Memory {
@@ -66,8 +69,13 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
     }
     let training = 4 * weights;
     let text: u64 = settings.texts().iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
+    let read = |(field, suite): (&str, &Suite)| -> u64 {
+        let parts = suite.tasks.iter().flat_map(Task::parts).filter(|part| field == "final" || part.field == "train");
+        parts.map(|part| size(&suite.path(part.file))).sum()
+    };
+    let rows: u64 = settings.suites().map(read).sum();
     // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + settings.workers as u64 * (arena + training + weights) + weights;
+    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + ROWS * rows + settings.workers as u64 * (arena + training + weights) + weights;
     Ok(Some(Memory { arena, training, peak }))
 }
 
