@@ -185,7 +185,8 @@ fn data_may_lie_beside_the_file_that_names_it() {
     lay_out(place.path(), "csv");
     fs::rename(place.path().join("data/mine"), place.path().join("mine")).expect("moved");
     for data in [".", "./", "mine/.."] {
-        fs::write(place.path().join("own.phyla"), source("csv").replace("data = \"data\"", &format!("data = \"{data}\""))).expect("written");
+        fs::write(place.path().join("own.phyla"), source("csv").replace("data = \"data\"", &format!("data = \"{data}\"")))
+            .expect("written");
         let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
         assert_eq!(code, Some(0), "{data}: {stderr}");
     }
