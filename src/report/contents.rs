@@ -155,6 +155,9 @@ impl<'a> Contents<'a> {
 
     /// What the final table allows to be said about who scores highest.
     pub(super) fn verdict(&self) -> String {
+        if self.models.len() == 1 {
+            return "there is no other model to compare it with".to_owned();
+        }
         let seeds = self.seeds();
         if seeds < SEEDS_TO_COMPARE {
             return format!("with {} no winner is named", plural(seeds, "seed"));

@@ -335,6 +335,7 @@ fn nobody_wins_with_fewer_than_three_seeds() {
     let level = |name: &str, level: f64| (0..3).map(|seed| final_model(name, seed, level, 5.0)).collect::<Vec<_>>();
     let close = [level("a1", 0.5), level("b1", 0.5001)].concat();
     assert!(table(&close).contains("by no more than the spread over seeds, so no winner is named"));
+    assert!(table(&level("a1", 0.5)).contains("1 model: there is no other model to compare it with."));
     // A model that has not had all its seeds yet holds the comparison back.
     let partly = [level("a1", 0.5), level("b1", 0.4), vec![final_model("c1", 0, 0.9, 5.0)]].concat();
     assert!(table(&partly).contains("with 1 seed no winner is named"));

@@ -2,7 +2,7 @@
 
 It reads the official files and tokenises them by itself. The order of the sentences comes from Phyla, since no other program draws its
 streams: `cargo test --test peers -- --ignored glue_order` writes target/peers/glue_order.json. GLUE_ROWS, GLUE_EPOCHS and GLUE_RUNS before
-it make it shorter, as `--set final.suite.rows=…`, `….train.epochs=…` and `….seeds=…` do with Phyla. What differs is the draw of the heads
+it make it shorter, as `--set final.suite.rows=…`, `….train.epochs=…` and `….seeds=…` do with Phyla; GLUE_RATE is `….train.optimizer.lr`. What differs is the draw of the heads
 and of dropout, so scores agree within the spread of seeds.
 
     PHYLA_GLUE=… target/peers/venv/bin/python tests/peers/glue_minilm.py
@@ -21,7 +21,8 @@ from transformers import BertForSequenceClassification, BertTokenizerFast
 
 FOLDER = os.environ.get("PHYLA_MINILM", "target/peers/minilm")
 GLUE = os.environ["PHYLA_GLUE"]
-BATCH, LENGTH, RATE, WARMUP = 32, 128, 2e-4, 0.1
+BATCH, LENGTH, WARMUP = 32, 128, 0.1
+RATE = float(os.environ.get("GLUE_RATE", "2e-4"))
 # Folder, columns of the text (train and dev), column of the label, its words; None where it is a score from 0 to 5.
 TASKS = {
     "cola": ("CoLA", [3], 1, ["0", "1"]),
