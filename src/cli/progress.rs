@@ -30,7 +30,7 @@ impl Shown {
     pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5)));
         let now = Instant::now();
-        let state = State { stage: String::new(), unit: "step", total: 0, begun: now, line: now, first: None };
+        let state = State { stage: String::new(), unit: "steps", total: 0, begun: now, line: now, first: None };
         Self { bar, state: Mutex::new(state) }
     }
 
@@ -66,7 +66,7 @@ impl Progress for Shown {
         }
         match &self.bar {
             Some(bar) => {
-                let template = format!("{{prefix:<14}} {{bar:24}} {{pos}}/{{len}} {unit}s  {{rate}}{{left}}{{wide_msg}}");
+                let template = format!("{{prefix:<14}} {{bar:24}} {{pos}}/{{len}} {unit}  {{rate}}{{left}}{{wide_msg}}");
                 if let Ok(style) = ProgressStyle::with_template(&template) {
                     let style = style.with_key("rate", rate).with_key("left", left);
                     bar.set_style(style.progress_chars("━╸─"));
@@ -78,7 +78,7 @@ impl Progress for Shown {
                 bar.reset();
                 bar.enable_steady_tick(Duration::from_millis(200));
             }
-            None if total > 1 => err(&format!("{name}: {total} {unit}s\n")),
+            None if total > 1 => err(&format!("{name}: {total} {unit}\n")),
             None => {}
         }
     }
@@ -101,7 +101,8 @@ impl Progress for Shown {
         } else {
             "time left unknown".to_owned()
         };
-        err(&format!("{}: {done} of {} {}s, {rate:.1} a second, {left}, {note}\n", state.stage, state.total, state.unit));
+        let note = if note.is_empty() { String::new() } else { format!(", {note}") };
+        err(&format!("{}: {done} of {} {}, {rate:.1} a second, {left}{note}\n", state.stage, state.total, state.unit));
     }
 
     fn line(&self, text: &str) {

@@ -38,7 +38,7 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
         let message = "the supernet's weights are missing from the run folder";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     };
-    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum::<Result<u64>>()?, "step");
+    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum::<Result<u64>>()?, "steps");
     let steps = AtomicU64::new(0);
     let job = |_: usize, (model, way): &(usize, Way)| match models.get(*model) {
         Some(architecture) => judge(work, prepared, warm, (*model, architecture), *way, &steps),

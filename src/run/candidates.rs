@@ -50,7 +50,7 @@ pub(super) fn search(
     if finished(journal) {
         return Ok(history);
     }
-    work.progress.stage("search", budget, "candidate");
+    work.progress.stage("search", budget, "candidates");
     let wall = match &settings.stop {
         Some(Stop::Any { wall, .. }) if *wall > 0.0 => Some(*wall),
         _ => None,

@@ -1,6 +1,7 @@
 //! What a run holds in memory, told before anything is spent.
 
 use super::files::{size, text_files};
+use super::pieces::in_hand;
 use super::texts::examples;
 use crate::check::Checked;
 use crate::data::Example;
@@ -13,10 +14,15 @@ use crate::train::{EVALUATED, masking_places};
 
 /// The program itself, what training a vocabulary takes, and what the allocator keeps for later: measured on runs of several sizes.
 const PROGRAM: u64 = 85 << 20;
-/// Bytes held for each byte of text while it is read: the pieces in hand, their tokens, and the words that are counted.
-const TEXT: u64 = 3;
-/// More text than this is no longer held: it is read piece by piece, and rare words are forgotten.
-const MOST_TEXT: u64 = 128 << 20;
+/// Bytes held for each byte of the pieces in hand: their text, and their tokens.
+const TEXT: u64 = 2;
+/// Bytes held for each word that is counted.
+const WORD: f64 = 100.0;
+/// A text of n words has about this times √n different ones (Heaps' law, with Manning, Raghavan and Schütze's constant for English news);
+/// a word and its blank take 6 bytes.
+const HEAPS: (f64, f64) = (44.0, 6.0);
+/// More are not counted: the rarest are forgotten.
+const MOST_WORDS: f64 = 3e6;
 
 /// Bytes held for each byte of a task's files: their rows as text, and then as tokens beside it.
 const ROWS: u64 = 4;
@@ -74,8 +80,10 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
         parts.map(|part| size(&suite.path(part.file))).sum()
     };
     let rows: u64 = settings.suites().map(read).sum();
+    let words = (HEAPS.0 * (text as f64 / HEAPS.1).sqrt()).min(MOST_WORDS);
+    let reading = TEXT * text.min(in_hand()) + (WORD * words) as u64;
     // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + TEXT * text.min(MOST_TEXT) + ROWS * rows + settings.workers as u64 * (arena + training + weights) + weights;
+    let peak = PROGRAM + reading + ROWS * rows + settings.workers as u64 * (arena + training + weights) + weights;
     Ok(Some(Memory { arena, training, peak }))
 }
 

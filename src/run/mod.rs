@@ -59,7 +59,7 @@ pub use train::{TrainOptions, train_one};
 
 /// What a run tells while it works.
 pub trait Progress: Sync {
-    /// A stage begins; `total` is counted in `unit`.
+    /// A stage begins; `total` is counted in `unit`, a word for many.
     fn stage(&self, name: &str, total: u64, unit: &'static str);
     /// `done` of the stage is done; `note` says how it goes.
     fn at(&self, done: u64, note: &str);

@@ -58,7 +58,7 @@ pub(super) fn each<T: Send>(
     see: &mut dyn FnMut(T) -> Result<()>,
 ) -> Result<()> {
     let mut reader = Reader { sources: sources.iter(), open: None };
-    let many = (rayon::current_num_threads() * EACH).min(MOST);
+    let many = many();
     let mut pieces = reader.some(many)?;
     while !pieces.is_empty() {
         let (made, next) = rayon::join(|| pieces.par_iter().map(work).collect::<Vec<_>>(), || reader.some(many));
@@ -68,6 +68,16 @@ pub(super) fn each<T: Send>(
         pieces = next?;
     }
     Ok(())
+}
+
+/// Pieces worked on at once.
+fn many() -> usize {
+    (rayon::current_num_threads() * EACH).min(MOST)
+}
+
+/// Bytes of text worked on at once, about; as many are read meanwhile.
+pub(super) fn in_hand() -> u64 {
+    (many() * PIECE) as u64
 }
 
 /// Reads files one after the other.

@@ -122,7 +122,7 @@ pub fn run(
         folder.tidy();
         return outcome(&work, &folder, &journal, &history, true);
     }
-    progress.stage("data", 1, "text");
+    progress.stage("data", 1, "texts");
     let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
     let history = match searched(&work, &prepared, &folder, &mut journal, options.until)? {

@@ -58,7 +58,7 @@ pub fn train_one(
         Some(_) => return Err(another(&folder)),
     }
     let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };
-    progress.stage("data", 1, "text");
+    progress.stage("data", 1, "texts");
     let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
     let contender = finals::Contender {

@@ -31,7 +31,7 @@ pub(super) fn announce(steps: &Steps<'_>, prepared: &Prepared, journal: &Journal
         let todo = tunings(suite).into_iter().filter(|tuning| !known.contains_key(tuning));
         todo.filter_map(|tuning| prepared.finals.get(tuning.task)).map(|data| tuning_steps(suite, data)).sum()
     };
-    steps.work.progress.stage("final training", steps.pretraining + open.iter().map(left).sum::<u64>(), "step");
+    steps.work.progress.stage("final training", steps.pretraining + open.iter().map(left).sum::<u64>(), "steps");
 }
 
 /// Carries out what the journal does not hold yet; a model of which all is there gets its line.

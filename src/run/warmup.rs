@@ -57,7 +57,7 @@ pub(super) fn warm(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journa
             Training { parameters, ..Training::default() }
         }
     };
-    work.progress.stage("warm-up", total, "step");
+    work.progress.stage("warm-up", total, "steps");
     let begun = Instant::now();
     let mut saved = Instant::now();
     let kept = folder.read(LOSSES)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());

@@ -65,7 +65,7 @@ pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
         Outcome { machine, executor: executor.clone(), recompute: *recompute, dropout: *dropout, peer: None, models: Vec::new() };
     for size in &options.sizes {
         for layers in &options.layers {
-            progress.stage(&format!("{} {layers}", size.name), options.bursts * 4, "burst");
+            progress.stage(&format!("{} {layers}", size.name), options.bursts * 4, "bursts");
             let (measured, about) = model(options, size, layers, &mut outcome.machine.peak_gflops, progress)?;
             outcome.models.push(measured);
             outcome.peer = outcome.peer.or(about);

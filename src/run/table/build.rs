@@ -54,7 +54,7 @@ pub fn build_table(
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, members.len())?;
-    progress.stage("data", 1, "text");
+    progress.stage("data", 1, "texts");
     let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
     let known: BTreeMap<(String, u64), Option<f64>> = results(&journal);
@@ -64,7 +64,7 @@ pub fn build_table(
         .flat_map(|seed| classes.iter().filter_map(move |(class, all)| Some((class.to_string(), seed, *all.first()?))))
         .filter(|(class, seed, _)| !known.contains_key(&(class.clone(), *seed)))
         .collect();
-    progress.stage("table", todo.len() as u64, "training");
+    progress.stage("table", todo.len() as u64, "trainings");
     let reseeded: BTreeMap<u64, Checked> = seeds.map(|seed| (seed, with_seed(checked, seed))).collect();
     let (workers, done) = (options.workers.unwrap_or(checked.settings.workers).max(1), AtomicU64::new(0));
     let job = |_: usize, (_, seed, architecture): &(String, u64, &Architecture)| {

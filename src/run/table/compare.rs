@@ -79,7 +79,7 @@ pub fn compare(
         return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
     }
     let all: Vec<u64> = seeds.clone().collect();
-    progress.stage("compare", (all.len() * rivals.len()) as u64, "replay");
+    progress.stage("compare", (all.len() * rivals.len()) as u64, "replays");
     let mut curves: Vec<Vec<Vec<f64>>> = Vec::new();
     for rival in rivals {
         let lookup = Lookup::new(rival, table)?;
