@@ -215,12 +215,14 @@ fn a_cut_file_can_be_meant() {
 }
 
 #[test]
-fn a_metric_that_does_not_fit_and_an_empty_corpus_are_told_as_early() {
+fn a_metric_that_does_not_fit_is_told_by_check_and_an_empty_corpus_before_anything_is_trained() {
     let place = folder();
     lay_out(place.path(), "tsv");
     fs::write(place.path().join("own.phyla"), source("tsv").replace("accuracy, f1", "pearson")).expect("written");
-    let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
-    assert!(code == Some(1) && stderr.contains("Pearson's correlation needs scores") && stderr.contains(FILES), "{stderr}");
+    let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
+    assert!(code == Some(1) && stderr.contains("Pearson measures a score"), "{stderr}");
+    // The search and the last table have the same task.
+    assert_eq!(stderr.matches("E0619").count(), 1, "{stderr}");
     fs::write(place.path().join("words.txt"), "\n \n").expect("written");
     let text = source("tsv").replace("    final.suite", "    corpus = text(\"words.txt\")\n    final.suite");
     fs::write(place.path().join("own.phyla"), text).expect("written");

@@ -55,6 +55,9 @@ fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
     assert_eq!(codes(&found), [Code::UNKNOWN_OP, Code::HEADS, Code::OTHER_DEPTH], "{drawn}");
 }
 
+/// A file that changes the quickstart.
+const QUICK: &str = "use \"experiments/quickstart.phyla\" { quickstart }\n\n";
+
 #[test]
 fn first_guesses_are_told_how_it_is_written() {
     let space = |depth: &str, mixer: &str| {
@@ -76,6 +79,27 @@ fn first_guesses_are_told_how_it_is_written() {
         ("op loop(x: [i, j]) -> [i, j] { x * loop(x) }".to_owned(), "loop", "recursion"),
         ("train a = std.train.pretrain { schedule.warmup = 200% }".to_owned(), "200%", "a share of all steps"),
         ("train a = std.train.pretrain { steps = 200% }".to_owned(), "200%", "Optimiser steps"),
+        ("train a = std.train.pretrain { optimizer.weight_decay = 1% }".to_owned(), "1%", "`0.01`"),
+        ("train a = std.train.finetune { keep = \"best\" }".to_owned(), "\"best\"", "without quotes: `best`"),
+        ("train a = std.train.finetune { keep = 'best' }".to_owned(), "'", "double quotes"),
+        ("train a = std.train.pretrain { optimizer { lr = 1e-3 } }".to_owned(), "optimizer { lr = 1e-3 }", "`optimizer = … { … }`"),
+        ("task a = std.tasks.cola { text = \"s\" }".to_owned(), "\"s\"", "`text = [\"s\"]`"),
+        (format!("{QUICK}experiment e = quickstart {{ corpus = \"a.txt\" }}"), "\"a.txt\"", "`text(\"a.txt\")`"),
+        (format!("{QUICK}experiment e = quickstart {{ compare = [std.models.base] }}"), "std.models.base", "is a model"),
+        (format!("{QUICK}experiment e = quickstart {{ steps = 5 }}"), "steps", "`final.pretrain.steps`"),
+        (
+            "model nano { hidden = 64, heads = 2, feedforward = 64, length = 32, vocabulary = 500 }".to_owned(),
+            "feedforward",
+            "`feed_forward`",
+        ),
+        ("op a(x: [i, j]) -> [i, j] {\n    # twice\n    x\n}".to_owned(), "#", "`//`"),
+        ("op a(x: [i, j]) -> [i, j] { x^2 }".to_owned(), "^", "`square(x)`"),
+        ("op a(x: [i, j]) -> [i, j] { x ** 2 }".to_owned(), "*", "`square(x)`"),
+        ("import std.suites".to_owned(), "import", "`use std.suites { mini }`"),
+        ("test \"four\" { count(std.spaces.autobert_zero) = 4 }".to_owned(), "=", "`==`"),
+        (space("2..=5", "mixer").replace("    body", "    require = mixes(n)\n    body"), "require = mixes(n)", "`require mixes(n)`"),
+        (space("2..=5", "mixer").replace("    body", "    mixes(n)\n    body"), "mixes(n)", "`require mixes(n)`"),
+        (space("2..=5", "mixer").replace("    body", "    wombat = 7\n    body"), "wombat", "use it in `body`"),
         (
             "graph a(x: [n, d]) -> [n, d] { std.layers.self_attention(x) }".to_owned(),
             "std.layers.self_attention(x)",
@@ -93,6 +117,21 @@ fn first_guesses_are_told_how_it_is_written() {
         let span = first.labels.first().expect("a label").span;
         assert_eq!(text.get(span.start as usize..span.end as usize), Some(place), "{drawn}");
         assert!(first.help.as_ref().is_some_and(|said| said.contains(help)), "{drawn}");
+    }
+}
+
+#[test]
+fn fields_that_nothing_reads_are_told() {
+    for (field, help) in [
+        ("final.pretrain.lr = [2e-2]", "`optimizer.lr`"),
+        ("final.pretrain.keep = best", "a fine-tuning's"),
+        ("final.pretrain.patience = 2", "a fine-tuning's"),
+        ("final.pretrain.epochs = 9", "`suite.train.epochs`"),
+        ("final.suite.train.steps = 5", "`epochs`"),
+    ] {
+        let text = format!("{QUICK}experiment e = quickstart {{ {field} }}\n");
+        let (drawn, found) = check(&Memory::new(&[("idle.phyla", &text)]), "idle.phyla");
+        assert!(codes(&found) == [Code::IDLE_FIELD] && drawn.contains(help) && drawn.contains("idle.phyla:3:"), "{drawn}");
     }
 }
 

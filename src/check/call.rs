@@ -248,7 +248,10 @@ impl Checker<'_> {
                     && let Some(stranger) = params.iter().find(|param| !names.contains(&param.text))
                 {
                     let message = format!("there is no input `{}` here", stranger.text);
-                    let help = format!("the inputs are: {}", names.join(", "));
+                    let help = match names {
+                        [] => "a graph of q, k and v gets its inputs from `attention(…)`".to_owned(),
+                        _ => format!("the inputs are: {}", names.join(", ")),
+                    };
                     return self.fail(Diagnostic::error(Code::UNKNOWN_INPUT, message).at(stranger.span, "not an input").help(help));
                 }
                 let ordered =

@@ -135,8 +135,8 @@ impl Checker<'_> {
                 let message = format!("`{}` has no shape", param.name.text);
                 self.fail(
                     Diagnostic::error(Code::SHAPE_WANTED, message)
-                        .at(param.name.span, "add `: [n, h]`")
-                        .help("every tensor states its shape"),
+                        .at(param.name.span, "add its shape")
+                        .help("every tensor states its shape: `: [n, h]` of tokens, `: [i, j]` where any sizes will do"),
                 )
             }
         });

@@ -101,11 +101,15 @@ impl Checker<'_> {
         }
         if values.len() == 1 {
             let message = "this choice has one member";
-            self.report(
-                Diagnostic::warning(Code::ONE_MEMBER, message)
-                    .at(span, "nothing is left to a search")
-                    .help("write it without `choose`, or add another"),
-            );
+            let help = match values.first().map(|(_, only)| &only.kind) {
+                Some(ExprKind::List(items)) => {
+                    let items: Vec<&str> = items.iter().map(|item| self.world.sources.snippet(item.span)).collect();
+                    format!("the members stand side by side: `choose({})`", items.join(", "))
+                }
+                Some(ExprKind::Range { .. }) => "a choice names each of its members: `choose(3, 5, 7, 9)`".to_owned(),
+                _ => "write it without `choose`, or add another".to_owned(),
+            };
+            self.report(Diagnostic::warning(Code::ONE_MEMBER, message).at(span, "nothing is left to a search").help(help));
         }
         let numbers: Vec<Option<f64>> =
             values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();
@@ -119,7 +123,7 @@ impl Checker<'_> {
                         return self.fail(
                             Diagnostic::error(Code::MIXED_CHOICE, message)
                                 .at(expr.span, "this is none")
-                                .help("graphs and sizes cannot be mixed in one choice"),
+                                .help("sizes are whole and above 0, and stand in a choice without graphs"),
                         );
                     }
                 }

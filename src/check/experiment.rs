@@ -314,6 +314,8 @@ impl Checker<'_> {
             }
         };
         self.sense(&value, &settings);
+        self.idle_fields(&value, &settings);
+        self.tasks(&value, &settings);
         let places = places(&value, &settings, self.files);
         let data = self.data_of(&places);
         if self.mistakes() > before {

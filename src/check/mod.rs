@@ -28,6 +28,7 @@ mod primitive;
 mod record;
 mod reference;
 mod require;
+mod roles;
 mod sense;
 mod space;
 mod unused;

@@ -75,9 +75,7 @@ impl<'w> Checker<'w> {
         if let Some(near) = nearest(written, known.iter().map(String::as_str)) {
             return format!("did you mean `{near}`?");
         }
-        if let [name] = path
-            && let Some(kind) = self.another_kind(module, &name.text)
-        {
+        if let Some(kind) = self.another_kind(module, path) {
             return format!("`{written}` is {} {kind}, and {} {what} is wanted", article(kind), article(what));
         }
         if let Some(alike) = path.last().and_then(|name| self.resembling(&name.text, kinds)) {
@@ -106,8 +104,8 @@ impl<'w> Checker<'w> {
     }
 
     /// The kind of a declaration of this name that can be seen here, whichever it is.
-    fn another_kind(&self, module: usize, name: &str) -> Option<&'w str> {
-        self.find_local(module, name, KINDS).and_then(|id| self.item(id)).map(|item| item.kind.text.as_str())
+    fn another_kind(&self, module: usize, path: &[Name]) -> Option<&'w str> {
+        self.find(module, path, KINDS).and_then(|id| self.item(id)).map(|item| item.kind.text.as_str())
     }
 
     /// A declaration of the library whose name holds this one, with its module: `std.search.uniform_mutation` for `uniform`.

@@ -60,7 +60,14 @@ impl<'w> Checker<'w> {
             ExprKind::Error => self.told_already(),
             _ => {
                 let message = format!("{} is wanted here", with_article(schema.kind));
-                let help = format!("name one, or write its fields: `{{ {} = … }}`", schema.fields.first().map_or("", |field| plain(field)));
+                let first = schema.fields.first();
+                let help = match (&expr.kind, first.map(|field| field.kind)) {
+                    // A choice of a source may stand for the record: `corpus = text("a.txt")`.
+                    (ExprKind::Text(text), Some(Kind::OneOf(variants))) if let Some(variant) = variants().first() => {
+                        format!("`{}(\"{text}\")`", variant.name)
+                    }
+                    _ => format!("name one, or write its fields: `{{ {} = … }}`", first.map_or("", plain)),
+                };
                 self.fail(Diagnostic::error(Code::RECORD_WANTED, message).at(expr.span, "this is none").help(help))
             }
         }
@@ -147,8 +154,12 @@ impl<'w> Checker<'w> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if schema.is_empty() => "it has no fields".to_owned(),
                 None if let Some(path) = further_down(schema, &name.text, 2) => format!("it is a field further down: `{path}`"),
-                None => format!("its fields: {}", names.collect::<Vec<_>>().join(", ")),
+                None => format!("its fields: {}", names.clone().collect::<Vec<_>>().join(", ")),
             };
+            // What was meant is not missing as well.
+            if let Some(near) = nearest(&name.text, names) {
+                fields.entry(near.to_owned()).or_insert(Val::Plain(Value::Null, name.span));
+            }
             let message = format!("{what} has no field `{}`", name.text);
             self.report(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "unknown field").help(help));
             return;
@@ -232,7 +243,11 @@ impl<'w> Checker<'w> {
                 ExprKind::Path(_) | ExprKind::Call { .. } | ExprKind::With { .. } if matches!(kind, Kind::OneOf(_)) => {
                     Some(Val::List(vec![self.value(module, field, *kind, expr)?], expr.span))
                 }
-                _ => wrong("a list in `[ ]`"),
+                _ => {
+                    let message = format!("`{}` takes a list in `[ ]`", plain(field));
+                    let help = format!("`{} = [{}]`", plain(field), self.world.sources.snippet(expr.span));
+                    self.fail(Diagnostic::error(Code::TYPE, message).at(expr.span, "a list is wanted here").help(help))
+                }
             },
             Kind::Record(schema) => self.record(module, schema(), expr),
             Kind::OneOf(variants) => self.one_of(module, field, variants(), expr),
@@ -252,7 +267,11 @@ impl<'w> Checker<'w> {
         };
         let Some(base) = base else {
             let message = format!("`{}` takes one of {}", plain(field), names());
-            return self.fail(Diagnostic::error(Code::ONE_OF, message).at(expr.span, "this is none of them").help(field.doc.trim()));
+            let help = match &expr.kind {
+                ExprKind::Text(text) if variants.iter().any(|variant| variant.name == text) => format!("without quotes: `{text}`"),
+                _ => field.doc.trim().to_owned(),
+            };
+            return self.fail(Diagnostic::error(Code::ONE_OF, message).at(expr.span, "this is none of them").help(help));
         };
         let written = join(base);
         let Some(variant) = variants.iter().find(|variant| variant.name == written) else {
@@ -337,7 +356,8 @@ impl<'w> Checker<'w> {
                 Unit::Seconds => "a time: ms, s, min or h",
             };
             let message = format!("`{}` is counted in {wanted}, not in `{given}`", plain(field));
-            return self.fail(Diagnostic::error(Code::UNIT, message).at(span, "wrong unit").help(field.doc.trim()));
+            let help = if given == "%" && unit == Unit::Plain { format!("`{}`", value / 100.0) } else { field.doc.trim().to_owned() };
+            return self.fail(Diagnostic::error(Code::UNIT, message).at(span, "wrong unit").help(help));
         };
         let value = value * factor;
         if share && value >= 1.0 {
@@ -351,7 +371,11 @@ impl<'w> Checker<'w> {
                 (false, false) => format!("at least {low}"),
             };
             let message = format!("`{}` is {wanted}", plain(field));
-            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, format!("this is {value}")).help(field.doc.trim()));
+            let help = match unit {
+                Unit::Share if given.is_none() && value > 1.0 && value <= 100.0 => format!("`{value}%`"),
+                _ => field.doc.trim().to_owned(),
+            };
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, format!("this is {value}")).help(help));
         }
         let value = if whole { Value::from(value as u64) } else { Value::from(value) };
         Some(Val::Plain(value, span))
@@ -382,10 +406,10 @@ impl<'w> Checker<'w> {
             let name = plain(field);
             match (fields.get(name), field.kind) {
                 (None, _) => {
-                    let below = if path.is_empty() { String::new() } else { format!(" of `{path}`") };
+                    let below = if path.is_empty() { String::new() } else { format!(" of `{}`", path.trim_end_matches("[]")) };
                     let message = format!("`{name}`{below} is missing");
                     let mut help = field.doc.trim().to_owned();
-                    if !path.is_empty() {
+                    if !path.is_empty() && !path.ends_with(']') {
                         help += &format!(" To change single fields and keep the others: `{path}.… = …`, without braces.");
                     }
                     let text = format!("this {} has no `{name}`", schema.kind);
@@ -395,7 +419,8 @@ impl<'w> Checker<'w> {
                     self.complete(value, inner(), &dotted(path, name));
                 }
                 (Some(Val::List(items, _)), Kind::List(Kind::Record(inner))) => {
-                    items.iter().for_each(|item| self.complete(item, inner(), &dotted(path, name)));
+                    // A member of a list has no path of its own.
+                    items.iter().for_each(|item| self.complete(item, inner(), &format!("{}[]", dotted(path, name))));
                 }
                 _ => {}
             }
@@ -414,7 +439,8 @@ pub(super) fn article(noun: &str) -> &'static str {
 
 /// The field of this name that a record or a value further down has, as a path.
 fn further_down(schema: &'static [Field], name: &str, depth: usize) -> Option<String> {
-    schema.iter().filter(|_| depth > 0).find_map(|field| {
+    // The last stages of a run are the last fields: `steps` are those of the final training.
+    schema.iter().rev().filter(|_| depth > 0).find_map(|field| {
         let variants = |all: &'static [Variant]| all.iter().find_map(|variant| found(variant.fields, name, depth - 1));
         let below = match field.kind {
             Kind::Record(inner) | Kind::Optional(&Kind::Record(inner)) => found(inner().fields, name, depth - 1),

@@ -38,7 +38,8 @@ impl Checker<'_> {
             let found = depth(&known.space);
             if found != wanted {
                 let message = format!("`{}` has {}, and the space {wanted}", known.name, counted(found, "layer"));
-                let name = self.world.sources.snippet(*span);
+                let written = self.world.sources.snippet(*span);
+                let name = written.split_once(".first(").map_or(written, |(name, _)| name);
                 let help = if found > wanted {
                     format!("`{name}.first({wanted})`")
                 } else {
@@ -143,9 +144,11 @@ impl Checker<'_> {
             }
             self.intermediate(suite, &|below| field(path, below));
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
+                let learns = suite.train.objective == settings::Objective::Labels;
+                let (wrong, text) = if learns { ("epochs", "this is 0") } else { ("objective", "this one does not") };
                 self.report(
                     Diagnostic::error(Code::OBJECTIVE, "a suite's `train` learns labels, by epochs")
-                        .at(field(path, &["train"]), "this one does not")
+                        .at(field(path, &["train", wrong]), text)
                         .help("`train = finetune { epochs = 3 }`"),
                 );
             }

@@ -85,6 +85,13 @@ impl Checker<'_> {
         let fresh = fields.is_empty();
         for field in &block.fields {
             let name = join(&field.path);
+            if name == "require" {
+                let message = "a condition is no field";
+                let condition = self.world.sources.snippet(field.value.span);
+                let told = Diagnostic::error(Code::CONDITION, message).at(field.span, "`=` is too much");
+                self.report(told.help(format!("`require {condition}`")));
+                continue;
+            }
             if !fresh && !fields.contains_key(&name) {
                 let help = match nearest(&name, fields.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),

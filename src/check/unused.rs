@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::ast::{Block, Body, Expr, ExprKind, File, Item, ItemBody, Name, Param, Type};
+use crate::syntax::ast::{Block, Body, Expr, ExprKind, Field, File, Item, ItemBody, Name, Param, Type};
 use std::collections::BTreeSet;
 
 impl Checker<'_> {
@@ -17,6 +17,7 @@ impl Checker<'_> {
                 self.report(Diagnostic::warning(Code::UNUSED_IMPORT, message).at(local.span, "not used").help("remove it"));
             }
         }
+        file.items.iter().for_each(|item| self.unused_fields(item));
         for body in met.bodies {
             for (place, (name, _)) in body.bindings.iter().enumerate() {
                 let mut around = Met::default();
@@ -28,6 +29,28 @@ impl Checker<'_> {
                     let help = "remove it; what a graph does not use is never computed";
                     self.report(Diagnostic::warning(Code::UNUSED_BINDING, message).at(name.span, "not used").help(help));
                 }
+            }
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// Warns of fields of a new space that none of its others uses: they are no choice, and change nothing.
+    fn unused_fields(&self, item: &Item) {
+        let ItemBody::Fields(block) = &item.body else { return };
+        let is = |field: &Field, name: &str| matches!(field.path.as_slice(), [only] if only.text == name);
+        if item.kind.text != "space" || !block.fields.iter().any(|field| is(field, "body")) {
+            return;
+        }
+        for field in block.fields.iter().filter(|field| !is(field, "body") && !is(field, "require")) {
+            let Some(name) = field.path.first() else { continue };
+            let mut around = Met::default();
+            block.fields.iter().filter(|other| other.span != field.span).for_each(|other| around.expression(&other.value));
+            block.requires.iter().for_each(|require| around.expression(require));
+            if !around.names.contains(name.text.as_str()) {
+                let message = format!("the space has a field `{}`, and nothing in it uses that", name.text);
+                let told = Diagnostic::warning(Code::IDLE_FIELD, message).at(name.span, "not used");
+                self.report(told.help("remove it, or use it in `body`"));
             }
         }
     }

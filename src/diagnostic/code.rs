@@ -108,11 +108,13 @@ codes! {
     NO_SEARCH = "E0616": "An experiment has no search, and something needs one.";
     WEIGHTS = "E0617": "Weights that were trained elsewhere do not fit.";
     NO_SUCH_TASK = "E0618": "A suite has no task of this name.";
+    TASK_PARTS = "E0619": "The parts of a task do not go together.";
     WARM_UP = "W0601": "The learning rate never reaches its height.";
     IDLE_PATHS = "W0602": "Paths by priority make no difference.";
     IDLE_STOP = "W0603": "A stop rule never fires.";
     OTHER_DEPTH = "W0604": "A compared architecture has another number of layers than the space.";
     SEARCH_NUMBERS = "W0605": "The numbers of a search do not go together.";
+    IDLE_FIELD = "W0606": "A field makes no difference.";
     MODULE = "E0701": "There is no such module.";
     IMPORT_CYCLE = "E0702": "Files import one another in a circle.";
     SOURCE = "E0703": "A source cannot be read.";

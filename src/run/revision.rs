@@ -22,6 +22,9 @@ impl Revisions {
         let Some((revision, path)) = split(name) else { return Ok(name.to_owned()) };
         let known = git(&["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])?;
         if !known.status.success() {
+            if !git(&["rev-parse", "--git-dir"])?.status.success() {
+                return Err("this folder belongs to no git repository".to_owned());
+            }
             return Err(format!("git knows no revision `{revision}`"));
         }
         if !path.starts_with("./") && !path.starts_with("../") {

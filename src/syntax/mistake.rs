@@ -119,6 +119,9 @@ fn words(rule: Rule) -> Option<(u8, &'static str)> {
 fn help(rules: &[Rule], text: &str, at: usize, rest: &str) -> Option<String> {
     let word = lexemes(rest, 0).next().map_or("", |lexeme| lexeme.text);
     if at == 0 {
+        if matches!(word, "import" | "from" | "include") {
+            return Some("`use std.suites { mini }` takes names from a module".to_owned());
+        }
         return Some(match nearest(word, KINDS.iter().copied().chain(["use"])) {
             Some(kind) => format!("did you mean `{kind}`?"),
             None => format!("an item begins with `use` or one of: {}", KINDS.join(", ")),
@@ -141,6 +144,18 @@ fn help(rules: &[Rule], text: &str, at: usize, rest: &str) -> Option<String> {
     }
     if rest.starts_with("..") || before.ends_with("..") && word == "." {
         return Some("a range is written `2..=5`, both ends included".to_owned());
+    }
+    if rest.starts_with('#') {
+        return Some("a comment begins with `//`".to_owned());
+    }
+    if rest.starts_with('\'') {
+        return Some("text stands in double quotes".to_owned());
+    }
+    if rest.starts_with('^') || rest.starts_with('*') && before.ends_with('*') {
+        return Some("there are no powers: `square(x)`, `sqrt(x)`, or a product `x * x`".to_owned());
+    }
+    if rest.starts_with('=') && !rest.starts_with("==") && rules.contains(&Rule::operator) && !rules.contains(&Rule::assign) {
+        return Some("two values are compared with `==`".to_owned());
     }
     if rest.starts_with('/') {
         return Some(

@@ -17,13 +17,25 @@ impl Builder<'_, '_> {
                 Kind::Expression => {
                     let message = Diagnostic::error(Code::UNNAMED_FIELD, "a field is written `name = value`")
                         .at(self.span(entry), "this has no name")
-                        .help("a list of values is written `[a, b]`");
+                        .help(self.named(entry, requires));
                     self.diagnostics.push(message);
                 }
                 _ => {}
             }
         }
         block
+    }
+
+    /// What an entry without a name may have meant.
+    fn named(&self, entry: &Node, requires: bool) -> String {
+        let text = entry.text(self.text).trim();
+        let name = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+        let after = text.get(name.len()..).unwrap_or_default().trim_start();
+        match after.chars().next() {
+            Some('(' | '<' | '>') if requires && matches!(name, "mixes" | "params" | "flops") => format!("`require {text}`"),
+            Some('{') if !name.is_empty() => format!("`{name} = … {{ … }}`"),
+            _ => "a list of values is written `[a, b]`".to_owned(),
+        }
     }
 
     /// `name = value` lines and a result.

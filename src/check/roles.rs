@@ -1,0 +1,107 @@
+//! Records in the roles an experiment gives them: fields of a training that its role never reads, and parts of a task that do not fit.
+
+use super::Checker;
+use super::value::Val;
+use crate::diagnostic::{Code, Diagnostic, Span, counted};
+use crate::settings::{Epoch, Experiment, Label, Metric, Objective, Order, Task, Train};
+
+/// A field that makes no difference: whether it was changed, its name, and what to write instead.
+type Idle = (bool, &'static str, &'static str);
+
+impl Checker<'_> {
+    /// Warns of fields of a training that were changed and that a training in its role never reads.
+    pub(super) fn idle_fields(&self, value: &Val, settings: &Experiment) {
+        let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train, before(train)));
+        let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train, after(&suite.train)));
+        let mut told: Vec<Span> = Vec::new();
+        for (mut path, train, idle) in pretrained.chain(tuned) {
+            let role = if train.objective == Objective::Labels { "fine-tuning" } else { "pre-training" };
+            for (_, field, help) in idle.into_iter().filter(|(changed, ..)| *changed) {
+                path.push(field);
+                let span = value.get(&path).unwrap_or(value).span();
+                path.pop();
+                // One record may be used twice.
+                if !told.contains(&span) {
+                    told.push(span);
+                    let message = format!("`{field}` makes no difference to a {role}");
+                    self.report(Diagnostic::warning(Code::IDLE_FIELD, message).at(span, "never read").help(help));
+                }
+            }
+        }
+    }
+
+    /// Reports tasks that could not be learnt or scored whatever their files hold.
+    pub(super) fn tasks(&self, value: &Val, settings: &Experiment) {
+        let mut told: Vec<Span> = Vec::new();
+        for (holder, suite) in settings.suites() {
+            let Some(Val::List(items, _)) = value.get(&[holder, "suite", "tasks"]) else { continue };
+            for (task, item) in suite.tasks.iter().zip(items) {
+                let at = |field: &str| item.get(&[field]).unwrap_or(item).span();
+                let metric = task.metrics.iter().find(|metric| needs_classes(metric) != matches!(task.label, Label::Classes { .. }));
+                let wrong = [metric.map(|metric| misfit(task, metric, &at)), columns(task, &at)];
+                for told_once in wrong.into_iter().flatten() {
+                    let span = told_once.labels.first().map(|label| label.span).unwrap_or_default();
+                    if !told.contains(&span) {
+                        told.push(span);
+                        self.report(told_once);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What masked-LM never reads; nothing where it learns something else, which is told elsewhere.
+fn before(train: &Train) -> Vec<Idle> {
+    if train.objective == Objective::Labels {
+        return Vec::new();
+    }
+    let fine_tuning = "it is a fine-tuning's: `suite.train`";
+    vec![
+        (train.epochs > 0, "epochs", "masked-LM counts `steps`; `epochs` are a fine-tuning's: `suite.train.epochs`"),
+        (!train.lr.is_empty(), "lr", "the learning rate is `optimizer.lr`; `lr` lists those that a fine-tuning chooses from"),
+        (train.keep != Epoch::Last, "keep", fine_tuning),
+        (train.patience > 0, "patience", fine_tuning),
+        (train.order != Order::Shuffled, "order", fine_tuning),
+    ]
+}
+
+/// What learning from labels never reads.
+fn after(train: &Train) -> Vec<Idle> {
+    if train.objective != Objective::Labels {
+        return Vec::new();
+    }
+    vec![
+        (train.steps > 0, "steps", "a fine-tuning counts `epochs`"),
+        (!train.phases.is_empty(), "phases", "a task's sentences keep their lengths; `phases` are a pre-training's"),
+    ]
+}
+
+fn needs_classes(metric: &Metric) -> bool {
+    match metric {
+        Metric::Accuracy | Metric::F1 | Metric::Matthews => true,
+        Metric::Pearson | Metric::Spearman => false,
+    }
+}
+
+fn misfit(task: &Task, metric: &Metric, at: &dyn Fn(&str) -> Span) -> Diagnostic {
+    let (wanted, found, help) = match task.label {
+        Label::Classes { .. } => ("a score", "classes", "`metrics = [accuracy]`, or `matthews`, or `f1`"),
+        Label::Score { .. } => ("classes", "a score", "`metrics = [pearson, spearman]`"),
+    };
+    let message = format!("{metric:?} measures {wanted}, and the label of `{}` is {found}", task.name);
+    Diagnostic::error(Code::TASK_PARTS, message).at(at("metrics"), "cannot measure this label").at(at("label"), "the label").help(help)
+}
+
+fn columns(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
+    let wrong = |field: &str, count: usize| {
+        let message = format!("`{}` reads a sentence or a pair of them, and names {}", task.name, counted(count, "column"));
+        let told = Diagnostic::error(Code::TASK_PARTS, message).at(at(field), "one or two are wanted");
+        told.help(format!("`{field} = [\"sentence\"]`, or `{field} = [\"sentence1\", \"sentence2\"]`"))
+    };
+    match (task.text.len(), task.test_text.len()) {
+        (count @ (0 | 3..), _) => Some(wrong("text", count)),
+        (_, count @ 3..) => Some(wrong("test_text", count)),
+        _ => None,
+    }
+}
