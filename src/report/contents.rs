@@ -182,6 +182,26 @@ impl<'a> Contents<'a> {
         self.baselines.iter().filter_map(|(_, scores)| value(scores, column)).any(|baseline| mean <= baseline)
     }
 
+    /// Sentences on what came to nothing: candidates that nothing told apart, models that learnt no more than how frequent words are.
+    pub(super) fn in_vain(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut values = self.candidates.iter().filter_map(|candidate| self.value(candidate));
+        let first = values.next();
+        if self.candidates.len() > 1 && first.is_some_and(|first| values.all(|value| value == first)) {
+            let measure = self.measure();
+            told.push(format!("All candidates have the same {measure}, so the search chose by chance: train them for longer."));
+        }
+        if let Some(entropy) = self.unigram_entropy
+            && !self.models.is_empty()
+            && self.models.iter().flat_map(|model| &model.runs).all(|run| run.held_out_loss.is_some_and(|loss| loss >= entropy))
+        {
+            told.push(
+                "No model has a held-out loss below the unigram entropy: they learnt no more than how frequent words are.".to_owned(),
+            );
+        }
+        told
+    }
+
     /// Generations, in words, whose priorities say nothing; `None` where all say something.
     pub(super) fn silent_generations(&self) -> Option<String> {
         let silent: Vec<String> = self.priorities.iter().filter(|p| p.says_nothing).map(|p| p.generation.to_string()).collect();

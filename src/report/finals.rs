@@ -102,6 +102,7 @@ fn remarks(contents: &Contents<'_>, low: bool) -> String {
         // Weights from elsewhere, and no text.
         None => {}
     }
+    remarks.extend(contents.in_vain().iter().map(|told| escape(told)));
     if low {
         remarks.push(format!("{LOW} marks a score that is not above the better of the baselines."));
     }

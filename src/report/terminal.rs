@@ -46,6 +46,7 @@ pub fn table(entries: &[Entry]) -> String {
         None if contents.searched => "\nThe unigram entropy of the held-out text is not known.\n".to_owned(),
         None => "\n".to_owned(),
     };
+    text += &contents.in_vain().iter().map(|told| format!("{told}\n")).collect::<String>();
     if let Some(found) = rank_agreement(entries) {
         text += &format!("{}.\n", found.told());
     }

@@ -342,6 +342,25 @@ fn nobody_wins_with_fewer_than_three_seeds() {
 }
 
 #[test]
+fn what_came_to_nothing_is_said() {
+    let same = "All candidates have the same score on the hold-out, so the search chose by chance";
+    let nothing = "No model has a held-out loss below the unigram entropy";
+    let sound = journal(1);
+    let mut vain: Vec<Entry> = sound.iter().filter(|entry| !matches!(entry, Entry::Final(_))).cloned().collect();
+    for entry in &mut vain {
+        if let Entry::Candidate(candidate) = entry {
+            candidate.values = vec![0.25];
+        }
+    }
+    vain.push(final_model("best", 0, 0.5, 6.2));
+    for said in [same, nothing] {
+        assert!(table(&vain).contains(said), "{said}");
+        assert!(page(&vain).contains(said), "{said}");
+        assert!(!table(&sound).contains(said) && !page(&sound).contains(said), "{said}");
+    }
+}
+
+#[test]
 fn the_terminal_table_is_aligned_and_narrow() {
     let text = table(&journal(3));
     assert!(text.lines().all(|line| line.chars().count() <= 100 || line.starts_with("6 models")), "{text}");
