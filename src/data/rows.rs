@@ -230,7 +230,20 @@ fn column_of(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
         let help = "without a header, columns are given by number from 1, such as \"4\"";
         return Diagnostic::error(Code::DATA, format!("{file} is read without a header, so it has no column `{name}`")).help(help).into();
     };
-    missing(format!("{file}, line 1: expected a column `{name}`, found {}", listed(header)), name, header)
+    let message = format!("{file}, line 1: expected a column `{name}`, found {}", listed(header));
+    match header {
+        // The whole line is one cell.
+        [only] if only.split([';', ',', '\t']).any(|cell| cell.trim() == name.trim()) => {
+            let help = "cells are parted by commas in files that end in `.csv`, and by tabs in others";
+            Diagnostic::error(Code::DATA, message).help(help).into()
+        }
+        _ if nearest(name, header.iter().copied()).is_some() => missing(message, name, header),
+        _ => {
+            let help =
+                "`text` and `label` of the task name the columns; of a file without a line of names, `header = false` and numbers from 1";
+            Diagnostic::error(Code::DATA, message).help(help).into()
+        }
+    }
 }
 
 /// The complaint about a name that is not there, with the nearest that is.
@@ -320,8 +333,13 @@ mod tests {
         for text in ["text,label\na,1\nb,\"0\nc,1\n", "text,label\na,1\n\"b,0\nc,1\n\n", "text,label\na,1\nb,\""] {
             assert_eq!(wrong(text), open);
         }
-        let names = " (`text` and `label` of the task name the columns)";
-        assert_eq!(wrong("text;label\na;1\n"), format!("a.csv, line 1: expected a column `text`, found `text;label`{names}"));
+        let parted = " (cells are parted by commas in files that end in `.csv`, and by tabs in others)";
+        assert_eq!(wrong("text;label\na;1\n"), format!("a.csv, line 1: expected a column `text`, found `text;label`{parted}"));
+        let told = wrong("good,1\nbad,0\n");
+        assert!(
+            told.starts_with("a.csv, line 1: expected a column `text`, found `good`, `1`") && told.contains("`header = false`"),
+            "{told}"
+        );
     }
 
     #[test]
