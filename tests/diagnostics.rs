@@ -97,6 +97,13 @@ fn first_guesses_are_told_how_it_is_written() {
         ("op a(x: [i, j]) -> [i, j] { x ** 2 }".to_owned(), "*", "`square(x)`"),
         ("import std.suites".to_owned(), "import", "`use std.suites { mini }`"),
         ("test \"four\" { count(std.spaces.autobert_zero) = 4 }".to_owned(), "=", "`==`"),
+        (
+            "use std.layers { encoder_layer, light_convolution }\n\nspace s {\n    mixer = light_convolution(kernel = choose([3, 9]))\n    \
+            body = repeat(2) { encoder_layer(mixer) }\n}\n"
+                .to_owned(),
+            "[3, 9]",
+            "`choose(3, 9)`",
+        ),
         (space("2..=5", "mixer").replace("    body", "    require = mixes(n)\n    body"), "require = mixes(n)", "`require mixes(n)`"),
         (space("2..=5", "mixer").replace("    body", "    mixes(n)\n    body"), "mixes(n)", "`require mixes(n)`"),
         (space("2..=5", "mixer").replace("    body", "    wombat = 7\n    body"), "wombat", "use it in `body`"),

@@ -99,17 +99,25 @@ impl Checker<'_> {
                     .help("`choose(3, 5, 7)` or `choose { name = … }`"),
             );
         }
-        if values.len() == 1 {
-            let message = "this choice has one member";
-            let help = match values.first().map(|(_, only)| &only.kind) {
-                Some(ExprKind::List(items)) => {
+        if let [(_, only)] = values {
+            let members = match &only.kind {
+                ExprKind::List(items) => {
                     let items: Vec<&str> = items.iter().map(|item| self.world.sources.snippet(item.span)).collect();
-                    format!("the members stand side by side: `choose({})`", items.join(", "))
+                    Some(format!("`choose({})`", items.join(", ")))
                 }
-                Some(ExprKind::Range { .. }) => "a choice names each of its members: `choose(3, 5, 7, 9)`".to_owned(),
-                _ => "write it without `choose`, or add another".to_owned(),
+                ExprKind::Range { .. } => Some("`choose(3, 5, 7, 9)`".to_owned()),
+                _ => None,
             };
-            self.report(Diagnostic::warning(Code::ONE_MEMBER, message).at(span, "nothing is left to a search").help(help));
+            if let Some(members) = members {
+                let message = "a choice names each of its members";
+                return self.fail(Diagnostic::error(Code::CHOICE, message).at(only.span, "not a member by itself").help(members));
+            }
+            let message = "this choice has one member";
+            self.report(
+                Diagnostic::warning(Code::ONE_MEMBER, message)
+                    .at(span, "nothing is left to a search")
+                    .help("write it without `choose`, or add another"),
+            );
         }
         let numbers: Vec<Option<f64>> =
             values.iter().map(|(_, expr)| number(expr).filter(|(_, unit)| unit.is_none()).map(|(value, _)| value)).collect();

@@ -245,10 +245,10 @@ impl World {
                     continue;
                 }
                 if !exists {
-                    let there: Vec<&str> = self
-                        .modules
-                        .get(target)
-                        .map_or_else(Vec::new, |module| module.ast.items.iter().map(|item| item.name.text.as_str()).collect());
+                    let items = self.modules.get(target).map_or(&[][..], |module| &module.ast.items);
+                    // A test's name is a sentence, and no one's to import.
+                    let there: Vec<&str> =
+                        items.iter().filter(|item| item.kind.text != "test").map(|item| item.name.text.as_str()).collect();
                     let from = self.modules.get(target).map_or("", |module| &module.key);
                     let help = match nearest(&name.text, there.iter().copied()) {
                         Some(near) => format!("did you mean `{near}`?"),

@@ -45,7 +45,10 @@ fn unknown(world: &World, file: Option<&str>, name: &str) -> Diagnostic {
     let short: Vec<String> = names.iter().map(|name| last(name)).collect();
     let near = nearest(name, names.iter().copied()).map(str::to_owned);
     let near = near.or_else(|| nearest(&last(name), short.iter().map(String::as_str)).map(str::to_owned));
-    let help = near.map_or_else(|| "`phyla doc` lists the names it knows".to_owned(), |near| format!("did you mean `{near}`?"));
+    let help = near.map_or_else(
+        || format!("`phyla doc` lists the names it knows; those of a file are seen by `phyla doc FILE {name}`"),
+        |near| format!("did you mean `{near}`?"),
+    );
     Diagnostic::error(Code::UNKNOWN_NAME, format!("the reference has nothing called `{name}`")).help(help)
 }
 
