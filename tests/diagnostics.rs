@@ -128,6 +128,21 @@ fn first_guesses_are_told_how_it_is_written() {
 }
 
 #[test]
+fn a_slip_makes_no_mistake_of_what_rests_on_it() {
+    for (mutation, experiment) in [
+        ("mutation mine = std.search.uniform_mutation { pick = ucb }", "experiment e = quickstart { seed: 7 }"),
+        ("mutation mine = std.search.uniform_mutation { pick: ucb }", "experiment e = quickstart"),
+    ] {
+        let text = format!(
+            "{QUICK}{mutation}\n\n{experiment}\n\nexperiment f = quickstart {{ search.mutation = mine }}\n\n\
+            test \"rewiring\" {{\n    f.search.mutation.intra.rewire > 0\n    e.search.evaluations == 30\n}}\n"
+        );
+        let (drawn, found) = check(&Memory::new(&[("slip.phyla", &text)]), "slip.phyla");
+        assert_eq!(codes(&found), [Code::SYNTAX], "{drawn}");
+    }
+}
+
+#[test]
 fn fields_that_nothing_reads_are_told() {
     for (field, help) in [
         ("final.pretrain.lr = [2e-2]", "`optimizer.lr`"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Checker;
-use super::modules::ItemId;
+use super::modules::{ItemId, Module};
 use super::record::article;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::syntax::KINDS;
@@ -50,7 +50,8 @@ impl<'w> Checker<'w> {
         let span = path.iter().map(|name| name.span).reduce(Span::to).unwrap_or_default();
         let written = path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
         // The mistake that hides this name has been reported where it stands.
-        if self.world.modules.get(module).is_some_and(|module| module.broken.contains(&written)) {
+        let hidden = |module: &Module| path.first().is_some_and(|first| module.broken.contains(&first.text));
+        if self.world.modules.get(module).is_some_and(|module| hidden(module)) {
             return self.told_already();
         }
         let what = match kinds {

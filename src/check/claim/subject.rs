@@ -142,6 +142,10 @@ impl Checker<'_> {
                 return self.fail(Diagnostic::error(Code::UNKNOWN_FIELD, message).at(name.span, "unknown field").help(help));
             };
             let Some(inner) = value.get(&[&name.text]).cloned() else {
+                // A record that has to be there, and failed.
+                if matches!(value, Val::Plain(serde_json::Value::Null, _)) && !matches!(at.0, Kind::Optional(_)) {
+                    return self.told_already();
+                }
                 let message = format!("`{}` has no value", name.text);
                 let help = format!("it has no default: {}", field.doc.trim());
                 return self.fail(Diagnostic::error(Code::MISSING_FIELD, message).at(name.span, "nothing gives it one").help(help));

@@ -113,7 +113,9 @@ impl Builder<'_, '_> {
     /// The rest of a declaration without parameters.
     fn record(&mut self, kind: &Name, name: &Name, parts: &Parts<'_>) -> Option<ItemBody> {
         if let Some(extra) = parts.lists.first().or(parts.output.as_ref()) {
-            self.mistake(self.span(extra), format!("{} `{}` has no parameters and no type", article(&kind.text), kind.text), "");
+            let message = format!("{} `{}` has no parameters and no type", article(&kind.text), kind.text);
+            let help = format!("to change another one: `{} {} = another {{ … }}`", kind.text, name.text);
+            self.diagnostics.push(Diagnostic::error(Code::SYNTAX, message).at(self.span(extra), "not here").help(help));
         }
         match (parts.block, parts.value) {
             (Some(block), _) if kind.text == "test" => Some(ItemBody::Statements(self.statements(block))),
