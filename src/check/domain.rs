@@ -105,7 +105,7 @@ impl Checker<'_> {
                     let items: Vec<&str> = items.iter().map(|item| self.world.sources.snippet(item.span)).collect();
                     Some(format!("`choose({})`", items.join(", ")))
                 }
-                ExprKind::Range { .. } => Some("`choose(3, 5, 7, 9)`".to_owned()),
+                ExprKind::Range { .. } => Some("one by one, as in `choose(3, 5, 7, 9)`".to_owned()),
                 _ => None,
             };
             if let Some(members) = members {

@@ -223,7 +223,7 @@ impl<'w> Checker<'w> {
                 _ => wrong("text in double quotes"),
             },
             Kind::DataPath => match &expr.kind {
-                ExprKind::Text(text) => self.data_path(module, text, expr.span),
+                ExprKind::Text(text) if !text.is_empty() => self.data_path(module, text, expr.span),
                 _ => wrong("a path in double quotes"),
             },
             Kind::Bool => match &expr.kind {

@@ -46,7 +46,7 @@ fn unknown(world: &World, file: Option<&str>, name: &str) -> Diagnostic {
     let near = nearest(name, names.iter().copied()).map(str::to_owned);
     let near = near.or_else(|| nearest(&last(name), short.iter().map(String::as_str)).map(str::to_owned));
     let help = near.map_or_else(
-        || format!("`phyla doc` lists the names it knows; those of a file are seen by `phyla doc FILE {name}`"),
+        || "`phyla doc` lists the names it knows, and `phyla doc FILE NAME` sees those of a file too".to_owned(),
         |near| format!("did you mean `{near}`?"),
     );
     Diagnostic::error(Code::UNKNOWN_NAME, format!("the reference has nothing called `{name}`")).help(help)

@@ -155,7 +155,7 @@ impl<'a> Contents<'a> {
 
     /// What the final table allows to be said about who scores highest.
     pub(super) fn verdict(&self) -> String {
-        if self.models.len() == 1 {
+        if self.models.len() == 1 && self.finished {
             return "there is no other model to compare it with".to_owned();
         }
         let seeds = self.seeds();
@@ -185,11 +185,9 @@ impl<'a> Contents<'a> {
     /// Sentences on what came to nothing: candidates that nothing told apart, models that learnt no more than how frequent words are.
     pub(super) fn in_vain(&self) -> Vec<String> {
         let mut told = Vec::new();
-        let mut values = self.candidates.iter().filter_map(|candidate| self.value(candidate));
-        let first = values.next();
-        if self.candidates.len() > 1 && first.is_some_and(|first| values.all(|value| value == first)) {
-            let measure = self.measure();
-            told.push(format!("All candidates have the same {measure}, so the search chose by chance: train them for longer."));
+        let values: Vec<f64> = self.candidates.iter().filter_map(|candidate| self.value(candidate)).collect();
+        if values.len() > 1 && values.windows(2).all(|pair| pair.first() == pair.last()) {
+            told.push(format!("All candidates have the same {}, so the search chose by chance.", self.measure()));
         }
         if let Some(entropy) = self.unigram_entropy
             && !self.models.is_empty()

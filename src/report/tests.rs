@@ -335,7 +335,8 @@ fn nobody_wins_with_fewer_than_three_seeds() {
     let level = |name: &str, level: f64| (0..3).map(|seed| final_model(name, seed, level, 5.0)).collect::<Vec<_>>();
     let close = [level("a1", 0.5), level("b1", 0.5001)].concat();
     assert!(table(&close).contains("by no more than the spread over seeds, so no winner is named"));
-    assert!(table(&level("a1", 0.5)).contains("1 model: there is no other model to compare it with."));
+    let alone = [level("a1", 0.5), vec![Entry::Finished { evaluations: 0, seconds: 1.0 }]].concat();
+    assert!(table(&alone).contains("1 model: there is no other model to compare it with."));
     // A model that has not had all its seeds yet holds the comparison back.
     let partly = [level("a1", 0.5), level("b1", 0.4), vec![final_model("c1", 0, 0.9, 5.0)]].concat();
     assert!(table(&partly).contains("with 1 seed no winner is named"));
@@ -349,7 +350,7 @@ fn what_came_to_nothing_is_said() {
     let mut vain: Vec<Entry> = sound.iter().filter(|entry| !matches!(entry, Entry::Final(_))).cloned().collect();
     for entry in &mut vain {
         if let Entry::Candidate(candidate) = entry {
-            candidate.values = vec![0.25];
+            candidate.values.fill(0.25);
         }
     }
     vain.push(final_model("best", 0, 0.5, 6.2));

@@ -14,8 +14,8 @@ use crate::train::{EVALUATED, masking_places};
 
 /// The program itself, what training a vocabulary takes, and what the allocator keeps for later: measured on runs of several sizes.
 const PROGRAM: u64 = 85 << 20;
-/// Bytes held for each byte of the pieces in hand: their text, and their tokens.
-const TEXT: u64 = 2;
+/// Bytes held for each byte of the pieces in hand: their text, their tokens, and the pieces that are read meanwhile.
+const TEXT: u64 = 3;
 /// Bytes held for each word that is counted.
 const WORD: f64 = 100.0;
 /// A text of n words has about this times √n different ones (Heaps' law, with Manning, Raghavan and Schütze's constant for English news);

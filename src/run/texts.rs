@@ -33,7 +33,8 @@ pub(super) type TaskRows = BTreeMap<&'static str, Vec<Example>>;
 ///
 /// # Errors
 /// Where a file cannot be read, is not what its task or the corpus says, or the suites cannot be scored; each names file, line and column, and
-/// the place that names the file. What is wrong with one file hides nothing of another.
+/// the place that names the file. What is wrong with what one path names hides nothing of another; environment variables that are not set are told
+/// before anything is read.
 pub fn texts(checked: &Checked) -> Result<Texts, Vec<Diagnostic>> {
     has_data(checked)?;
     let settings = &checked.settings;
@@ -87,7 +88,8 @@ fn suite(checked: &Checked, suite: &Suite, search: bool, wrong: &mut Vec<Diagnos
         names.map(move |task| TaskScore { task, metrics: metrics.clone() })
     });
     if wrong.len() == before {
-        wrong.extend(average(&suite.score, &scores.collect::<Vec<_>>()).err().map(|error| *error));
+        let error = average(&suite.score, &scores.collect::<Vec<_>>()).err().map(|error| *error);
+        wrong.extend(error.filter(|error| !wrong.contains(error)));
     }
     rows
 }

@@ -8,7 +8,7 @@ use super::outputs::layers;
 use super::prepare::{Prepared, scores};
 use super::session::Work;
 use super::weights::save_weights;
-use super::workers::{go_on, in_order};
+use super::workers::{as_done, go_on};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
 use crate::exec::checkpoint::from_safetensors;
@@ -68,15 +68,15 @@ pub(super) fn tune_all(
             let base = bases.get(&(training.0.name.as_str(), training.1)).copied();
             one(work, prepared, folder, (*training, *tuning), base, steps)
         };
-        in_order(&todo, work.workers, work.stop, &job, &mut |place, (metrics, seconds): (Vec<Vec<f64>>, f64)| {
+        // As they come, so that none that is done waits for a longer one and is lost with it.
+        as_done(&todo, work.workers, work.stop, &job, &mut |place, (metrics, seconds): (Vec<Vec<f64>>, f64)| {
             let Some(((contender, seed), tuning)) = todo.get(place) else { return Ok(()) };
             let (name, task) = (contender.name.clone(), of(tuning).map(|task| task.name.clone()).unwrap_or_default());
             work.progress.line(&told(suite, &name, tuning, &metrics));
-            journal.append(Entry::Tuned { name, seed: *seed, task, run: tuning.run, rate: tuning.rate, metrics, seconds })?;
-            finish(work, prepared, journal, (contender, *seed))
+            journal.append(Entry::Tuned { name, seed: *seed, task, run: tuning.run, rate: tuning.rate, metrics, seconds })
         })?;
     }
-    // A run that was stopped between a last fine-tuning and its model's line.
+    // The models' own lines come in their order, whichever was done first.
     open.iter().try_for_each(|training| finish(work, prepared, journal, *training))
 }
 
