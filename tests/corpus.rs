@@ -135,3 +135,20 @@ fn a_damaged_token_file_is_made_anew() {
     assert!(fs::read(tokens).expect("a token file") == whole, "it is another one");
     assert_eq!(results(place.path(), "runs/one"), results(place.path(), "runs/two"));
 }
+
+#[test]
+fn of_much_text_no_more_is_held_out_than_judging_takes() {
+    let place = tempfile::tempdir().expect("a folder");
+    let text = fs::read_to_string("experiments/data/austen.txt").expect("the shipped text");
+    fs::write(place.path().join("a.txt"), text.repeat(3)).expect("written");
+    let (code, stderr) = run(place.path(), "{ source = text(\"a.txt\"), holdout = 50% }", "run");
+    assert_eq!(code, Some(0), "{stderr}");
+    let journal = fs::read_to_string(place.path().join("run/journal.jsonl")).expect("a journal");
+    let tokens = |of: &str| {
+        let (_, rest) = journal.split_once(&format!("\"{of}_tokens\":")).expect("a count");
+        rest.split(',').next().and_then(|count| count.parse::<f64>().ok()).expect("a number")
+    };
+    let share = tokens("held_out") / (tokens("held_out") + tokens("train"));
+    let expected = (4 << 20) as f64 / (3 * text.len()) as f64;
+    assert!((share - expected).abs() < 0.01, "{share}, and not {expected}");
+}

@@ -33,7 +33,7 @@ impl Corpus {
     /// Where the documents hold no text, or too little for something to be held out.
     pub fn new(documents: &[&str], vocabulary: &Vocabulary, holdout: f64) -> Result<Self> {
         let pieces: Vec<Piece> = documents.iter().map(|document| Piece::of(document)).collect();
-        let lines = pieces.iter().map(Piece::lines).sum::<Result<usize>>()?;
+        let lines = pieces.iter().map(|piece| Ok(piece.lines()?.0)).sum::<Result<usize>>()?;
         let failed = |error: std::io::Error| Box::new(Diagnostic::error(Code::INTERNAL, format!("tokens cannot be kept: {error}")));
         let memory = Cursor::<Vec<u8>>::default;
         let mut writer = Writer::new(memory(), memory(), vocabulary, holdout, lines).map_err(failed)?;

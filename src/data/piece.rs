@@ -70,14 +70,17 @@ impl Piece {
         Ok(())
     }
 
-    /// The number of lines with text in them.
+    /// The number of lines with text in them, and their bytes.
     ///
     /// # Errors
     /// As for [`Piece::paragraphs`].
-    pub fn lines(&self) -> Result<usize> {
-        let mut lines = 0;
-        self.paragraphs(&mut |paragraph| lines += usize::from(paragraph.is_some()))?;
-        Ok(lines)
+    pub fn lines(&self) -> Result<(usize, u64)> {
+        let (mut lines, mut bytes) = (0, 0);
+        self.paragraphs(&mut |paragraph| {
+            lines += usize::from(paragraph.is_some());
+            bytes += paragraph.map_or(0, str::len) as u64;
+        })?;
+        Ok((lines, bytes))
     }
 
     /// Its tokens.

@@ -20,13 +20,17 @@ use std::time::Duration;
 /// From this many bytes of text on, reading it is told as a stage of its own.
 const LARGE: u64 = 64 << 20;
 
+/// At most this many bytes of text are held out. Some million tokens tell a loss to a hundredth of a nat, and each model is judged by all of them.
+const HELD_OUT: f64 = (4 << 20) as f64;
+
 /// The files of a corpus with what was found when they were read through.
 #[derive(Debug, Default)]
 pub(super) struct CorpusText {
     sources: Vec<Source>,
-    /// Lines with text in them.
+    /// Lines with text in them, and their bytes.
     lines: usize,
-    /// Bytes of text, after decompression.
+    text: u64,
+    /// Bytes of the files, after decompression.
     bytes: u64,
 }
 
@@ -37,8 +41,9 @@ impl CorpusText {
     /// Where one cannot be read, is not what its ending says, or all are empty; it names file, line and column.
     pub(super) fn add(&mut self, path: &str, sources: Vec<Source>) -> Result<()> {
         let before = self.lines;
-        each(&sources, &|piece| Ok((piece.lines()?, piece.bytes.len())), &mut |(lines, bytes)| {
+        each(&sources, &|piece| Ok((piece.lines()?, piece.bytes.len())), &mut |((lines, text), bytes)| {
             self.lines += lines;
+            self.text += text;
             self.bytes += bytes as u64;
             Ok(())
         })?;
@@ -86,6 +91,7 @@ impl CorpusText {
         progress: &dyn Progress,
         stop: &AtomicBool,
     ) -> Result<Corpus> {
+        let holdout = holdout.min(HELD_OUT / self.text.max(1) as f64);
         let corpus = *self.identity().update(format!("{holdout}").as_bytes()).finalize().as_bytes();
         let origin = Origin { vocabulary: *blake3::hash(vocabulary.fingerprint()?.as_bytes()).as_bytes(), corpus };
         let both = blake3::hash(&[origin.vocabulary, origin.corpus].concat()).to_hex();

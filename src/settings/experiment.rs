@@ -146,7 +146,7 @@ record! {
     pub struct Corpus: "corpus" {
         /// Where it lies.
         source: CorpusSource = OneOf(CorpusSource::variants);
-        /// Share of the documents that is held out to report the loss on.
+        /// Share of the text that is held out to report the loss on; 4 MiB at most.
         holdout: f64 = Real(Share, 0.0001, 0.5), "0.02";
         /// Whether letters are made small, as BERT's uncased models do.
         lowercase: bool = Bool, "true";
