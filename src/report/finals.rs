@@ -5,7 +5,7 @@ use super::words::{NONE, escape, fixed, number, plural, short};
 use crate::run::journal::{FinalModel, Scores};
 
 /// What marks a score that does not beat the better baseline.
-const LOW: &str = "<span class=\"low\" title=\"not above the better baseline\">▾</span>";
+const LOW: &str = "<span class=\"low\" title=\"no better than what needs no encoder\">▾</span>";
 
 /// The final table with its remarks; `None` where neither a baseline nor a model has been scored.
 pub(super) fn finals(contents: &Contents<'_>) -> Option<String> {
@@ -30,7 +30,7 @@ fn head(columns: &[Column<'_>]) -> String {
             _ => tasks.push((column.task, 1)),
         }
     }
-    let fixed: String = ["model", "score", "parameters", "FLOPs", "held-out loss", "perplexity", "below unigram"]
+    let fixed: String = ["model", "score", "parameters", "FLOPs", "held-out loss", "perplexity"]
         .map(|head| format!("<th scope=\"col\" rowspan=\"2\">{head}</th>"))
         .concat();
     let tasks: String = tasks
@@ -42,7 +42,7 @@ fn head(columns: &[Column<'_>]) -> String {
 }
 
 fn baseline(name: &str, scores: &Scores, columns: &[Column<'_>]) -> String {
-    let nothing = format!("<td>{NONE}</td>").repeat(5);
+    let nothing = format!("<td>{NONE}</td>").repeat(4);
     let tasks: String = columns.iter().map(|column| format!("<td>{}</td>", number(value(scores, *column)))).collect();
     format!(
         "<tr><th scope=\"row\">{}</th><td class=\"score\">{}</td>{nothing}{tasks}</tr>\n",
@@ -55,7 +55,7 @@ fn over_seeds(contents: &Contents<'_>, model: &Model<'_>, columns: &[Column<'_>]
     let loss = model.over_seeds(FinalModel::loss);
     // Of the mean loss: the geometric mean of the seeds' perplexities.
     let perplexity = loss.as_ref().map(|loss| loss.mean.exp());
-    let below = loss.as_ref().and_then(|loss| Some(contents.unigram_entropy? - loss.mean));
+    let unlearnt = mark(loss.as_ref(), |mean| contents.unigram_entropy.is_some_and(|entropy| mean >= entropy));
     let tasks = columns.iter().map(|column| {
         let cell = model.column(*column);
         format!("<td>{}{}</td>", mark(cell.as_ref(), |mean| contents.below_baseline(*column, mean)), text(cell))
@@ -63,14 +63,13 @@ fn over_seeds(contents: &Contents<'_>, model: &Model<'_>, columns: &[Column<'_>]
     let score = model.over_seeds(|run| run.scores.score);
     let low = mark(score.as_ref(), |mean| contents.baselines.iter().any(|(_, scores)| mean <= scores.score));
     format!(
-        "<tr><th scope=\"row\">{}</th><td class=\"score\">{low}{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n",
+        "<tr><th scope=\"row\">{}</th><td class=\"score\">{low}{}</td><td>{}</td><td>{}</td><td>{unlearnt}{}</td><td>{}</td>{}</tr>\n",
         escape(model.name),
         text(score),
         short(model.first.params),
         short(model.first.flops),
         text(loss),
         perplexity.and_then(|value| fixed(value, 0)).unwrap_or_else(|| NONE.to_owned()),
-        number(below),
         tasks.collect::<String>(),
     )
 }
@@ -95,8 +94,8 @@ fn remarks(contents: &Contents<'_>, low: bool) -> String {
     }
     match contents.unigram_entropy {
         Some(entropy) => remarks.push(format!(
-            "The unigram entropy of the held-out text is <b>{entropy:.3}</b> nats. “Held-out loss” is the masked-LM loss in nats on the same text, “perplexity” e to its power; “below unigram” is the \
-             difference: a model at or under 0 has learnt no more than how frequent words are."
+            "The unigram entropy of the held-out text is <b>{entropy:.3}</b> nats. “Held-out loss” is the masked-LM loss in nats on the same text, “perplexity” e to its power; a model whose \
+             loss is not below the entropy has learnt no more than how frequent words are."
         )),
         None if contents.searched => remarks.push("The unigram entropy of the held-out text is not known.".to_owned()),
         // Weights from elsewhere, and no text.
@@ -104,7 +103,9 @@ fn remarks(contents: &Contents<'_>, low: bool) -> String {
     }
     remarks.extend(contents.in_vain().iter().map(|told| escape(told)));
     if low {
-        remarks.push(format!("{LOW} marks a score that is not above the better of the baselines."));
+        remarks.push(format!(
+            "{LOW} marks a score that is not above the better of the baselines, and a held-out loss that is not below the unigram entropy."
+        ));
     }
     let (count, verdict) = (plural(contents.models.len(), "model"), escape(&contents.verdict()));
     remarks.push(match contents.models.len() {
