@@ -297,6 +297,22 @@ fn a_path_that_is_no_file_is_refused() {
 }
 
 #[test]
+#[cfg(unix)]
+fn links_in_a_circle_end() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    symlink(at("b.phyla"), at("a.phyla")).expect("linked");
+    symlink(at("a.phyla"), at("b.phyla")).expect("linked");
+    assert!(refused(&at("a.phyla")).contains("symbolic links"));
+    std::fs::create_dir(at("sound")).expect("made");
+    std::fs::write(at("sound/one.phyla"), "model one = std.models.micro\n").expect("written");
+    symlink(at("sound"), at("sound/again")).expect("linked");
+    let check = Command::new(env!("CARGO_BIN_EXE_phyla")).arg("check").arg(at("sound")).output().expect("the program starts");
+    assert_eq!((check.status.code(), String::from_utf8_lossy(&check.stdout).trim()), (Some(0), "1 file checked, no mistakes found"));
+}
+
+#[test]
 fn diagnostics_are_data_first() {
     let key = "tests/mistakes/several.phyla";
     let world = World::load(&Disk, &[key.to_owned()]);
