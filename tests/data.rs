@@ -223,6 +223,9 @@ fn a_metric_that_does_not_fit_is_told_by_check_and_an_empty_corpus_before_anythi
     assert!(code == Some(1) && stderr.contains("Pearson measures a score"), "{stderr}");
     // The search and the last table have the same task.
     assert_eq!(stderr.matches("E0619").count(), 1, "{stderr}");
+    fs::write(place.path().join("own.phyla"), source("tsv").replace("text = [", "text = [\"one\", \"two\", ")).expect("written");
+    let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
+    assert!(code == Some(1) && stderr.contains("reads a sentence or a pair of them"), "{stderr}");
     fs::write(place.path().join("words.txt"), "\n \n").expect("written");
     let text = source("tsv").replace("    final.suite", "    corpus = text(\"words.txt\")\n    final.suite");
     fs::write(place.path().join("own.phyla"), text).expect("written");

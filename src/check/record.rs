@@ -150,14 +150,15 @@ impl<'w> Checker<'w> {
         let [name, rest @ ..] = path else { return };
         let Some(field) = schema.iter().find(|field| plain(field) == name.text && plain(field) != "name") else {
             let names = schema.iter().map(plain).filter(|known| *known != "name");
-            let help = match nearest(&name.text, names.clone()) {
+            let near = nearest(&name.text, names.clone());
+            let help = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if schema.is_empty() => "it has no fields".to_owned(),
                 None if let Some(path) = further_down(schema, &name.text, 2) => format!("it is a field further down: `{path}`"),
-                None => format!("its fields: {}", names.clone().collect::<Vec<_>>().join(", ")),
+                None => format!("its fields: {}", names.collect::<Vec<_>>().join(", ")),
             };
             // What was meant is not missing as well.
-            if let Some(near) = nearest(&name.text, names) {
+            if let Some(near) = near {
                 fields.entry(near.to_owned()).or_insert(Val::Plain(Value::Null, name.span));
             }
             let message = format!("{what} has no field `{}`", name.text);

@@ -11,8 +11,8 @@ type Idle = (bool, &'static str, &'static str);
 impl Checker<'_> {
     /// Warns of fields of a training that were changed and that a training in its role never reads.
     pub(super) fn idle_fields(&self, value: &Val, settings: &Experiment) {
-        let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train, before(train)));
-        let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train, after(&suite.train)));
+        let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train, unread_by_mlm(train)));
+        let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train, unread_by_labels(&suite.train)));
         let mut told: Vec<Span> = Vec::new();
         for (mut path, train, idle) in pretrained.chain(tuned) {
             let role = if train.objective == Objective::Labels { "fine-tuning" } else { "pre-training" };
@@ -39,11 +39,11 @@ impl Checker<'_> {
                 let at = |field: &str| item.get(&[field]).unwrap_or(item).span();
                 let metric = task.metrics.iter().find(|metric| needs_classes(metric) != matches!(task.label, Label::Classes { .. }));
                 let wrong = [metric.map(|metric| misfit(task, metric, &at)), columns(task, &at)];
-                for told_once in wrong.into_iter().flatten() {
-                    let span = told_once.labels.first().map(|label| label.span).unwrap_or_default();
+                for mistake in wrong.into_iter().flatten() {
+                    let span = mistake.labels.first().map(|label| label.span).unwrap_or_default();
                     if !told.contains(&span) {
                         told.push(span);
-                        self.report(told_once);
+                        self.report(mistake);
                     }
                 }
             }
@@ -52,7 +52,7 @@ impl Checker<'_> {
 }
 
 /// What masked-LM never reads; nothing where it learns something else, which is told elsewhere.
-fn before(train: &Train) -> Vec<Idle> {
+fn unread_by_mlm(train: &Train) -> Vec<Idle> {
     if train.objective == Objective::Labels {
         return Vec::new();
     }
@@ -67,7 +67,7 @@ fn before(train: &Train) -> Vec<Idle> {
 }
 
 /// What learning from labels never reads.
-fn after(train: &Train) -> Vec<Idle> {
+fn unread_by_labels(train: &Train) -> Vec<Idle> {
     if train.objective != Objective::Labels {
         return Vec::new();
     }

@@ -70,9 +70,6 @@ pub fn read_part(task: &Task, part: Part<'_>, whole: bool, file: &str, text: &st
 
 fn read(task: &Task, file: &str, text: &str, labelled: bool) -> Result<Examples> {
     let names = if labelled || task.test_text.is_empty() { &task.text } else { &task.test_text };
-    if names.is_empty() || names.len() > 2 {
-        return wrong(format!("task `{}` has {} columns of text: one or two are possible", task.name, names.len()));
-    }
     if let Label::Classes { names, codes: Some(codes), .. } = &task.label
         && names.len() != codes.len()
     {

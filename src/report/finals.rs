@@ -4,7 +4,7 @@ use super::contents::{Column, Contents, Model, OverSeeds, spoken, value};
 use super::words::{NONE, escape, fixed, number, plural, short};
 use crate::run::journal::{FinalModel, Scores};
 
-/// What marks a score that does not beat the better baseline.
+/// What marks a score that does not beat the better baseline, and a loss that does not beat the frequencies of words.
 const LOW: &str = "<span class=\"low\" title=\"no better than what needs no encoder\">▾</span>";
 
 /// The final table with its remarks; `None` where neither a baseline nor a model has been scored.
