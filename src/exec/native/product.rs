@@ -196,46 +196,53 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
     let wide = Wide::detect();
-    // Rows a page apart share a set of the first cache, which holds eight of them: not twelve at once.
     #[cfg(target_arch = "x86_64")]
-    let wider = Wider::detect().filter(|_| !matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)));
-    let mut begin = 0;
-    loop {
-        let chunk = (k - begin).min(CHUNK);
-        for (panel, from) in (0..n).step_by(PANEL).enumerate() {
-            let columns = (n - from).min(PANEL);
-            let b = &packed[panel * k * PANEL + begin * PANEL..][..chunk * PANEL];
+    let wider = Wider::detect().filter(|_| !matches!(a, Left::Strided(a) if a.column != 1 && a.column != TILE));
+    // Rows a page apart share a set of the first cache, which may hold no more than eight of them.
+    #[cfg(target_arch = "x86_64")]
+    let far = matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) && x86::ways() < 2 * TILE;
+    let mut from = 0;
+    while from < n {
+        let panels = if n - from > PANEL { 2 } else { 1 };
+        let columns = (n - from).min(panels * PANEL);
+        for begin in (0..k.max(1)).step_by(CHUNK / panels) {
+            let chunk = (k - begin).min(CHUNK / panels);
+            let b = &packed[from * k + begin * PANEL..];
+            let start = match start {
+                _ if begin > 0 => Start::Result,
+                Start::Bias(bias) => Start::Bias(&bias[from..]),
+                other => other,
+            };
             let mut row = 0;
             while row < m {
-                let start = match start {
-                    _ if begin > 0 => Start::Result,
-                    Start::Bias(bias) => Start::Bias(&bias[from..]),
-                    other => other,
-                };
+                let d = &mut d[row * stride + from..];
                 #[cfg(target_arch = "x86_64")]
-                if let Some(wider) = wider
-                    && m - row >= 2 * TILE
-                {
-                    let pair = [a.tile(row, begin, k), a.tile(row + TILE, begin, k)];
-                    x86::pair(wider, columns, chunk, pair, b, start, &mut d[row * stride + from..], stride);
-                    row += 2 * TILE;
+                if let Some(wider) = wider {
+                    let rows = if m - row >= 2 * TILE && !far { 2 * TILE } else { (m - row).min(TILE) };
+                    let a = [a.tile(row, begin, k), a.tile(row + TILE, begin, k)];
+                    x86::tiles(wider, rows, columns, chunk, a, b, k * PANEL, start, d, stride);
+                    row += rows;
                     continue;
                 }
                 let rows = (m - row).min(TILE);
                 let a = a.tile(row, begin, k);
-                let d = &mut d[row * stride + from..];
-                match wide {
-                    #[cfg(target_arch = "x86_64")]
-                    Some(wide) => x86::tile(wide, rows, columns, chunk, a, b, start, d, stride),
-                    _ => plain(rows, columns, chunk, a, b, start, d, stride),
+                for panel in 0..panels {
+                    let (d, b) = (&mut d[panel * PANEL..], &b[panel * PANEL * k..]);
+                    let columns = (columns - panel * PANEL).min(PANEL);
+                    let start = match start {
+                        Start::Bias(bias) => Start::Bias(&bias[panel * PANEL..]),
+                        other => other,
+                    };
+                    match wide {
+                        #[cfg(target_arch = "x86_64")]
+                        Some(wide) => x86::tile(wide, rows, columns, chunk, a, b, start, d, stride),
+                        _ => plain(rows, columns, chunk, a, b, start, d, stride),
+                    }
                 }
                 row += rows;
             }
         }
-        begin += chunk;
-        if begin >= k {
-            return;
-        }
+        from += columns;
     }
 }
 

@@ -37,18 +37,41 @@ fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// The proof that the processor has AVX-512's foundation.
-#[cfg(target_arch = "x86_64")]
+/// The proof that the processor has AVX-512, as all that have it but the first do: of every length and for every kind of number.
 #[derive(Clone, Copy)]
 pub struct Wider(());
 
-#[cfg(target_arch = "x86_64")]
 impl Wider {
     /// Looks at the processor.
     #[inline(always)]
     pub fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx512f").then_some(Self(()))
+        #[cfg(target_arch = "x86_64")]
+        return (std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq"))
+        .then_some(Self(()));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
     }
+
+    /// Runs work compiled for these features.
+    #[inline(always)]
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "the language has no safe call of a function whose features were found at run time")]
+        // SAFETY: only `detect` makes a `Wider`, where the processor has all features that `wider` is compiled for.
+        return unsafe { wider(work) };
+        #[cfg(not(target_arch = "x86_64"))]
+        work()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2")]
+#[inline]
+fn wider<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// Runs a block with the processor's widest vectors; what it calls must be `#[inline(always)]`.
@@ -56,9 +79,10 @@ impl Wider {
 /// A macro, since a closure is inlined for certain, and so compiled for those vectors, only where it has one caller.
 macro_rules! vectorised {
     ($block:block) => {
-        match $crate::exec::native::vector::Wide::detect() {
-            Some(wide) => wide.run(|| $block),
-            None => $block,
+        match ($crate::exec::native::vector::Wider::detect(), $crate::exec::native::vector::Wide::detect()) {
+            (Some(wider), _) => wider.run(|| $block),
+            (None, Some(wide)) => wide.run(|| $block),
+            (None, None) => $block,
         }
     };
 }

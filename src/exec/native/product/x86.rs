@@ -3,12 +3,14 @@
 #![expect(unsafe_code, reason = "the registers of the processor are reached by its own instructions only")]
 
 use super::{PANEL, Start, Strided, TILE, Wide, Wider};
+use std::array::from_fn;
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
     _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
     _mm512_setzero_ps,
 };
+use std::hint::black_box;
 
 /// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
 #[inline]
@@ -103,56 +105,129 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
     }
 }
 
-/// Two tiles, one below the other, each row's sums in one register: the same sums in the same order as [`tile`]'s.
+/// Up to two tiles, one below the other and, where there are more than sixteen columns, as many beside them, whose panel lies `apart`: the
+/// same sums in the same order as [`tile`]'s. Of two strips both have all their rows; `a`'s columns follow one another, or are strips'.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
-pub fn pair(_: Wider, columns: usize, k: usize, a: [Strided<'_>; 2], b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
-    assert!((1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
-    assert!(a.iter().all(|a| k == 0 || (TILE - 1) * a.row + (k - 1) * a.column < a.data.len()));
-    assert!((2 * TILE - 1) * stride + columns <= d.len());
-    let to = d.as_mut_ptr();
-    let (start, step) = begin(start, columns, to, stride);
-    // SAFETY: `Wider` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
-    // for each of the rows that it steps over.
-    unsafe { pair_kernel(columns, k, a.map(|a| (a.data.as_ptr(), a.row, a.column)), b.as_ptr(), (start, step), to, stride) }
-}
-
-/// Sums in registers: 12 × 16.
-#[target_feature(enable = "avx512f")]
-unsafe fn pair_kernel(
+pub fn tiles(
+    _: Wider,
+    rows: usize,
     columns: usize,
     k: usize,
-    a: [(*const f32, usize, usize); 2],
-    b: *const f32,
-    (start, step): (*const f32, usize),
-    d: *mut f32,
+    [upper, lower]: [Strided<'_>; 2],
+    b: &[f32],
+    apart: usize,
+    start: Start<'_>,
+    d: &mut [f32],
     stride: usize,
 ) {
-    let mask = (0xFFFF_u32 >> (PANEL - columns)) as u16;
-    let mut sums = [_mm512_setzero_ps(); 2 * TILE];
-    let [(mut upper, row, column), (mut lower, ..)] = a;
-    let mut b = b;
+    let (high, beside) = (rows.min(TILE), columns > PANEL);
+    assert!(((1..=TILE).contains(&rows) || rows == 2 * TILE) && (1..=2 * PANEL).contains(&columns));
+    assert!(upper.column == 1 || upper.column == TILE);
+    assert!(b.len() >= usize::from(beside) * apart + k * PANEL);
+    let reach = (high - 1) * upper.row + k.saturating_sub(1) * upper.column;
+    assert!(k == 0 || reach < upper.data.len() && (rows == high || reach < lower.data.len()));
+    assert!((rows - 1) * stride + columns <= d.len());
+    let to = d.as_mut_ptr();
+    let (start, step) = begin(start, columns, to, stride);
+    let (a, row, column) = (upper.data.as_ptr(), upper.row, upper.column);
+    let call = Call { columns, k, a, row, column, b: b.as_ptr(), start, step, d: to, stride };
+    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(apart)];
+    // SAFETY: `Wider` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
+    // for each of the rows that it steps over.
+    unsafe {
+        match (beside, column == 1) {
+            (true, true) => by_rows::<2, 1>(rows, call, more),
+            (true, false) => by_rows::<2, TILE>(rows, call, more),
+            (false, true) => by_rows::<1, 1>(rows, call, more),
+            (false, false) => by_rows::<1, TILE>(rows, call, more),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, more: [*const f32; 2]) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match rows {
+            1 => wider_kernel::<1, 1, PANELS, COLUMN>(call, more),
+            2 => wider_kernel::<1, 2, PANELS, COLUMN>(call, more),
+            3 => wider_kernel::<1, 3, PANELS, COLUMN>(call, more),
+            4 => wider_kernel::<1, 4, PANELS, COLUMN>(call, more),
+            5 => wider_kernel::<1, 5, PANELS, COLUMN>(call, more),
+            6 => wider_kernel::<1, 6, PANELS, COLUMN>(call, more),
+            _ => wider_kernel::<2, 6, PANELS, COLUMN>(call, more),
+        }
+    }
+}
+
+/// Sums in registers: `ROWS` × 16 for each strip and panel; the second ones are `lower` and `beside`.
+#[target_feature(enable = "avx512f")]
+unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usize, const COLUMN: usize>(
+    call: Call,
+    [lower, beside]: [*const f32; 2],
+) {
+    /// Lines of the panels at a time.
+    const LINES: usize = 4;
+    let Call { columns, k, a, row, b, start, step, d, stride, .. } = call;
+    // Of the last panel the columns that there are.
+    let last = (0xFFFF_u32 >> (PANELS * PANEL - columns)) as u16;
+    let mask = |panel: usize| if panel + 1 == PANELS { last } else { 0xFFFF };
+    let mut sums = [[[_mm512_setzero_ps(); PANELS]; ROWS]; STRIPS];
+    let (mut a, mut b): ([_; STRIPS], [_; PANELS]) = (from_fn(|strip| [a, lower][strip]), from_fn(|panel| [b, beside][panel]));
+    // Worked out once and for all, so that the loop has little to do but sums.
+    let (three, five) = (black_box(3 * row), black_box(5 * row));
+    let rows = [0, row, 2 * row, three, 4 * row, five];
     // SAFETY: the caller gave lengths that cover every place touched here; masked places are not.
     unsafe {
         if !start.is_null() {
-            for (at, sum) in sums.iter_mut().enumerate() {
-                *sum = _mm512_maskz_loadu_ps(mask, start.add(at * step));
+            for (strip, sums) in sums.iter_mut().enumerate() {
+                for (at, sums) in sums.iter_mut().enumerate() {
+                    for (panel, sum) in sums.iter_mut().enumerate() {
+                        *sum = _mm512_maskz_loadu_ps(mask(panel), start.add((strip * ROWS + at) * step + panel * PANEL));
+                    }
+                }
             }
         }
-        for _ in 0..k {
-            let line = _mm512_loadu_ps(b);
-            for at in 0..TILE {
-                sums[at] = _mm512_fmadd_ps(_mm512_set1_ps(*upper.add(at * row)), line, sums[at]);
-                sums[TILE + at] = _mm512_fmadd_ps(_mm512_set1_ps(*lower.add(at * row)), line, sums[TILE + at]);
+        let mut add = |a: &[*const f32; STRIPS], b: &[*const f32; PANELS], line: usize| {
+            let lines = b.map(|b| _mm512_loadu_ps(b.add(line * PANEL)));
+            for at in 0..ROWS {
+                for strip in 0..STRIPS {
+                    let a = _mm512_set1_ps(*a[strip].add(rows[at] + line * COLUMN));
+                    for panel in 0..PANELS {
+                        sums[strip][at][panel] = _mm512_fmadd_ps(a, lines[panel], sums[strip][at][panel]);
+                    }
+                }
             }
-            upper = upper.wrapping_add(column);
-            lower = lower.wrapping_add(column);
-            b = b.add(PANEL);
+        };
+        for _ in 0..k / LINES {
+            for line in 0..LINES {
+                add(&a, &b, line);
+            }
+            (a, b) = (a.map(|a| a.wrapping_add(LINES * COLUMN)), b.map(|b| b.wrapping_add(LINES * PANEL)));
         }
-        for (at, sum) in sums.iter().enumerate() {
-            _mm512_mask_storeu_ps(d.add(at * stride), mask, *sum);
+        for line in 0..k % LINES {
+            add(&a, &b, line);
+        }
+        for (strip, sums) in sums.iter().enumerate() {
+            for (at, sums) in sums.iter().enumerate() {
+                for (panel, sum) in sums.iter().enumerate() {
+                    _mm512_mask_storeu_ps(d.add((strip * ROWS + at) * stride + panel * PANEL), mask(panel), *sum);
+                }
+            }
         }
     }
+}
+
+/// In how many places of the first cache a line of memory may stand; 8 where the processor does not tell.
+pub fn ways() -> usize {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    static WAYS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    // Asked once, since a virtual machine takes its time to answer: Intel's leaf of caches, or AMD's, each where it is there.
+    *WAYS.get_or_init(|| {
+        let leaf = [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
+        leaf.map_or(8, |leaf| (__cpuid_count(leaf, 0).ebx >> 22) as usize + 1)
+    })
 }
 
 /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.
@@ -175,12 +250,12 @@ unsafe fn turn_half(from: *const f32, stride: usize, to: *mut f32) {
         for (at, row) in rows.iter_mut().enumerate() {
             *row = _mm256_loadu_ps(from.add(at * stride));
         }
-        let pairs: [__m256; 8] = std::array::from_fn(|at| {
+        let pairs: [__m256; 8] = from_fn(|at| {
             let (low, high) = (rows[at / 2 * 2], rows[at / 2 * 2 + 1]);
             if at % 2 == 0 { _mm256_unpacklo_ps(low, high) } else { _mm256_unpackhi_ps(low, high) }
         });
         // Quarters: (0, 1) of rows 0 to 3, (2, 3) of them, then the same of rows 4 to 7.
-        let quads: [__m256; 8] = std::array::from_fn(|at| {
+        let quads: [__m256; 8] = from_fn(|at| {
             let (low, high) = (pairs[at / 4 * 4 + at % 4 / 2], pairs[at / 4 * 4 + at % 4 / 2 + 2]);
             if at % 2 == 0 { _mm256_shuffle_ps::<0x44>(low, high) } else { _mm256_shuffle_ps::<0xEE>(low, high) }
         });
