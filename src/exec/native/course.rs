@@ -46,6 +46,8 @@ pub struct Course {
     pub segments: Vec<Range<usize>>,
     /// The steps of each phase that are carried out again.
     pub repeated: Vec<Vec<usize>>,
+    /// The light steps of each phase, which its way back begins with.
+    pub light: Vec<Vec<usize>>,
     /// When a phase is carried out again.
     pub again: Vec<usize>,
     /// When a phase is carried out backward.
@@ -62,6 +64,11 @@ fn needs(kernel: &Kernel) -> (bool, bool) {
         Kernel::Softmax => (false, true),
         _ => (false, false),
     }
+}
+
+/// Whether a step takes little to carry out, and its way back needs what it is made from, so that its result need not be kept.
+fn light(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::Unary(_) | Kernel::Binary(_) | Kernel::LayerNorm) && needs(kernel).0
 }
 
 impl Use {
@@ -92,7 +99,9 @@ impl Course {
         let cuts = if keep == Keep::Segments { cuts(plan, &uses) } else { Vec::new() };
         let ends: Vec<usize> = cuts.into_iter().chain([phases]).collect();
         let segments = std::iter::once(0).chain(ends.iter().copied()).zip(&ends).map(|(from, to)| from..*to).collect();
-        let mut course = Self { uses, segments, repeated: vec![Vec::new(); phases], again: vec![0; phases], back: vec![0; phases] };
+        let none = vec![Vec::new(); phases];
+        let mut course = Self { uses, segments, repeated: none.clone(), light: none, again: vec![0; phases], back: vec![0; phases] };
+        course.lighten(plan);
         course.repeat(plan);
         let mut time = phases;
         let mut next = || {
@@ -116,13 +125,28 @@ impl Course {
     pub fn kept(&self, plan: &Plan<'_>, slot: usize) -> bool {
         self.uses.get(slot).copied().flatten().is_none_or(|known| {
             let segment = self.segment(known.made);
-            slot == plan.root(plan.program.output()) || segment + 1 == self.segments.len() || self.segment(known.last) > segment
+            !self.light[known.made].contains(&slot) && (slot == plan.root(plan.program.output()) || segment + 1 == self.segments.len() || self.segment(known.last) > segment)
         })
     }
 
     /// Whether a step is carried out again.
     pub fn repeats(&self, plan: &Plan<'_>, slot: usize) -> bool {
         plan.phase_of.get(slot).copied().flatten().is_some_and(|phase| self.repeated[phase].contains(&slot))
+    }
+
+    /// Finds the light steps whose results no other phase reads. Where segments are carried out again, only the last one's are.
+    fn lighten(&mut self, plan: &Plan<'_>) {
+        let last = self.segments.last().map_or(0, |segment| segment.start);
+        for (number, phase) in plan.phases.iter().enumerate().skip(last) {
+            let Phase::Rows(_, steps) = phase else { continue };
+            let made_anew = |slot: &usize| {
+                let known = self.uses.get(*slot).copied().flatten();
+                known.is_some_and(|known| known.last == number && known.back.is_some())
+                    && *slot != plan.root(plan.program.output())
+                    && plan.step(*slot).is_some_and(|step| light(&step.kernel))
+            };
+            self.light[number] = steps.iter().copied().filter(made_anew).collect();
+        }
     }
 
     /// Finds the steps that are carried out again: what the way back wants, and what they are made from.

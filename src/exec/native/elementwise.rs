@@ -19,7 +19,10 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32]) {
         Unary::Square => give(y, true, x, |x| x * x),
         Unary::Abs => give(y, true, x, f32::abs),
         Unary::Sqrt => give(y, true, x, |x| ((x.abs() + EPS).sqrt() - EPS.sqrt()).copysign(x)),
-        Unary::Scale(factor) => give(y, true, x, |x| x * factor as f32),
+        Unary::Scale(factor) => {
+            let factor = factor as f32;
+            give(y, true, x, |x| x * factor);
+        }
     }
 }
 
@@ -46,7 +49,10 @@ pub fn unary_back(op: Unary, x: &[f32], g: &[f32], to: &mut [f32], first: bool) 
             }
         }),
         Unary::Sqrt => give_two(to, first, x, g, |x, g| 0.5 * g / (x.abs() + EPS).sqrt()),
-        Unary::Scale(factor) => give(to, first, g, |g| g * factor as f32),
+        Unary::Scale(factor) => {
+            let factor = factor as f32;
+            give(to, first, g, |g| g * factor);
+        }
     }
 }
 

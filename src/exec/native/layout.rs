@@ -158,6 +158,11 @@ impl Layout {
                 let place = self.buffer(extent(plan.form(slot)), made, until.filter(|_| kept).unwrap_or(0).max(to));
                 set(&mut self.values, slot, place);
             }
+            if self.course.light[made].contains(&slot) {
+                let time = self.course.back[made];
+                let place = self.buffer(extent(plan.form(slot)), time, time);
+                set(&mut self.again, slot, place);
+            }
             if kept || !self.course.repeats(plan, slot) {
                 continue;
             }

@@ -104,8 +104,10 @@ impl<'a> Run<'a> {
             Phase::Rows(rows, steps) => {
                 self.pack(steps);
                 let blocks = self.packed.count(*rows).div_ceil(BLOCK);
+                let light = self.layout.course.light.get(number).map(Vec::as_slice).unwrap_or_default();
                 share(self.scratch.len(), blocks, &|thread, block| {
                     let block = self.block(number, *rows, thread, block);
+                    light.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
                     steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
                 });
                 self.parameters_back(*rows, steps);
