@@ -108,11 +108,13 @@ pub fn norm<'a>(gradients: impl Iterator<Item = &'a [f32]>) -> f64 {
 fn square_sum(values: &[f32]) -> f64 {
     let (blocks, rest) = values.as_chunks::<8>();
     let mut lanes = [0.0f64; 8];
-    for block in blocks {
-        for (lane, value) in lanes.iter_mut().zip(block) {
-            *lane += f64::from(*value) * f64::from(*value);
+    vectorised!({
+        for block in blocks {
+            for (lane, value) in lanes.iter_mut().zip(block) {
+                *lane += f64::from(*value) * f64::from(*value);
+            }
         }
-    }
+    });
     lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>()
 }
 

@@ -125,7 +125,8 @@ impl Course {
     pub fn kept(&self, plan: &Plan<'_>, slot: usize) -> bool {
         self.uses.get(slot).copied().flatten().is_none_or(|known| {
             let segment = self.segment(known.made);
-            !self.light[known.made].contains(&slot) && (slot == plan.root(plan.program.output()) || segment + 1 == self.segments.len() || self.segment(known.last) > segment)
+            !self.light[known.made].contains(&slot)
+                && (slot == plan.root(plan.program.output()) || segment + 1 == self.segments.len() || self.segment(known.last) > segment)
         })
     }
 

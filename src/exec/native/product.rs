@@ -1,12 +1,12 @@
-//! Matrix products: `D = start + A·B`, one kernel of six rows by sixteen columns in registers.
+//! Matrix products: `D = start + A·B`, by kernels of six rows by sixteen columns in registers, or twelve by thirty-two.
 //!
 //! Each element is summed over `k` in order, in chunks of [`CHUNK`] that do not depend on how the work is divided: so a result
 //! is the same bytes on one thread or many, and whatever else stands in the batch. B is packed into panels of sixteen columns,
 //! A is read where it lies, or packed into strips of six rows where its columns are far apart.
 
-use super::vector::Wide;
+use super::vector::Vectors;
 #[cfg(target_arch = "x86_64")]
-use super::vector::Wider;
+use super::vector::Wide;
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -183,6 +183,22 @@ pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
 /// D (`m` × `n`, its rows `stride` apart) = start + A·B, with B packed whole: `k` lines a panel.
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
+    multiply_by(Vectors::widest(), m, n, k, a, packed, start, d, stride);
+}
+
+/// The same by certain vectors.
+#[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
+pub fn multiply_by(
+    vectors: Vectors,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Left<'_>,
+    packed: &[f32],
+    start: Start<'_>,
+    d: &mut [f32],
+    stride: usize,
+) {
     if m == 0 || n == 0 {
         return;
     }
@@ -195,15 +211,20 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
-    let wide = Wide::detect();
+    // Where columns lie far apart, a tile at a time is fast enough.
     #[cfg(target_arch = "x86_64")]
-    let wider = Wider::detect().filter(|_| !matches!(a, Left::Strided(a) if a.column != 1 && a.column != TILE));
+    let vectors = match (vectors, a, Wide::detect()) {
+        (Vectors::Wider(_), Left::Strided(a), Some(wide)) if a.column != 1 && a.column != TILE => Vectors::Wide(wide),
+        _ => vectors,
+    };
+    let panels = if matches!(vectors, Vectors::Wider(_)) { 2 } else { 1 };
     // Rows a page apart share a set of the first cache, which may hold no more than eight of them.
     #[cfg(target_arch = "x86_64")]
-    let far = matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) && x86::ways() < 2 * TILE;
-    let mut from = 0;
-    while from < n {
-        let panels = if n - from > PANEL { 2 } else { 1 };
+    let apart = !matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) || x86::ways() >= 2 * TILE;
+    #[cfg(not(target_arch = "x86_64"))]
+    let apart = false;
+    let pairs = panels == 2 && apart;
+    for from in (0..n).step_by(panels * PANEL) {
         let columns = (n - from).min(panels * PANEL);
         for begin in (0..k.max(1)).step_by(CHUNK / panels) {
             let chunk = (k - begin).min(CHUNK / panels);
@@ -215,34 +236,21 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
             };
             let mut row = 0;
             while row < m {
-                let d = &mut d[row * stride + from..];
-                #[cfg(target_arch = "x86_64")]
-                if let Some(wider) = wider {
-                    let rows = if m - row >= 2 * TILE && !far { 2 * TILE } else { (m - row).min(TILE) };
-                    let a = [a.tile(row, begin, k), a.tile(row + TILE, begin, k)];
-                    x86::tiles(wider, rows, columns, chunk, a, b, k * PANEL, start, d, stride);
-                    row += rows;
-                    continue;
-                }
-                let rows = (m - row).min(TILE);
-                let a = a.tile(row, begin, k);
-                for panel in 0..panels {
-                    let (d, b) = (&mut d[panel * PANEL..], &b[panel * PANEL * k..]);
-                    let columns = (columns - panel * PANEL).min(PANEL);
-                    let start = match start {
-                        Start::Bias(bias) => Start::Bias(&bias[panel * PANEL..]),
-                        other => other,
-                    };
-                    match wide {
-                        #[cfg(target_arch = "x86_64")]
-                        Some(wide) => x86::tile(wide, rows, columns, chunk, a, b, start, d, stride),
-                        _ => plain(rows, columns, chunk, a, b, start, d, stride),
+                let (tile, d) = (a.tile(row, begin, k), &mut d[row * stride + from..]);
+                let rows = if pairs && m - row >= 2 * TILE { 2 * TILE } else { (m - row).min(TILE) };
+                match vectors {
+                    #[cfg(target_arch = "x86_64")]
+                    Vectors::Wider(wider) => {
+                        let pair = [tile, a.tile(row + TILE, begin, k)];
+                        x86::tiles(wider, rows, columns, chunk, pair, b, k * PANEL, start, d, stride);
                     }
+                    #[cfg(target_arch = "x86_64")]
+                    Vectors::Wide(wide) => x86::tile(wide, rows, columns, chunk, tile, b, start, d, stride),
+                    _ => plain(rows, columns, chunk, tile, b, start, d, stride),
                 }
                 row += rows;
             }
         }
-        from += columns;
     }
 }
 

@@ -74,15 +74,44 @@ fn wider<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// The vectors that the processor has.
+#[derive(Clone, Copy)]
+pub enum Vectors {
+    /// None that are known here.
+    Plain,
+    /// Eight numbers.
+    Wide(Wide),
+    /// Sixteen numbers.
+    Wider(Wider),
+}
+
+impl Vectors {
+    /// The widest.
+    #[inline(always)]
+    pub fn widest() -> Self {
+        match (Wider::detect(), Wide::detect()) {
+            (Some(wider), _) => Self::Wider(wider),
+            (None, Some(wide)) => Self::Wide(wide),
+            (None, None) => Self::Plain,
+        }
+    }
+
+    /// All of them, so that none goes untested on a processor that has wider ones.
+    #[cfg(test)]
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Some(Self::Plain), Wide::detect().map(Self::Wide), Wider::detect().map(Self::Wider)].into_iter().flatten()
+    }
+}
+
 /// Runs a block with the processor's widest vectors; what it calls must be `#[inline(always)]`.
 ///
 /// A macro, since a closure is inlined for certain, and so compiled for those vectors, only where it has one caller.
 macro_rules! vectorised {
     ($block:block) => {
-        match ($crate::exec::native::vector::Wider::detect(), $crate::exec::native::vector::Wide::detect()) {
-            (Some(wider), _) => wider.run(|| $block),
-            (None, Some(wide)) => wide.run(|| $block),
-            (None, None) => $block,
+        match $crate::exec::native::vector::Vectors::widest() {
+            $crate::exec::native::vector::Vectors::Wider(wider) => wider.run(|| $block),
+            $crate::exec::native::vector::Vectors::Wide(wide) => wide.run(|| $block),
+            $crate::exec::native::vector::Vectors::Plain => $block,
         }
     };
 }

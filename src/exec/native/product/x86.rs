@@ -2,14 +2,15 @@
 
 #![expect(unsafe_code, reason = "the registers of the processor are reached by its own instructions only")]
 
-use super::{PANEL, Start, Strided, TILE, Wide, Wider};
-use std::array::from_fn;
+use super::super::vector::{Wide, Wider};
+use super::{PANEL, Start, Strided, TILE};
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
     _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
     _mm512_setzero_ps,
 };
+use std::array::from_fn;
 use std::hint::black_box;
 
 /// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
@@ -225,7 +226,8 @@ pub fn ways() -> usize {
     static WAYS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
     // Asked once, since a virtual machine takes its time to answer: Intel's leaf of caches, or AMD's, each where it is there.
     *WAYS.get_or_init(|| {
-        let leaf = [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
+        let leaf =
+            [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
         leaf.map_or(8, |leaf| (__cpuid_count(leaf, 0).ebx >> 22) as usize + 1)
     })
 }

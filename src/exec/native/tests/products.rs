@@ -1,6 +1,7 @@
 //! Matrix products of every small size, and across the edges of tiles, panels and chunks.
 
-use super::super::product::{CHUNK, Left, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
+use super::super::product::{CHUNK, Left, Start, Strided, TILE, multiply, multiply_by, pack, pack_strips, packed_len};
+use super::super::vector::Vectors;
 use proptest::prelude::*;
 
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -26,15 +27,17 @@ fn check(m: usize, n: usize, k: usize, turned: (bool, bool), strips: bool) {
     }
     let operand = if strips { Left::Strips(&packed) } else { Left::Strided(a) };
     let (bias, before) = (numbers(n, 3), numbers(m * n, 4));
-    let mut twice = [vec![f32::NAN; m * n], vec![f32::NAN; m * n], before.clone()];
-    multiply(m, n, k, operand, &panels, Start::Zero, &mut twice[0], n);
-    multiply(m, n, k, operand, &panels, Start::Bias(&bias), &mut twice[1], n);
-    multiply(m, n, k, operand, &panels, Start::Result, &mut twice[2], n);
     let wanted =
         [defined(m, n, k, a, b, &|_, _| 0.0), defined(m, n, k, a, b, &|_, j| bias[j]), defined(m, n, k, a, b, &|i, j| before[i * n + j])];
-    for (found, wanted) in twice.iter().zip(&wanted) {
-        for (found, wanted) in found.iter().zip(wanted) {
-            assert!((found - wanted).abs() <= 1e-5 * (k as f32).max(1.0), "{m}×{n}×{k} {turned:?}: {found} instead of {wanted}");
+    for vectors in Vectors::all() {
+        let mut thrice = [vec![f32::NAN; m * n], vec![f32::NAN; m * n], before.clone()];
+        multiply_by(vectors, m, n, k, operand, &panels, Start::Zero, &mut thrice[0], n);
+        multiply_by(vectors, m, n, k, operand, &panels, Start::Bias(&bias), &mut thrice[1], n);
+        multiply_by(vectors, m, n, k, operand, &panels, Start::Result, &mut thrice[2], n);
+        for (found, wanted) in thrice.iter().zip(&wanted) {
+            for (found, wanted) in found.iter().zip(wanted) {
+                assert!((found - wanted).abs() <= 1e-5 * (k as f32).max(1.0), "{m}×{n}×{k} {turned:?}: {found} instead of {wanted}");
+            }
         }
     }
 }
@@ -71,23 +74,31 @@ fn a_row_does_not_depend_on_the_rows_beside_it() {
     }
 }
 
-/// However many rows a tile takes at once, and with whatever instructions, each element is the same sum.
+/// However many rows and columns are in registers at once, each element is the same sum.
 #[test]
-fn a_row_is_the_same_bytes_alone_and_among_others() {
-    let (m, n, k) = (29, 37, CHUNK + 90);
+fn a_row_is_the_same_bytes_alone_and_among_others_by_any_vectors() {
     let rounding = |count: usize, seed: f32| -> Vec<f32> { (0..count).map(|at| (at as f32 * 0.731 + seed).sin()).collect() };
-    let (left, right, bias) = (rounding(m * k, 0.1), rounding(k * n, 0.2), rounding(n, 0.3));
-    let mut panels = vec![0.0; packed_len(k, n)];
-    pack(Strided::rows(&right, n), k, n, 0, &mut panels);
-    let mut strips = vec![0.0; m.next_multiple_of(TILE) * k];
-    pack_strips(Strided::rows(&left, k), m, k, &mut strips);
-    for operand in [Left::Strided(Strided::rows(&left, k)), Left::Strips(&strips)] {
-        let mut whole = vec![0.0; m * n];
-        multiply(m, n, k, operand, &panels, Start::Bias(&bias), &mut whole, n);
-        for (row, found) in left.chunks(k).zip(whole.chunks(n)) {
-            let mut alone = vec![0.0; n];
-            multiply(1, n, k, Left::Strided(Strided::rows(row, k)), &panels, Start::Bias(&bias), &mut alone, n);
-            assert!(found.iter().zip(&alone).all(|(found, alone)| found.to_bits() == alone.to_bits()));
+    // The last has rows a page apart.
+    for (m, n, k) in [(29, 37, CHUNK + 90), (12, 32, 64), (31, 81, 7), (16, 48, 1024)] {
+        let (left, right, bias) = (rounding(m * k, 0.1), rounding(k * n, 0.2), rounding(n, 0.3));
+        let mut panels = vec![0.0; packed_len(k, n)];
+        pack(Strided::rows(&right, n), k, n, 0, &mut panels);
+        let mut strips = vec![0.0; m.next_multiple_of(TILE) * k];
+        pack_strips(Strided::rows(&left, k), m, k, &mut strips);
+        let Some(narrow) = Vectors::all().nth(1).or(Vectors::all().next()) else { return };
+        for (operand, vectors) in [Left::Strided(Strided::rows(&left, k)), Left::Strips(&strips)]
+            .into_iter()
+            .flat_map(|left| Vectors::all().map(move |vectors| (left, vectors)))
+        {
+            // Without vectors a sum's products are rounded, so that it is another.
+            let alone_by = if matches!(vectors, Vectors::Plain) { vectors } else { narrow };
+            let mut whole = vec![0.0; m * n];
+            multiply_by(vectors, m, n, k, operand, &panels, Start::Bias(&bias), &mut whole, n);
+            for (row, found) in left.chunks(k).zip(whole.chunks(n)) {
+                let mut alone = vec![0.0; n];
+                multiply_by(alone_by, 1, n, k, Left::Strided(Strided::rows(row, k)), &panels, Start::Bias(&bias), &mut alone, n);
+                assert!(found.iter().zip(&alone).all(|(found, alone)| found.to_bits() == alone.to_bits()));
+            }
         }
     }
 }
