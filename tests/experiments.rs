@@ -381,6 +381,19 @@ fn a_name_on_the_command_line_is_checked_where_it_stands() {
 }
 
 #[test]
+fn what_takes_any_size_is_drawn_with_its_letters() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own.phyla");
+    let text = "op turned(x: [i, j]) -> [j, i] {\n    transpose(softmax(x))\n}\n\ngraph wide(out: size)(x: [n, d]) -> [n, out] {\n    x |> linear(out)\n}\n";
+    fs::write(&file, text).expect("written");
+    let drawn = |name: &str| phyla(&["graph", file.to_str().expect("a path"), name]);
+    let (code, stdout, stderr) = drawn("turned");
+    assert!(code == Some(0) && stdout.contains("softmax\\n[i, j]") && stdout.contains("transpose\\n[j, i]"), "{stdout}{stderr}");
+    let (code, stdout, stderr) = drawn("wide");
+    assert!(code == Some(0) && stdout.contains("[n, out]") && !stdout.contains("1000"), "{stdout}{stderr}");
+}
+
+#[test]
 fn a_new_experiment_checks_once_its_text_is_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let phyla = |arguments: &[&str]| {

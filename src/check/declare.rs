@@ -5,7 +5,7 @@ use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Value};
 use super::modules::ItemId;
 use super::record::{join, number};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::dim::show_shape;
+use crate::graph::dim::{in_letters, show_shape};
 use crate::graph::weights::PARAMETERISED;
 use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Symbol, Type};
 use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, ItemBody, Name, Param, Type as AstType};
@@ -80,7 +80,7 @@ impl Checker<'_> {
             let found = b.shape(node);
             if found == wanted { Some(node) } else { self.other_result(&op.name, place, &found, &wanted, output) }
         })?;
-        let graph = b.finish(node);
+        let graph = b.finish(node).with_letters(letters);
         let owns = graph.order().iter().filter_map(|node| graph.node(*node)).any(|node| !node.path.is_empty());
         if owns {
             let message = format!("`{}` owns parameters, which an operation cannot", op.name);
@@ -328,7 +328,7 @@ impl Checker<'_> {
             }
         }
         let node = self.in_letters(&letters, || self.call_declared(&mut b, id, &bound, "", &nodes, None, item.name.span))?;
-        Some(b.finish(node))
+        Some(b.finish(node).with_letters(letters))
     }
 
     /// The operations of a set: a list, a declared set, or sets joined with `+`.
@@ -444,7 +444,7 @@ pub(super) fn letters() -> BTreeMap<String, Dim> {
 
 /// The mistake with letters in place of the sizes that stand for them.
 pub(super) fn lettered(mut mistake: Diagnostic, letters: &BTreeMap<String, Dim>) -> Diagnostic {
-    let named = |text: &str| letters.iter().fold(text.to_owned(), |text, (letter, size)| text.replace(&size.to_string(), letter));
+    let named = |text: &str| in_letters(text, letters);
     mistake.message = named(&mistake.message);
     mistake.labels.iter_mut().for_each(|label| label.text = named(&label.text));
     mistake.help = mistake.help.as_deref().map(named);

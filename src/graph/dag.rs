@@ -88,9 +88,21 @@ pub struct Graph {
     dag: DiGraph<Node, u8>,
     inputs: Vec<NodeIndex>,
     output: NodeIndex,
+    letters: BTreeMap<String, Dim>,
 }
 
 impl Graph {
+    /// The graph with letters for the sizes that stand for any: drawings show them, nothing else reads them.
+    #[must_use]
+    pub fn with_letters(self, letters: BTreeMap<String, Dim>) -> Self {
+        Self { letters, ..self }
+    }
+
+    /// The letters of the sizes that stand for any.
+    pub fn letters(&self) -> &BTreeMap<String, Dim> {
+        &self.letters
+    }
+
     /// The petgraph graph; an edge runs from a value to its user and carries the port.
     pub fn dag(&self) -> &DiGraph<Node, u8> {
         &self.dag

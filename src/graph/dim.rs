@@ -173,6 +173,11 @@ pub fn show_shape(shape: &[Dim]) -> String {
     format!("[{}]", sizes.join(", "))
 }
 
+/// A text with letters in place of the sizes that stand for them.
+pub fn in_letters(text: &str, letters: &BTreeMap<String, Dim>) -> String {
+    letters.iter().fold(text.to_owned(), |text, (letter, size)| text.replace(&size.to_string(), letter))
+}
+
 /// The values of the symbols.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sizes(BTreeMap<Symbol, usize>);

@@ -1,7 +1,7 @@
 //! Drawings of graphs: Graphviz DOT, and SVG laid out from it.
 
 use super::dag::{Attr, Graph, Node, NodeKind};
-use super::dim::show_shape;
+use super::dim::{in_letters, show_shape};
 use super::weights::PARAMETERISED;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::backends::svg::SVGWriter;
@@ -20,7 +20,7 @@ pub fn dot(graph: &Graph) -> String {
     let mut dot = String::from("digraph {\n    rankdir=TB;\n    node [shape=box, style=filled, fontsize=12];\n");
     for index in graph.order() {
         let Some(node) = graph.node(index) else { continue };
-        let label = format!("\"{}\\n{}\"", quoted(&title(node)), show_shape(&node.shape));
+        let label = in_letters(&format!("\"{}\\n{}\"", quoted(&title(node)), show_shape(&node.shape)), graph.letters());
         let (shape, colour) = look(node);
         let thick = if index == graph.output() { ", width=3, penwidth=3" } else { "" };
         // Writing into a string cannot fail.

@@ -9,13 +9,20 @@ use super::words::escape;
 pub(super) struct Plot {
     width: f64,
     height: f64,
+    left: f64,
     right: f64,
     x: (f64, f64),
     y: (f64, f64),
     body: String,
 }
 
+/// The least that is kept free at the left, and what a digit takes.
 const LEFT: f64 = 48.0;
+const DIGIT: f64 = 6.8;
+/// Between a number and its axis.
+const GAP: f64 = 7.0;
+/// Numbers wished for on the vertical axis.
+const TICKS: f64 = 5.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 42.0;
 
@@ -53,7 +60,9 @@ impl Plot {
 
     /// An empty plot over the ranges `x` and `y`, with `right` pixels kept free at its right.
     pub(super) fn new(width: f64, height: f64, right: f64, x: (f64, f64), y: (f64, f64)) -> Self {
-        Self { width, height, right, x, y, body: String::new() }
+        let longest = ticks(y, TICKS, 0.0).iter().map(|(_, text)| text.chars().count()).max().unwrap_or(0);
+        let left = LEFT.max(longest as f64 * DIGIT + 2.0 * GAP);
+        Self { width, height, left, right, x, y, body: String::new() }
     }
 
     /// Whether this is the drawing for a telephone.
@@ -63,7 +72,7 @@ impl Plot {
 
     /// The pixel of a value on the horizontal axis.
     pub(super) fn px(&self, x: f64) -> f64 {
-        LEFT + (x - self.x.0) / (self.x.1 - self.x.0) * (self.width - LEFT - self.right)
+        self.left + (x - self.x.0) / (self.x.1 - self.x.0) * (self.width - self.left - self.right)
     }
 
     /// The pixel of a value on the vertical axis.
@@ -89,10 +98,11 @@ impl Plot {
 
     /// Adds the axes: lines and numbers at ticks, and titles; `whole` where the horizontal axis counts something.
     pub(super) fn axes(&mut self, x_title: &str, y_title: &str, whole: bool) {
-        for (y, text) in ticks(self.y, 5.0, 0.0) {
+        let left = self.left;
+        for (y, text) in ticks(self.y, TICKS, 0.0) {
             let (at, edge) = (self.py(y), self.edge());
-            self.push(&format!("<line class=\"grid\" x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{edge:.1}\" y2=\"{at:.1}\"/>"));
-            self.text((LEFT - 7.0, at + 4.0), "end", "", &text);
+            self.push(&format!("<line class=\"grid\" x1=\"{left}\" y1=\"{at:.1}\" x2=\"{edge:.1}\" y2=\"{at:.1}\"/>"));
+            self.text((left - GAP, at + 4.0), "end", "", &text);
         }
         let bottom = self.bottom();
         for (x, text) in ticks(self.x, if self.is_narrow() { 4.0 } else { 9.0 }, if whole { 1.0 } else { 0.0 }) {
@@ -100,8 +110,8 @@ impl Plot {
             self.push(&format!("<line class=\"axis\" x1=\"{at:.1}\" y1=\"{bottom:.1}\" x2=\"{at:.1}\" y2=\"{:.1}\"/>", bottom + 4.0));
             self.text((at, bottom + 17.0), "middle", "", &text);
         }
-        self.push(&format!("<line class=\"axis\" x1=\"{LEFT}\" y1=\"{bottom:.1}\" x2=\"{:.1}\" y2=\"{bottom:.1}\"/>", self.edge()));
-        self.text((f64::midpoint(LEFT, self.edge()), bottom + 35.0), "middle", "title", x_title);
+        self.push(&format!("<line class=\"axis\" x1=\"{left}\" y1=\"{bottom:.1}\" x2=\"{:.1}\" y2=\"{bottom:.1}\"/>", self.edge()));
+        self.text((f64::midpoint(left, self.edge()), bottom + 35.0), "middle", "title", x_title);
         self.text((6.0, 14.0), "start", "title", y_title);
     }
 
@@ -122,7 +132,7 @@ impl Plot {
 
     /// Adds a shaded band from one value of the horizontal axis to another.
     pub(super) fn band(&mut self, from: f64, to: f64) {
-        let (left, right) = (self.px(from).max(LEFT), self.px(to).min(self.edge()));
+        let (left, right) = (self.px(from).max(self.left), self.px(to).min(self.edge()));
         let height = self.bottom() - TOP;
         self.push(&format!(
             "<rect class=\"band\" x=\"{left:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
