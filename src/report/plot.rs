@@ -16,8 +16,10 @@ pub(super) struct Plot {
     body: String,
 }
 
-/// The least that is kept free at the left, and what a digit takes.
+/// The least that is kept free at the left, and the most, as a share of the width.
 const LEFT: f64 = 48.0;
+const MOST_LEFT: f64 = 0.4;
+/// The width of a digit.
 const DIGIT: f64 = 6.8;
 /// Between a number and its axis.
 const GAP: f64 = 7.0;
@@ -61,7 +63,7 @@ impl Plot {
     /// An empty plot over the ranges `x` and `y`, with `right` pixels kept free at its right.
     pub(super) fn new(width: f64, height: f64, right: f64, x: (f64, f64), y: (f64, f64)) -> Self {
         let longest = ticks(y, TICKS, 0.0).iter().map(|(_, text)| text.chars().count()).max().unwrap_or(0);
-        let left = LEFT.max(longest as f64 * DIGIT + 2.0 * GAP);
+        let left = LEFT.max((longest as f64 * DIGIT + 2.0 * GAP).min(width * MOST_LEFT));
         Self { width, height, left, right, x, y, body: String::new() }
     }
 

@@ -455,7 +455,8 @@ proptest! {
 #[test]
 fn long_numbers_beside_the_axis_have_room() {
     let plot = |high: f64| super::plot::Plot::new(360.0, 240.0, 10.0, (0.0, 1.0), (0.0, high));
-    // `0.00000008`, ten characters, at six pixels each.
-    assert!(plot(1e-7).px(0.0) > 60.0);
+    // `0.00000008`: ten digits, and what is between them and the axis.
+    assert!(plot(1e-7).px(0.0) > 10.0 * 6.5 + 7.0);
     assert_eq!(plot(0.25).px(0.0), 48.0);
+    assert!(plot(1e50).px(0.0) < 180.0);
 }

@@ -3,6 +3,9 @@
 //! Where activations are computed anew, the phases fall into segments, cut where the least is carried from one phase to the next.
 //! What a segment makes and no later one reads is forgotten on the way forward; before its way back, the segment's steps that make
 //! what is wanted there are carried out again, from what was carried into it (Chen et al. 2016).
+//!
+//! What a light step makes (GELU above all) and no other phase reads is not kept either: each block begins its way back by making it again, from
+//! what is kept in any case. Where memory is slow, that takes no longer than writing and reading it.
 
 use super::plan::{Form, Phase, Plan, Rows};
 use crate::exec::kernel::{Binary, Kernel, Unary};
@@ -67,7 +70,7 @@ fn needs(kernel: &Kernel) -> (bool, bool) {
 }
 
 /// Whether a step takes little to carry out, and its way back needs what it is made from, so that its result need not be kept.
-fn light(kernel: &Kernel) -> bool {
+fn is_light(kernel: &Kernel) -> bool {
     matches!(kernel, Kernel::Unary(_) | Kernel::Binary(_) | Kernel::LayerNorm) && needs(kernel).0
 }
 
@@ -101,7 +104,7 @@ impl Course {
         let segments = std::iter::once(0).chain(ends.iter().copied()).zip(&ends).map(|(from, to)| from..*to).collect();
         let none = vec![Vec::new(); phases];
         let mut course = Self { uses, segments, repeated: none.clone(), light: none, again: vec![0; phases], back: vec![0; phases] };
-        course.lighten(plan);
+        course.find_light(plan);
         course.repeat(plan);
         let mut time = phases;
         let mut next = || {
@@ -135,8 +138,8 @@ impl Course {
         plan.phase_of.get(slot).copied().flatten().is_some_and(|phase| self.repeated[phase].contains(&slot))
     }
 
-    /// Finds the light steps whose results no other phase reads. Where segments are carried out again, only the last one's are.
-    fn lighten(&mut self, plan: &Plan<'_>) {
+    /// Finds the light steps whose results no other phase reads. Segments that are carried out again make theirs on that occasion.
+    fn find_light(&mut self, plan: &Plan<'_>) {
         let last = self.segments.last().map_or(0, |segment| segment.start);
         for (number, phase) in plan.phases.iter().enumerate().skip(last) {
             let Phase::Rows(_, steps) = phase else { continue };
@@ -144,7 +147,7 @@ impl Course {
                 let known = self.uses.get(*slot).copied().flatten();
                 known.is_some_and(|known| known.last == number && known.back.is_some())
                     && *slot != plan.root(plan.program.output())
-                    && plan.step(*slot).is_some_and(|step| light(&step.kernel))
+                    && plan.step(*slot).is_some_and(|step| is_light(&step.kernel))
             };
             self.light[number] = steps.iter().copied().filter(made_anew).collect();
         }

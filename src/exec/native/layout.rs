@@ -1,7 +1,7 @@
 //! Where every value stands: buffers in one arena, laid out by when they are in use.
 //!
-//! Time runs as the [`Course`] says. What only one phase knows, and its way back does not need, has no place in the arena but in
-//! the scratch of whoever carries a block of rows through that phase.
+//! Time runs as the [`Course`] says. What only one phase knows, and its way back does not need or makes again, has no place in the arena
+//! but in the scratch of whoever carries a block of rows through that phase.
 
 use super::course::{Course, Keep, Use};
 use super::packed::Packed;
@@ -158,6 +158,7 @@ impl Layout {
                 let place = self.buffer(extent(plan.form(slot)), made, until.filter(|_| kept).unwrap_or(0).max(to));
                 set(&mut self.values, slot, place);
             }
+            // In the arena, since the gradients of weights want all of its rows.
             if self.course.light[made].contains(&slot) {
                 let time = self.course.back[made];
                 let place = self.buffer(extent(plan.form(slot)), time, time);

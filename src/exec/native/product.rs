@@ -1,7 +1,7 @@
 //! Matrix products: `D = start + A·B`, by kernels of six rows by sixteen columns in registers, or twelve by thirty-two.
 //!
-//! Each element is summed over `k` in order, in chunks of [`CHUNK`] that do not depend on how the work is divided: so a result
-//! is the same bytes on one thread or many, and whatever else stands in the batch. B is packed into panels of sixteen columns,
+//! Each element is summed over `k` in order, and a sum that is written between two chunks and read again is what it was: so a result
+//! is the same bytes on one thread or many, in registers of either size, and whatever else stands in the batch. B is packed into panels of sixteen columns,
 //! A is read where it lies, or packed into strips of six rows where its columns are far apart.
 
 use super::vector::Vectors;
@@ -15,7 +15,7 @@ mod x86;
 pub const TILE: usize = 6;
 /// Columns of a panel.
 pub const PANEL: usize = 16;
-/// How much of `k` is summed in registers before the sum is written.
+/// How much of `k` is summed in registers before the sum is written: as much of a panel as the first cache holds, or of two half as much.
 pub const CHUNK: usize = 512;
 
 /// A matrix seen through strides: element (i, j) stands at `i·row + j·column`.
@@ -42,8 +42,14 @@ impl<'a> Strided<'a> {
 
     /// Whether all of `rows` × `columns` lies within the values.
     fn holds(&self, rows: usize, columns: usize) -> bool {
-        rows == 0 || columns == 0 || (rows - 1) * self.row + (columns - 1) * self.column < self.data.len()
+        rows == 0 || columns == 0 || last(rows, self.row, columns, self.column) < self.data.len()
     }
+}
+
+/// The place of the last element of `rows` × `columns`, so many values apart; past all memory where it cannot be told.
+fn last(rows: usize, row: usize, columns: usize, column: usize) -> usize {
+    let along = |count: usize, each: usize| count.saturating_sub(1).saturating_mul(each);
+    along(rows, row).saturating_add(along(columns, column))
 }
 
 /// The left operand of a product.
@@ -56,7 +62,7 @@ pub enum Left<'a> {
 }
 
 impl<'a> Left<'a> {
-    /// The rows from `row` (a multiple of six) on, from column `begin` on, of `k` in all.
+    /// The rows from `row` (a multiple of six) on, from column `begin` on, of `k` in all; nothing beyond the last.
     fn tile(self, row: usize, begin: usize, k: usize) -> Strided<'a> {
         let (from, place) = match self {
             Self::Strided(a) => (a, row * a.row + begin * a.column),
@@ -186,7 +192,7 @@ pub fn multiply(m: usize, n: usize, k: usize, a: Left<'_>, packed: &[f32], start
     multiply_by(Vectors::widest(), m, n, k, a, packed, start, d, stride);
 }
 
-/// The same by certain vectors.
+/// As [`multiply`] does, by the vectors given.
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn multiply_by(
     vectors: Vectors,
@@ -207,11 +213,11 @@ pub fn multiply_by(
         Left::Strips(strips) => strips.len() >= m.next_multiple_of(TILE) * k,
     };
     assert!(held && packed.len() >= packed_len(k, n), "an operand is shorter than its sizes say");
-    assert!(d.len() >= (m - 1) * stride + n, "the result is shorter than its sizes say");
+    assert!(last(m, stride, n, 1) < d.len(), "the result is shorter than its sizes say");
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
-    // Where columns lie far apart, a tile at a time is fast enough.
+    // The kernel of sixteen numbers is there for rows as they lie and for strips; no other operands are met but in tests.
     #[cfg(target_arch = "x86_64")]
     let vectors = match (vectors, a, Wide::detect()) {
         (Vectors::Wider(_), Left::Strided(a), Some(wide)) if a.column != 1 && a.column != TILE => Vectors::Wide(wide),
@@ -220,10 +226,9 @@ pub fn multiply_by(
     let panels = if matches!(vectors, Vectors::Wider(_)) { 2 } else { 1 };
     // Rows a page apart share a set of the first cache, which may hold no more than eight of them.
     #[cfg(target_arch = "x86_64")]
-    let apart = !matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) || x86::ways() >= 2 * TILE;
+    let pairs = panels == 2 && (!matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) || x86::ways() >= 2 * TILE);
     #[cfg(not(target_arch = "x86_64"))]
-    let apart = false;
-    let pairs = panels == 2 && apart;
+    let pairs = false;
     for from in (0..n).step_by(panels * PANEL) {
         let columns = (n - from).min(panels * PANEL);
         for begin in (0..k.max(1)).step_by(CHUNK / panels) {
@@ -238,16 +243,17 @@ pub fn multiply_by(
             while row < m {
                 let (tile, d) = (a.tile(row, begin, k), &mut d[row * stride + from..]);
                 let rows = if pairs && m - row >= 2 * TILE { 2 * TILE } else { (m - row).min(TILE) };
+                #[cfg(target_arch = "x86_64")]
                 match vectors {
-                    #[cfg(target_arch = "x86_64")]
                     Vectors::Wider(wider) => {
                         let pair = [tile, a.tile(row + TILE, begin, k)];
                         x86::tiles(wider, rows, columns, chunk, pair, b, k * PANEL, start, d, stride);
                     }
-                    #[cfg(target_arch = "x86_64")]
                     Vectors::Wide(wide) => x86::tile(wide, rows, columns, chunk, tile, b, start, d, stride),
-                    _ => plain(rows, columns, chunk, tile, b, start, d, stride),
+                    Vectors::Plain => plain(rows, columns, chunk, tile, b, start, d, stride),
                 }
+                #[cfg(not(target_arch = "x86_64"))]
+                plain(rows, columns, chunk, tile, b, start, d, stride);
                 row += rows;
             }
         }

@@ -98,7 +98,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A phase on the way back.
+    /// A phase on the way back, which each block of rows begins with what is light to make.
     fn back(&self, number: usize, phase: &Phase) {
         match phase {
             Phase::Rows(rows, steps) => {

@@ -37,7 +37,7 @@ fn wide<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// The proof that the processor has AVX-512, as all that have it but the first do: of every length and for every kind of number.
+/// The proof that the processor has AVX2 and FMA, and of AVX-512 the parts F, VL, BW and DQ.
 #[derive(Clone, Copy)]
 pub struct Wider(());
 
@@ -46,7 +46,8 @@ impl Wider {
     #[inline(always)]
     pub fn detect() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        return (std::arch::is_x86_feature_detected!("avx512f")
+        return (Wide::detect().is_some()
+            && std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512vl")
             && std::arch::is_x86_feature_detected!("avx512bw")
             && std::arch::is_x86_feature_detected!("avx512dq"))
@@ -68,7 +69,8 @@ impl Wider {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+// As above.
 #[inline]
 fn wider<R>(work: impl FnOnce() -> R) -> R {
     work()
@@ -89,10 +91,12 @@ impl Vectors {
     /// The widest.
     #[inline(always)]
     pub fn widest() -> Self {
-        match (Wider::detect(), Wide::detect()) {
-            (Some(wider), _) => Self::Wider(wider),
-            (None, Some(wide)) => Self::Wide(wide),
-            (None, None) => Self::Plain,
+        if let Some(wider) = Wider::detect() {
+            Self::Wider(wider)
+        } else if let Some(wide) = Wide::detect() {
+            Self::Wide(wide)
+        } else {
+            Self::Plain
         }
     }
 

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the registers of the processor are reached by its own instructions only")]
 
 use super::super::vector::{Wide, Wider};
-use super::{PANEL, Start, Strided, TILE};
+use super::{PANEL, Start, Strided, TILE, last};
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
     _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
@@ -18,8 +18,8 @@ use std::hint::black_box;
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
     assert!((1..=TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
-    assert!(k == 0 || (rows - 1) * a.row + (k - 1) * a.column < a.data.len());
-    assert!((rows - 1) * stride + columns <= d.len());
+    assert!(k == 0 || last(rows, a.row, k, a.column) < a.data.len());
+    assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
     let (start, step) = begin(start, columns, to, stride);
     let call = Call { columns, k, a: a.data.as_ptr(), row: a.row, column: a.column, b: b.as_ptr(), start, step, d: to, stride };
@@ -49,7 +49,7 @@ fn begin(start: Start<'_>, columns: usize, to: *const f32, stride: usize) -> (*c
     }
 }
 
-/// The arguments of one tile.
+/// The arguments of one tile, or of the first of several.
 struct Call {
     columns: usize,
     k: usize,
@@ -106,8 +106,9 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
     }
 }
 
-/// Up to two tiles, one below the other and, where there are more than sixteen columns, as many beside them, whose panel lies `apart`: the
-/// same sums in the same order as [`tile`]'s. Of two strips both have all their rows; `a`'s columns follow one another, or are strips'.
+/// One tile or two, one below the other, and as many beside them where there are more than sixteen columns: the same sums in the same order as
+/// [`tile`]'s. The second panel of B begins `next` values after the first. `lower` lies as `upper` does, whose columns follow one another or are a
+/// strip's; where there are two tiles, both have all their rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tiles(
@@ -117,7 +118,7 @@ pub fn tiles(
     k: usize,
     [upper, lower]: [Strided<'_>; 2],
     b: &[f32],
-    apart: usize,
+    next: usize,
     start: Start<'_>,
     d: &mut [f32],
     stride: usize,
@@ -125,15 +126,15 @@ pub fn tiles(
     let (high, beside) = (rows.min(TILE), columns > PANEL);
     assert!(((1..=TILE).contains(&rows) || rows == 2 * TILE) && (1..=2 * PANEL).contains(&columns));
     assert!(upper.column == 1 || upper.column == TILE);
-    assert!(b.len() >= usize::from(beside) * apart + k * PANEL);
-    let reach = (high - 1) * upper.row + k.saturating_sub(1) * upper.column;
+    assert!(b.len() >= (usize::from(beside) * next).saturating_add(k * PANEL));
+    let reach = last(high, upper.row, k, upper.column);
     assert!(k == 0 || reach < upper.data.len() && (rows == high || reach < lower.data.len()));
-    assert!((rows - 1) * stride + columns <= d.len());
+    assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
     let (start, step) = begin(start, columns, to, stride);
     let (a, row, column) = (upper.data.as_ptr(), upper.row, upper.column);
     let call = Call { columns, k, a, row, column, b: b.as_ptr(), start, step, d: to, stride };
-    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(apart)];
+    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(next)];
     // SAFETY: `Wider` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
     // for each of the rows that it steps over.
     unsafe {
@@ -146,6 +147,10 @@ pub fn tiles(
     }
 }
 
+/// Chooses the kernel for so many rows.
+///
+/// # Safety
+/// As for [`wider_kernel`], of 1 to 6 rows or of 12.
 #[target_feature(enable = "avx512f")]
 unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, more: [*const f32; 2]) {
     // SAFETY: as the caller says.
@@ -162,7 +167,10 @@ unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: C
     }
 }
 
-/// Sums in registers: `ROWS` × 16 for each strip and panel; the second ones are `lower` and `beside`.
+/// Sums in registers: `ROWS` × 16 for each strip and panel; the second ones are at `lower` and `beside`.
+///
+/// # Safety
+/// `COLUMN` is the call's, its columns end in the last of the panels, and every place of A, B, D and the start that these name is there.
 #[target_feature(enable = "avx512f")]
 unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usize, const COLUMN: usize>(
     call: Call,
@@ -176,7 +184,7 @@ unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usi
     let mask = |panel: usize| if panel + 1 == PANELS { last } else { 0xFFFF };
     let mut sums = [[[_mm512_setzero_ps(); PANELS]; ROWS]; STRIPS];
     let (mut a, mut b): ([_; STRIPS], [_; PANELS]) = (from_fn(|strip| [a, lower][strip]), from_fn(|panel| [b, beside][panel]));
-    // Worked out once and for all, so that the loop has little to do but sums.
+    // Hidden from the compiler, which would otherwise work them out again in every line.
     let (three, five) = (black_box(3 * row), black_box(5 * row));
     let rows = [0, row, 2 * row, three, 4 * row, five];
     // SAFETY: the caller gave lengths that cover every place touched here; masked places are not.
@@ -234,7 +242,7 @@ pub fn ways() -> usize {
 
 /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.
 pub fn turn(_: Wide, from: &[f32], stride: usize, lines: &mut [[f32; PANEL]; 8]) {
-    assert!(from.len() >= (PANEL - 1) * stride + 8);
+    assert!(last(PANEL, stride, 8, 1) < from.len());
     // SAFETY: `Wide` proves the features, and the lengths were asserted above.
     unsafe {
         for half in 0..2 {

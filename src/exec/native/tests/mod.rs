@@ -4,6 +4,8 @@
 mod agreement;
 mod products;
 
+use super::course::Course;
+use super::plan::Plan;
 use super::{Keep, NativeExecutor};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
@@ -143,6 +145,33 @@ fn what_is_computed_anew_is_not_kept() {
     let (values, batch) = (parameters(program.parameters(), 3), many(40, 9));
     let step = |recompute| NativeExecutor::new().recomputing(recompute).gradients(&program, &values, &batch, KEY).unwrap();
     assert_eq!(step(true), step(false));
+}
+
+#[test]
+fn what_is_light_to_make_is_not_kept() {
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let wide = sketch.linear(x, 40);
+    let curve = sketch.op("gelu", &[], &[wide]);
+    let square = sketch.op("square", &[], &[curve]);
+    let narrow = sketch.linear(square, Symbol::Hidden);
+    // Attention, in a phase of its own, reads what this norm makes.
+    let normal = sketch.op("layer_norm", &[], &[narrow]);
+    let qkv = sketch.projections(normal);
+    let scores = sketch.op("cosine", &[], &[qkv[0], qkv[1]]);
+    let mixed = sketch.op("matmul", &[], &[scores, qkv[2]]);
+    let mixed = sketch.merged(mixed, qkv[2]);
+    let last = sketch.op("add", &[], &[normal, mixed]);
+    let scored = sketch.scored(last);
+    let program = sketch.lower(scored);
+    let plan = Plan::new(&program).unwrap();
+    let light = |keep| {
+        let course = Course::new(&plan, keep);
+        let steps = course.light.into_iter().flatten().filter_map(|slot| plan.step(slot));
+        steps.map(|step| format!("{:?}", step.kernel)).collect::<Vec<String>>()
+    };
+    assert_eq!(light(Keep::All), ["Unary(Gelu)", "Unary(Square)"]);
+    assert!(light(Keep::Output).is_empty());
 }
 
 #[test]

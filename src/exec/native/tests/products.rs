@@ -74,6 +74,23 @@ fn a_row_does_not_depend_on_the_rows_beside_it() {
     }
 }
 
+/// Rows of the result lie further apart than they are long; what is between them is not touched.
+#[test]
+fn nothing_is_written_beside_the_result() {
+    for ((m, n, k), vectors) in [(13, 5, 9), (12, 17, 8), (25, 31, 3), (7, 48, 4), (1, 16, 1)]
+        .into_iter()
+        .flat_map(|sizes| Vectors::all().map(move |vectors| (sizes, vectors)))
+    {
+        let (stride, guard) = (n + 3, -7.5);
+        let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+        let mut panels = vec![f32::NAN; packed_len(k, n)];
+        pack(Strided::rows(&b, n), k, n, 0, &mut panels);
+        let mut d = vec![guard; m * stride];
+        multiply_by(vectors, m, n, k, Left::Strided(Strided::rows(&a, k)), &panels, Start::Zero, &mut d, stride);
+        assert!(d.chunks(stride).all(|row| row[..n].iter().all(|x| *x != guard) && row[n..].iter().all(|x| *x == guard)), "{m}×{n}×{k}");
+    }
+}
+
 /// However many rows and columns are in registers at once, each element is the same sum.
 #[test]
 fn a_row_is_the_same_bytes_alone_and_among_others_by_any_vectors() {
