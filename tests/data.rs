@@ -215,6 +215,17 @@ fn a_cut_file_can_be_meant() {
 }
 
 #[test]
+fn the_parts_of_a_task_are_told_though_nothing_uses_it() {
+    let place = folder();
+    let label = "label = classes { column = \"4\", names = [\"0\", \"1\"], codes = [\"no\"] }";
+    let text = format!("use std.tasks {{ cola }}\n\ntask lone = cola {{ metrics = [pearson] }}\n\ntask coded = cola {{ {label} }}\n");
+    fs::write(place.path().join("own.phyla"), text).expect("written");
+    let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
+    assert!(code == Some(1) && stderr.matches("E0619").count() == 2, "{stderr}");
+    assert!(stderr.contains("Pearson measures a score") && stderr.contains("has 2 names of labels and 1 code"), "{stderr}");
+}
+
+#[test]
 fn a_metric_that_does_not_fit_is_told_by_check_and_an_empty_corpus_before_anything_is_trained() {
     let place = folder();
     lay_out(place.path(), "tsv");

@@ -145,7 +145,10 @@ impl Checker<'_> {
             "experiment" => drop(self.resolved(id, &[])),
             "test" => self.check_test(id),
             // The grammar knows no other kind.
-            kind => drop(settings::schema_of(kind).and_then(|schema| self.record_item(id, schema(), item.name.span))),
+            kind => {
+                let value = settings::schema_of(kind).and_then(|schema| self.record_item(id, schema(), item.name.span));
+                value.filter(|_| kind == "task").iter().for_each(|value| self.task_alone(value));
+            }
         }
     }
 

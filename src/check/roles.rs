@@ -30,22 +30,33 @@ impl Checker<'_> {
         }
     }
 
-    /// Reports tasks that could not be learnt or scored whatever their files hold.
+    /// Reports tasks of an experiment that could not be learnt or scored whatever their files hold.
     pub(super) fn tasks(&self, value: &Val, settings: &Experiment) {
-        let mut told: Vec<Span> = Vec::new();
         for (holder, suite) in settings.suites() {
             let Some(Val::List(items, _)) = value.get(&[holder, "suite", "tasks"]) else { continue };
-            for (task, item) in suite.tasks.iter().zip(items) {
-                let at = |field: &str| item.get(&[field]).unwrap_or(item).span();
-                let metric = task.metrics.iter().find(|metric| needs_classes(metric) != matches!(task.label, Label::Classes { .. }));
-                let wrong = [metric.map(|metric| misfit(task, metric, &at)), columns(task, &at)];
-                for mistake in wrong.into_iter().flatten() {
-                    let span = mistake.labels.first().map(|label| label.span).unwrap_or_default();
-                    if !told.contains(&span) {
-                        told.push(span);
-                        self.report(mistake);
-                    }
-                }
+            suite.tasks.iter().zip(items).for_each(|(task, item)| self.task(item, task));
+        }
+    }
+
+    /// The same of a task by itself, as far as it has all its parts.
+    pub(super) fn task_alone(&self, value: &Val) {
+        if let Ok(task) = serde_json::from_value(value.to_json()) {
+            self.task(value, &task);
+        }
+    }
+
+    fn task(&self, value: &Val, task: &Task) {
+        let at = |field: &str| value.get(&[field]).unwrap_or(value).span();
+        let metric = task.metrics.iter().find(|metric| needs_classes(metric) != matches!(task.label, Label::Classes { .. }));
+        let wrong = [metric.map(|metric| misfit(task, metric, &at)), columns(task, &at), codes(task, value)];
+        for mistake in wrong.into_iter().flatten() {
+            // A task may stand by itself and in several suites.
+            let same = |told: &Diagnostic| told.code == mistake.code && told.labels.first() == mistake.labels.first();
+            let told = self.diagnostics.borrow().iter().any(same);
+            if told {
+                self.left_out.set(self.left_out.get() + 1);
+            } else {
+                self.report(mistake);
             }
         }
     }
@@ -104,4 +115,14 @@ fn columns(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
         (_, count @ 3..) => Some(wrong("test_text", count)),
         _ => None,
     }
+}
+
+fn codes(task: &Task, value: &Val) -> Option<Diagnostic> {
+    let Label::Classes { names, codes: Some(codes), .. } = &task.label else { return None };
+    (names.len() != codes.len()).then(|| {
+        let message = format!("`{}` has {} of labels and {}", task.name, counted(names.len(), "name"), counted(codes.len(), "code"));
+        let at = value.get(&["label", "codes"]).or_else(|| value.get(&["label"])).unwrap_or(value).span();
+        let told = Diagnostic::error(Code::TASK_PARTS, message).at(at, "one for each name, in their order");
+        told.help("`codes` say what files write in place of the names; leave them out where files write the names")
+    })
 }
