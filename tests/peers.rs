@@ -11,6 +11,7 @@ use common::Memory;
 use phyla::check::{Checker, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::checkpoint::{from_safetensors, to_safetensors};
+use phyla::exec::parameters::initial;
 use phyla::exec::{Array, Batch, CandleExecutor, Executor, NativeExecutor, Parameters, Program, Targets};
 use phyla::graph::cost::{Cost, cost};
 use phyla::graph::{Graph, Symbol, assemble};
@@ -365,8 +366,18 @@ fn a_benchmark_that_finds_no_peer_says_how_to_get_one() {
     assert!(shown.contains("alone") && shown.contains("| tiny bert |") && shown.contains(" ms "), "{shown}");
 }
 
-/// The order in which `experiments/glue_minilm.phyla` trains, for `glue_minilm.py`: the rows that are used, and of each run and epoch the
-/// places among them.
+/// The head that a fine-tuning of `experiments/glue_minilm.phyla` begins with: what each class gives to each value of the pooler.
+fn first_head(classes: usize, seed: u64) -> Vec<f32> {
+    let model = Model { hidden: 384, heads: 12, feed_forward: 1536, length: 128, vocabulary: 30_522, dropout: 0.1 };
+    let peered = peered("bert.first(6)", model, false, 12);
+    let program = Program::lower(&peered.graph, &sizes(&peered.model, classes)).expect("lowered");
+    let names = peered.names(&program);
+    let head = program.parameters().iter().find(|spec| names[&spec.name] == "classifier.weight").expect("a head");
+    initial(head, seed).data
+}
+
+/// The order in which `experiments/glue_minilm.phyla` trains, for `glue_minilm.py`: the rows that are used, of each run and epoch the
+/// places among them, and each run's first head.
 #[test]
 #[ignore = "writes a file for tests/peers/glue_minilm.py"]
 fn glue_order() {
@@ -379,15 +390,17 @@ fn glue_order() {
     let given = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let [runs, epochs] = ["GLUE_RUNS", "GLUE_EPOCHS"].map(|name| given(name).unwrap_or(2));
     let suite = derived(derived(42, "final", 0), "suite", 0);
-    let task = |(name, rows, limit): (&str, usize, usize)| {
+    let task = |(name, rows, limit, classes): (&str, usize, usize, usize)| {
         let limit = given("GLUE_ROWS").map_or(limit, |rows| limit.min(rows as usize));
         let mut used = shuffled(rows, 0, &format!("rows/{name}"), 0).split_off(rows - limit);
         used.sort_unstable();
-        let seeds = (0..runs).map(|run| suite.wrapping_add(run.wrapping_mul(RUN)));
+        let seeds = || (0..runs).map(|run| suite.wrapping_add(run.wrapping_mul(RUN)));
         let trained = |seed: u64| (0..epochs).map(|epoch| shuffled(limit, seed, &format!("finetune/{name}"), epoch)).collect::<Vec<_>>();
-        (name.to_owned(), json!({ "used": used, "runs": seeds.map(trained).collect::<Vec<_>>() }))
+        let heads: Vec<Vec<f32>> = seeds().map(|seed| first_head(classes, seed)).collect();
+        (name.to_owned(), json!({ "used": used, "runs": seeds().map(trained).collect::<Vec<_>>(), "heads": heads }))
     };
-    let tasks = [("cola", 8551, 8551), ("sst2", 67_349, 4000), ("mrpc", 3668, 3668), ("stsb", 5749, 5749), ("rte", 2490, 2490)];
+    let tasks =
+        [("cola", 8551, 8551, 2), ("sst2", 67_349, 4000, 2), ("mrpc", 3668, 3668, 2), ("stsb", 5749, 5749, 1), ("rte", 2490, 2490, 2)];
     let order: serde_json::Map<String, Value> = tasks.into_iter().map(task).collect();
     std::fs::create_dir_all("target/peers").expect("a folder");
     std::fs::write("target/peers/glue_order.json", Value::Object(order).to_string()).expect("written");

@@ -2,8 +2,9 @@
 
 It reads the official files and tokenises them by itself. The order of the sentences comes from Phyla, since no other program draws its
 streams: `cargo test --test peers -- --ignored glue_order` writes target/peers/glue_order.json. GLUE_ROWS, GLUE_EPOCHS and GLUE_RUNS before
-it make it shorter, as `--set final.suite.rows=…`, `….train.epochs=…` and `….seeds=…` do with Phyla; GLUE_RATE is `….train.optimizer.lr`. What differs is the draw of the heads
-and of dropout, so scores agree within the spread of seeds.
+it make it shorter, as `--set final.suite.rows=…`, `….train.epochs=…` and `….seeds=…` do with Phyla; GLUE_RATE is `….train.optimizer.lr`, GLUE_DROPOUT
+`model.dropout`, and GLUE_ONLY picks runs by their numbers, `0,2`. Heads begin with Phyla's own numbers. What differs is the draw of dropout, so
+scores agree within the spread of seeds, and without dropout to the rounding of some steps.
 
     PHYLA_GLUE=… target/peers/venv/bin/python tests/peers/glue_minilm.py
 
@@ -21,8 +22,9 @@ from transformers import BertForSequenceClassification, BertTokenizerFast
 
 FOLDER = os.environ.get("PHYLA_MINILM", "target/peers/minilm")
 GLUE = os.environ["PHYLA_GLUE"]
-BATCH, LENGTH, WARMUP = 32, 128, 0.1
-RATE = float(os.environ.get("GLUE_RATE", "2e-4"))
+BATCH, LENGTH, WARMUP = 16, 128, 0.1
+DROPOUT = float(os.environ.get("GLUE_DROPOUT", "0.1"))
+RATE = float(os.environ.get("GLUE_RATE", "1e-4"))
 # Folder, columns of the text (train and dev), column of the label, its words; None where it is a score from 0 to 5.
 TASKS = {
     "cola": ("CoLA", [3], 1, ["0", "1"]),
@@ -91,11 +93,17 @@ def main():
             return tokenizer.pad(picked, return_tensors="pt")
 
         for run, epochs in enumerate(order[task]["runs"]):
+            if str(run) not in os.environ.get("GLUE_ONLY", str(run)).split(","):
+                continue
             started = time.perf_counter()
             torch.manual_seed(run)
             model = BertForSequenceClassification.from_pretrained(
-                FOLDER, num_labels=len(names) if names else 1, attention_probs_dropout_prob=0.0
+                FOLDER, num_labels=len(names) if names else 1, hidden_dropout_prob=DROPOUT, attention_probs_dropout_prob=0.0
             )
+            with torch.no_grad():
+                head = model.classifier.weight
+                head.copy_(torch.tensor(order[task]["heads"][run]).view_as(head))
+                model.classifier.bias.zero_()
             model.train()
             plain = [p for name, p in model.named_parameters() if name.endswith("bias") or "LayerNorm" in name]
             decayed = [p for name, p in model.named_parameters() if not (name.endswith("bias") or "LayerNorm" in name)]
