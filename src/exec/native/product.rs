@@ -129,6 +129,7 @@ fn pack_rows(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32
             let columns = (n - start).min(PANEL);
             for (line, to) in packed.as_chunks_mut::<PANEL>().0[begin..begin + lines].iter_mut().enumerate() {
                 let from = &b.data[(begin + line) * b.row + start..];
+                bring(from.as_ptr().wrapping_add(ROWS * b.row));
                 match from.first_chunk::<PANEL>() {
                     Some(from) if columns == PANEL => *to = *from,
                     _ => {
@@ -139,6 +140,12 @@ fn pack_rows(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32
             }
         }
     }
+}
+
+/// Asks for what stands at an address, if anything does, as it will be read soon.
+fn bring(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    x86::bring(at);
 }
 
 /// A panel from `columns` runs of values that lie `stride` apart.
@@ -162,6 +169,9 @@ fn turn(from: &[f32], stride: usize, columns: usize, packed: &mut [f32]) {
 /// Packs A (`m` × `k`) into strips of six rows, `k` columns each, 0 beyond `m`.
 pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
     assert!(a.holds(m, k), "A is shorter than its sizes say");
+    if a.row == 1 {
+        return pack_columns(a, m, k, packed);
+    }
     for (strip, packed) in packed.chunks_exact_mut((k * TILE).max(1)).enumerate() {
         let start = strip * TILE;
         let rows = m.saturating_sub(start).min(TILE);
@@ -172,14 +182,30 @@ pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
             packed.fill(0.0);
         }
         let from = &a.data[start * a.row..];
-        if a.row == 1 && rows == TILE {
-            for (at, to) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-                *to = from[at * a.column..].first_chunk::<TILE>().copied().unwrap_or_default();
+        for (at, to) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
+            for (row, to) in to[..rows].iter_mut().enumerate() {
+                *to = from[row * a.row + at * a.column];
             }
-        } else {
-            for (at, to) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-                for (row, to) in to[..rows].iter_mut().enumerate() {
-                    *to = from[row * a.row + at * a.column];
+        }
+    }
+}
+
+/// Packs columns that lie together: some of them at a time through all strips, so that memory is read in its order.
+fn pack_columns(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
+    const COLUMNS: usize = 8;
+    for begin in (0..k).step_by(COLUMNS) {
+        let end = (begin + COLUMNS).min(k);
+        for (start, packed) in (0..m).step_by(TILE).zip(packed.chunks_exact_mut((k * TILE).max(1))) {
+            let rows = (m - start).min(TILE);
+            for (at, to) in (begin..end).zip(&mut packed.as_chunks_mut::<TILE>().0[begin..end]) {
+                let from = &a.data[at * a.column + start..];
+                bring(from.as_ptr().wrapping_add(COLUMNS * a.column));
+                match from.first_chunk::<TILE>() {
+                    Some(from) if rows == TILE => *to = *from,
+                    _ => {
+                        *to = [0.0; TILE];
+                        to[..rows].copy_from_slice(&from[..rows]);
+                    }
                 }
             }
         }
@@ -247,7 +273,8 @@ pub fn multiply_by(
                 match vectors {
                     Vectors::Wider(wider) => {
                         let pair = [tile, a.tile(row + TILE, begin, k)];
-                        x86::tiles(wider, rows, columns, chunk, pair, b, k * PANEL, start, d, stride);
+                        let ahead = ahead(packed, [from, begin, chunk, k], row);
+                        x86::tiles(wider, rows, columns, chunk, pair, b, k * PANEL, ahead, start, d, stride);
                     }
                     Vectors::Wide(wide) => x86::tile(wide, rows, columns, chunk, tile, b, start, d, stride),
                     Vectors::Plain => plain(rows, columns, chunk, tile, b, start, d, stride),
@@ -258,6 +285,15 @@ pub fn multiply_by(
             }
         }
     }
+}
+
+/// The part of B's next two chunks, after that of two panels at `from` and `begin`, which the tile at `row` brings nearer: all eight tiles of a block bring all.
+#[cfg(target_arch = "x86_64")]
+fn ahead(packed: &[f32], [from, begin, chunk, k]: [usize; 4], row: usize) -> &[f32] {
+    let line = row / (2 * TILE) * (chunk / x86::LINES);
+    let next = if begin + chunk < k { from * k + (begin + chunk) * PANEL } else { (from + 2 * PANEL) * k };
+    let beside = if line < chunk { line } else { k + line - chunk };
+    packed.get(next + beside * PANEL..).filter(|_| line < 2 * chunk).unwrap_or_default()
 }
 
 /// One tile without vector instructions of its own.

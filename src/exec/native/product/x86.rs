@@ -5,13 +5,16 @@
 use super::super::vector::{Wide, Wider};
 use super::{PANEL, Start, Strided, TILE, last};
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
-    _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
-    _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
-    _mm512_setzero_ps,
+    __m256, __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps,
+    _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 use std::array::from_fn;
 use std::hint::black_box;
+
+/// Lines of B's panels that [`tiles`] takes at a time; for each it brings one line from beyond the second cache.
+pub const LINES: usize = 4;
 
 /// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
 #[inline]
@@ -107,7 +110,7 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
 }
 
 /// One tile or two, one below the other, and as many beside them where there are more than sixteen columns: the same sums in the same order as
-/// [`tile`]'s. The second panel of B begins `next` values after the first. `lower` lies as `upper` does, whose columns follow one another or are a
+/// [`tile`]'s. The second panel of B begins `next` values after the first; `ahead` is what will be read soon. `lower` lies as `upper` does, whose columns follow one another or are a
 /// strip's; where there are two tiles, both have all their rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
@@ -119,6 +122,7 @@ pub fn tiles(
     [upper, lower]: [Strided<'_>; 2],
     b: &[f32],
     next: usize,
+    ahead: &[f32],
     start: Start<'_>,
     d: &mut [f32],
     stride: usize,
@@ -134,7 +138,7 @@ pub fn tiles(
     let (start, step) = begin(start, columns, to, stride);
     let (a, row, column) = (upper.data.as_ptr(), upper.row, upper.column);
     let call = Call { columns, k, a, row, column, b: b.as_ptr(), start, step, d: to, stride };
-    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(next)];
+    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(next), ahead.as_ptr()];
     // SAFETY: `Wider` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
     // for each of the rows that it steps over.
     unsafe {
@@ -152,7 +156,7 @@ pub fn tiles(
 /// # Safety
 /// As for [`wider_kernel`], of 1 to 6 rows or of 12.
 #[target_feature(enable = "avx512f")]
-unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, more: [*const f32; 2]) {
+unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, more: [*const f32; 3]) {
     // SAFETY: as the caller says.
     unsafe {
         match rows {
@@ -174,10 +178,8 @@ unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: C
 #[target_feature(enable = "avx512f")]
 unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usize, const COLUMN: usize>(
     call: Call,
-    [lower, beside]: [*const f32; 2],
+    [lower, beside, mut ahead]: [*const f32; 3],
 ) {
-    /// Lines of the panels at a time.
-    const LINES: usize = 4;
     let Call { columns, k, a, row, b, start, step, d, stride, .. } = call;
     // Of the last panel the columns that there are.
     let last = (0xFFFF_u32 >> (PANELS * PANEL - columns)) as u16;
@@ -209,7 +211,17 @@ unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usi
                 }
             }
         };
-        for _ in 0..k / LINES {
+        let mut below = d;
+        for group in 0..k / LINES {
+            // Memory is asked for while there is something else to do: what of B comes next, and the rows that the sums will be written to.
+            _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+            ahead = ahead.wrapping_add(PANEL);
+            if group < STRIPS * ROWS {
+                for panel in 0..PANELS {
+                    _mm_prefetch::<_MM_HINT_T0>(below.wrapping_add(panel * PANEL).cast());
+                }
+                below = below.wrapping_add(stride);
+            }
             for line in 0..LINES {
                 add(&a, &b, line);
             }
@@ -238,6 +250,13 @@ pub fn ways() -> usize {
             [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
         leaf.map_or(8, |leaf| (__cpuid_count(leaf, 0).ebx >> 22) as usize + 1)
     })
+}
+
+/// Asks for the line of memory at an address.
+#[inline(always)]
+pub fn bring(at: *const f32) {
+    // SAFETY: every processor of this kind has the instruction, which does nothing where nothing stands.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
 /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.
