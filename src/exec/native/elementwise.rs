@@ -21,7 +21,7 @@ pub fn unary(op: Unary, x: &[f32], y: &mut [f32]) {
         Unary::Sqrt => give(y, true, x, |x| ((x.abs() + EPS).sqrt() - EPS.sqrt()).copysign(x)),
         Unary::Scale(factor) => {
             let factor = factor as f32;
-            give(y, true, x, |x| x * factor);
+            give(y, true, x, move |x| x * factor);
         }
     }
 }
@@ -51,7 +51,7 @@ pub fn unary_back(op: Unary, x: &[f32], g: &[f32], to: &mut [f32], first: bool) 
         Unary::Sqrt => give_two(to, first, x, g, |x, g| 0.5 * g / (x.abs() + EPS).sqrt()),
         Unary::Scale(factor) => {
             let factor = factor as f32;
-            give(to, first, g, |g| g * factor);
+            give(to, first, g, move |g| g * factor);
         }
     }
 }

@@ -4,9 +4,9 @@
 //! is the same bytes on one thread or many, in registers of either size, and whatever else stands in the batch. B is packed into panels of sixteen columns,
 //! A is read where it lies, or packed into strips of six rows where its columns are far apart.
 
-use super::vector::Vectors;
 #[cfg(target_arch = "x86_64")]
 use super::vector::Wide;
+use super::vector::{Vectors, bring};
 
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -140,12 +140,6 @@ fn pack_rows(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32
             }
         }
     }
-}
-
-/// Asks for what stands at an address, if anything does, as it will be read soon.
-fn bring(at: *const f32) {
-    #[cfg(target_arch = "x86_64")]
-    x86::bring(at);
 }
 
 /// A panel from `columns` runs of values that lie `stride` apart.
@@ -287,7 +281,8 @@ pub fn multiply_by(
     }
 }
 
-/// The part of B's next two chunks, after that of two panels at `from` and `begin`, which the tile at `row` brings nearer: all eight tiles of a block bring all.
+/// Where B goes on after the chunk of two panels that `from` and `begin` name: the part that the tile at `row` asks for, so that the eight
+/// tiles of a block ask for all of the next chunk.
 #[cfg(target_arch = "x86_64")]
 fn ahead(packed: &[f32], [from, begin, chunk, k]: [usize; 4], row: usize) -> &[f32] {
     let line = row / (2 * TILE) * (chunk / x86::LINES);

@@ -125,6 +125,8 @@ pub(crate) use vectorised;
 #[inline(always)]
 pub fn give(to: &mut [f32], first: bool, x: &[f32], f: impl Fn(f32) -> f32) {
     vectorised!({
+        // By value: through an address, what it holds would be read again for each place.
+        let f = f;
         if first {
             for (to, x) in to.iter_mut().zip(x) {
                 *to = f(*x);
@@ -168,6 +170,19 @@ pub fn give_three(to: &mut [f32], first: bool, x: &[f32], y: &[f32], z: &[f32], 
             }
         }
     });
+}
+
+/// Asks for the line of memory at an address, which need not be one, as it will be read soon.
+#[inline(always)]
+pub fn bring(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "a hint to the processor, which the language has no other word for")]
+    // SAFETY: every processor of this kind has the instruction, and it reads nothing that the program sees.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// e^x to single precision, without a branch; 0 is approached, never reached, below −87.

@@ -13,7 +13,7 @@ use std::arch::x86_64::{
 use std::array::from_fn;
 use std::hint::black_box;
 
-/// Lines of B's panels that [`tiles`] takes at a time; for each it brings one line from beyond the second cache.
+/// Lines of B's panels that [`tiles`] takes at a time.
 pub const LINES: usize = 4;
 
 /// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
@@ -110,8 +110,8 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
 }
 
 /// One tile or two, one below the other, and as many beside them where there are more than sixteen columns: the same sums in the same order as
-/// [`tile`]'s. The second panel of B begins `next` values after the first; `ahead` is what will be read soon. `lower` lies as `upper` does, whose columns follow one another or are a
-/// strip's; where there are two tiles, both have all their rows.
+/// [`tile`]'s. The second panel of B begins `next` values after the first; of `ahead`, a line is asked for with every [`LINES`] lines of B.
+/// `lower` lies as `upper` does, whose columns follow one another or are a strip's; where there are two tiles, both have all their rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tiles(
@@ -250,13 +250,6 @@ pub fn ways() -> usize {
             [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
         leaf.map_or(8, |leaf| (__cpuid_count(leaf, 0).ebx >> 22) as usize + 1)
     })
-}
-
-/// Asks for the line of memory at an address.
-#[inline(always)]
-pub fn bring(at: *const f32) {
-    // SAFETY: every processor of this kind has the instruction, which does nothing where nothing stands.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
 }
 
 /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.
