@@ -16,9 +16,9 @@ use std::ops::Range;
 pub enum Keep {
     /// The output alone: there is no way back.
     Output,
-    /// All that the way back needs.
+    /// All that the way back needs, but for what is light to make again.
     All,
-    /// What is carried from one segment to the next.
+    /// What is carried from one segment to the next, and of the last one as much as with `All`.
     Segments,
 }
 

@@ -1,7 +1,7 @@
 //! Where every value stands: buffers in one arena, laid out by when they are in use.
 //!
 //! Time runs as the [`Course`] says. What only one phase knows, and its way back does not need or makes again, has no place in the arena
-//! but in the scratch of whoever carries a block of rows through that phase.
+//! on the way forward, but in the scratch of whoever carries a block of rows through that phase; what is made again has one on the way back.
 
 use super::course::{Course, Keep, Use};
 use super::packed::Packed;

@@ -62,12 +62,12 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Whether the arena has this length already, so that what stands in it will stay.
+    /// Whether the arena is at least this long already, so that what stands in it will stay.
     pub fn holds(&self, arena: usize) -> bool {
         self.arena.len() >= arena
     }
 
-    /// The two buffers at these lengths; what stands in them is left as it was.
+    /// The two buffers at these lengths; what stands in them is left as it was, but one that is shorter gives way to zeros.
     pub fn take(&mut self, arena: usize, gradients: usize) -> (&mut [f32], &mut [f32]) {
         for (buffer, len) in [(&mut self.arena, arena), (&mut self.gradients, gradients)] {
             if buffer.len() < len {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Kind {
     /// Linear maps, forward, and what their operands receive.
     Linear,
-    /// The gradients of weights.
+    /// The gradients of weights, and the sums for biases and gains.
     Weights,
     /// Weights packed for products.
     Packing,

@@ -222,7 +222,7 @@ impl Executor for NativeExecutor {
     }
 }
 
-/// The bytes that training a program takes, beside the parameters' own: all of it is taken once, and used by every step.
+/// The bytes that training a program takes, beside the parameters' own and their moments': all of it is taken once, and used by every step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Values, their gradients, packed weights and the threads' scratch.

@@ -10,9 +10,9 @@ pub struct Packed {
     pub lengths: Vec<usize>,
     /// Tokens before each sentence.
     pub starts: Vec<usize>,
-    /// The predicted places that are carried out, as places in the batch's own order, and where each sentence's begin.
+    /// The predicted places that are carried out, as places in the batch's own order.
     pub places: Vec<usize>,
-    /// Predicted places of each sentence.
+    /// Predicted places of each sentence that are carried out.
     pub place_counts: Vec<usize>,
     /// Places before each sentence.
     pub place_starts: Vec<usize>,

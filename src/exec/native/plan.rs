@@ -2,8 +2,8 @@
 //!
 //! `Rows`: kernels that treat rows (tokens, predicted places, sentences) one by one, carried out on a block of rows at a time, so
 //! that a whole chain from one attention to the next passes through the cache once. `Tiles`: what mixes the tokens of one
-//! sentence, a head at a time, interpreted on matrices that stay in the cache. `Move`: kernels of their own, that carry rows from
-//! one place to another.
+//! sentence, a head at a time, interpreted on matrices that stay in the cache. `Move`: a kernel by itself,
+//! that picks rows or is the lightweight convolution.
 
 use super::tiles::Tiling;
 use crate::diagnostic::{Code, Diagnostic, Result};
@@ -115,7 +115,7 @@ pub struct Plan<'a> {
     pub forms: Vec<Form>,
     /// The slot whose memory a value shares: its own, or that of what it splits into heads or merges.
     pub roots: Vec<usize>,
-    /// The phase that computes a value; `None` for inputs.
+    /// The phase that computes a value; `None` for inputs, and for what shares another's memory.
     pub phase_of: Vec<Option<usize>>,
     /// The steps that read each value, each once.
     users: Vec<Vec<usize>>,

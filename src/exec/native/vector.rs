@@ -185,7 +185,7 @@ pub fn bring(at: *const f32) {
     let _ = at;
 }
 
-/// e^x to single precision, without a branch; 0 is approached, never reached, below −87.
+/// e^x to single precision, without a branch; of x below −87 or above 88 it is that of −87 or 88.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Adding 1.5·2²³ rounds to an integer in the low bits of the mantissa.

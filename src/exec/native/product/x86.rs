@@ -16,7 +16,7 @@ use std::hint::black_box;
 /// Lines of B's panels that [`tiles`] takes at a time.
 pub const LINES: usize = 4;
 
-/// One tile; the caller has checked that A holds `rows` × `k`, B `k` lines, and D its rows.
+/// One tile; it panics where A is shorter than `rows` × `k`, B than `k` lines, or D than its rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
