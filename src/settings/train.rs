@@ -15,7 +15,7 @@ record! {
         batch: usize = Int(Plain, 1), "32";
         /// Parts that a batch is carried out in, one after the other: less memory, the same step but for rounding.
         accumulate: usize = Int(Plain, 1), "1";
-        /// Whether activations are computed anew on the way back, not kept: a third to a half more time, less memory, the same bytes.
+        /// Whether activations are computed anew on the way back, not kept: a sixth to a third more time, less memory, the same bytes.
         recompute: bool = Bool, "false";
         /// The order of a task's sentences within an epoch.
         order: Order = OneOf(Order::variants), r#""shuffled""#;

@@ -71,6 +71,9 @@ impl Side {
     pub(super) fn theirs(peer: &Peer) -> Result<Self> {
         let mut command = command(&peer.0);
         command.args(["-c", SERVER]);
+        // PyTorch frees and takes its large blocks at each step. Where the C library hands them back, the system makes every page anew,
+        // which on a virtual machine may take longer than what the page is for.
+        command.envs([("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "100000000000"), ("MALLOC_TOP_PAD_", "67108864")]);
         Self::start("PyTorch's side", command)
     }
 
