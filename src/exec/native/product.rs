@@ -95,7 +95,7 @@ pub fn pack(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32]
         return;
     }
     if b.column == 1 {
-        return pack_rows(b, k, n, first, packed);
+        return pack_lines::<PANEL>(b.data, b.row, k, n, first, packed);
     }
     for (panel, packed) in (first..).zip(packed.chunks_exact_mut(k * PANEL)) {
         let start = panel * PANEL;
@@ -119,21 +119,22 @@ pub fn pack(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32]
     }
 }
 
-/// Packs rows that lie together: some rows at a time through all panels, so that memory is read in its order.
-fn pack_rows(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32]) {
-    const ROWS: usize = 8;
-    for begin in (0..k).step_by(ROWS) {
-        let lines = (k - begin).min(ROWS);
-        for (panel, packed) in (first..).zip(packed.chunks_exact_mut(k * PANEL)) {
-            let start = (panel * PANEL).min(n);
-            let columns = (n - start).min(PANEL);
-            for (line, to) in packed.as_chunks_mut::<PANEL>().0[begin..begin + lines].iter_mut().enumerate() {
-                let from = &b.data[(begin + line) * b.row + start..];
-                bring(from.as_ptr().wrapping_add(ROWS * b.row));
-                match from.first_chunk::<PANEL>() {
-                    Some(from) if columns == PANEL => *to = *from,
+/// Packs lines of values that lie together, `stride` apart, into blocks `WIDTH` wide from block `first` on, 0 beyond `n`: some lines at a time
+/// through all blocks, so that memory is read in its order.
+fn pack_lines<const WIDTH: usize>(data: &[f32], stride: usize, k: usize, n: usize, first: usize, packed: &mut [f32]) {
+    const LINES: usize = 8;
+    for begin in (0..k).step_by(LINES) {
+        let end = (begin + LINES).min(k);
+        for (block, packed) in (first..).zip(packed.chunks_exact_mut(k * WIDTH)) {
+            let start = (block * WIDTH).min(n);
+            let columns = (n - start).min(WIDTH);
+            for (line, to) in (begin..end).zip(&mut packed.as_chunks_mut::<WIDTH>().0[begin..end]) {
+                let from = &data[line * stride + start..];
+                bring(from.as_ptr().wrapping_add(LINES * stride));
+                match from.first_chunk::<WIDTH>() {
+                    Some(from) if columns == WIDTH => *to = *from,
                     _ => {
-                        *to = [0.0; PANEL];
+                        *to = [0.0; WIDTH];
                         to[..columns].copy_from_slice(&from[..columns]);
                     }
                 }
@@ -164,7 +165,7 @@ fn turn(from: &[f32], stride: usize, columns: usize, packed: &mut [f32]) {
 pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
     assert!(a.holds(m, k), "A is shorter than its sizes say");
     if a.row == 1 {
-        return pack_columns(a, m, k, packed);
+        return pack_lines::<TILE>(a.data, a.column, k, m, 0, packed);
     }
     for (strip, packed) in packed.chunks_exact_mut((k * TILE).max(1)).enumerate() {
         let start = strip * TILE;
@@ -179,28 +180,6 @@ pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
         for (at, to) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
             for (row, to) in to[..rows].iter_mut().enumerate() {
                 *to = from[row * a.row + at * a.column];
-            }
-        }
-    }
-}
-
-/// Packs columns that lie together: some of them at a time through all strips, so that memory is read in its order.
-fn pack_columns(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
-    const COLUMNS: usize = 8;
-    for begin in (0..k).step_by(COLUMNS) {
-        let end = (begin + COLUMNS).min(k);
-        for (start, packed) in (0..m).step_by(TILE).zip(packed.chunks_exact_mut((k * TILE).max(1))) {
-            let rows = (m - start).min(TILE);
-            for (at, to) in (begin..end).zip(&mut packed.as_chunks_mut::<TILE>().0[begin..end]) {
-                let from = &a.data[at * a.column + start..];
-                bring(from.as_ptr().wrapping_add(COLUMNS * a.column));
-                match from.first_chunk::<TILE>() {
-                    Some(from) if rows == TILE => *to = *from,
-                    _ => {
-                        *to = [0.0; TILE];
-                        to[..rows].copy_from_slice(&from[..rows]);
-                    }
-                }
             }
         }
     }
