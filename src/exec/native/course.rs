@@ -51,6 +51,8 @@ pub struct Course {
     pub repeated: Vec<Vec<usize>>,
     /// The light steps of each phase, which its way back begins with.
     pub light: Vec<Vec<usize>>,
+    /// Of those, what no step of the way back reads before its own turn: it is made again together with its operand's gradient.
+    pub joint: Vec<usize>,
     /// When a phase is carried out again.
     pub again: Vec<usize>,
     /// When a phase is carried out backward.
@@ -103,7 +105,8 @@ impl Course {
         let ends: Vec<usize> = cuts.into_iter().chain([phases]).collect();
         let segments = std::iter::once(0).chain(ends.iter().copied()).zip(&ends).map(|(from, to)| from..*to).collect();
         let none = vec![Vec::new(); phases];
-        let mut course = Self { uses, segments, repeated: none.clone(), light: none, again: vec![0; phases], back: vec![0; phases] };
+        let mut course = Self { uses, segments, repeated: none.clone(), light: none, ..Self::default() };
+        (course.again, course.back) = (vec![0; phases], vec![0; phases]);
         course.find_light(plan);
         course.repeat(plan);
         let mut time = phases;
@@ -122,6 +125,14 @@ impl Course {
     /// The segment of a phase.
     fn segment(&self, phase: usize) -> usize {
         self.segments.partition_point(|segment| segment.end <= phase)
+    }
+
+    /// The phase of tiles during which the weights of a phase of rows are packed, on the way forward and on the way back; where there is none
+    /// just before, they are packed by themselves.
+    pub fn packed_during(&self, plan: &Plan<'_>, phase: usize) -> [Option<usize>; 2] {
+        let tiles = |phase: &usize| matches!(plan.phases.get(*phase), Some(Phase::Tiles(_)));
+        let together = |other: &usize| self.segment(*other) == self.segment(phase);
+        [phase.checked_sub(1).filter(tiles), Some(phase + 1).filter(tiles).filter(together)]
     }
 
     /// Whether a value is kept from its making on, however late it is wanted.
@@ -151,6 +162,10 @@ impl Course {
             };
             self.light[number] = steps.iter().copied().filter(made_anew).collect();
         }
+        // A linear map's weights are multiplied with all rows, when the blocks are done.
+        let linear = |user: &usize| plan.step(*user).is_some_and(|step| matches!(step.kernel, Kernel::Linear | Kernel::Unembed));
+        let is_gelu = |slot: &usize| plan.step(*slot).is_some_and(|step| step.kernel == Kernel::Unary(Unary::Gelu));
+        self.joint = self.light.iter().flatten().copied().filter(|slot| is_gelu(slot) && plan.users(*slot).iter().all(linear)).collect();
     }
 
     /// Finds the steps that are carried out again: what the way back wants, and what they are made from.

@@ -1,6 +1,6 @@
 //! Element-wise kernels, and what they give back. `first` says whether a gradient is written or added to.
 
-use super::vector::{gelu, give, give_three, give_two, sigmoid, soft_corner};
+use super::vector::{gelu, give, give_both, give_three, give_two, sigmoid, soft_corner};
 use crate::exec::kernel::{Binary, EPSILON, Unary};
 
 const EPS: f32 = EPSILON as f32;
@@ -54,6 +54,14 @@ pub fn unary_back(op: Unary, x: &[f32], g: &[f32], to: &mut [f32], first: bool) 
             give(to, first, g, move |g| g * factor);
         }
     }
+}
+
+/// GELU once more, and its operand's gradient: the one takes what the other does.
+pub fn gelu_again_and_back(x: &[f32], y: &mut [f32], g: &[f32], to: &mut [f32], first: bool) {
+    give_both(y, to, first, x, g, |x, g| {
+        let (value, slope) = gelu(x);
+        (value, slope * g)
+    });
 }
 
 /// An operation of two operands.

@@ -16,6 +16,7 @@ use super::run::Run;
 use super::threads::share;
 use super::tiles::{Door, Mix, Operation, Tiling};
 use super::vector::{give, give_two};
+use super::weights::Packing;
 use crate::exec::draws::Draws;
 use crate::exec::kernel::Kernel;
 
@@ -270,8 +271,8 @@ impl Tile<'_> {
 }
 
 impl Run<'_> {
-    /// Forward.
-    pub(super) fn tiles(&self, tiling: &Tiling) {
+    /// Forward; weights are packed beside.
+    pub(super) fn tiles(&self, tiling: &Tiling, packing: &[Packing]) {
         let desk = Desk::new(tiling, self.packed, false);
         let tile = |thread: usize, number: usize| {
             let tile = self.tile(tiling, &desk, thread, number);
@@ -279,11 +280,11 @@ impl Run<'_> {
             tile.run(self.key);
             tiling.outputs.iter().for_each(|door| self.leave(&tile, door, self.place(door.slot), tile.value(door.matrix), true));
         };
-        self.tiled(tiling, &tile);
+        self.tiled(tiling, packing, &tile);
     }
 
     /// Back: carried out again, then its gradients.
-    pub(super) fn tiles_back(&self, tiling: &Tiling) {
+    pub(super) fn tiles_back(&self, tiling: &Tiling, packing: &[Packing]) {
         let desk = Desk::new(tiling, self.packed, true);
         let tile = |thread: usize, number: usize| {
             let tile = self.tile(tiling, &desk, thread, number);
@@ -305,13 +306,14 @@ impl Run<'_> {
                 self.leave(&tile, door, self.slope(door.slot), tile.slope(door.matrix), first);
             }
         };
-        self.tiled(tiling, &tile);
+        self.tiled(tiling, packing, &tile);
     }
 
-    /// Carries out each tile of a phase.
-    fn tiled(&self, tiling: &Tiling, tile: &(dyn Fn(usize, usize) + Sync)) {
-        share(self.scratch.len(), self.packed.sentences() * tiling.heads, &|thread, number| {
-            self.meter.time(Kind::Attention, || tile(thread, number));
+    /// Packs what is to be packed, and carries out each tile of a phase.
+    fn tiled(&self, tiling: &Tiling, packing: &[Packing], tile: &(dyn Fn(usize, usize) + Sync)) {
+        share(self.scratch.len(), packing.len() + self.packed.sentences() * tiling.heads, &|thread, part| match packing.get(part) {
+            Some(job) => self.pack_job(job),
+            None => self.meter.time(Kind::Attention, || tile(thread, part - packing.len())),
         });
     }
 

@@ -198,20 +198,22 @@ impl Layout {
         total
     }
 
-    /// Packed weights live through their phase alone, and so do sums a block; where there is no way back, the weights stay as they are for
-    /// all runs to come.
+    /// Packed weights live through their phase and the one during which they are packed, sums a block through their phase alone; where there
+    /// is no way back, the weights stay as they are for all runs to come.
     fn weights(&mut self, plan: &Plan<'_>, back: bool) {
         for (phase, steps) in plan.phases.iter().enumerate() {
             let (later, again) = (self.course.back[phase], self.course.again[phase]);
+            let [before, after] = self.course.packed_during(plan, phase);
+            let (from, sooner) = (before.unwrap_or(phase), after.map_or(later, |after| self.course.back[after]));
             for slot in steps.steps() {
                 let (Some(step), Form::Matrix { rows, heads, width }) = (plan.step(*slot), plan.form(*slot)) else { continue };
                 let input = plan.arguments(*slot).next().map_or(0, |argument| plan.form(argument).per_row() / heads.max(1));
                 let (mut packed, mut partial) = ([Place::Nowhere; 3], [Place::Nowhere; 2]);
                 if matches!(step.kernel, Kernel::Linear | Kernel::Unembed) {
                     let until = if back { phase } else { FOR_GOOD };
-                    packed[0] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), phase, until);
+                    packed[0] = self.buffer(Extent::Fixed(super::product::packed_len(input, width)), from, until);
                     if back {
-                        packed[1] = self.buffer(Extent::Fixed(super::product::packed_len(width, input)), later, later);
+                        packed[1] = self.buffer(Extent::Fixed(super::product::packed_len(width, input)), sooner, later);
                         partial[1] = self.buffer(Extent::Blocks(rows, width), later, later);
                     }
                     if self.course.repeats(plan, *slot) {

@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "parts of the arena are handed out here")]
 
-use super::elementwise::{binary, binary_back, unary, unary_back};
+use super::elementwise::{binary, binary_back, gelu_again_and_back, unary, unary_back};
 use super::layout::Place;
 use super::plan::Form;
 use super::product::{Left, Start, Strided, multiply, packed_len};
@@ -88,6 +88,11 @@ impl Run<'_> {
         let g = unsafe { self.of_block(self.slope(slot), heads * width, block).read() };
         let first = |number: usize| self.first(slot, number);
         match &step.kernel {
+            Kernel::Unary(Unary::Gelu) if self.layout.course.joint.contains(&slot) => {
+                // SAFETY: see above; no other step of this block reads or writes the result.
+                let y = unsafe { self.of_block(self.place(slot), heads * width, block).write() };
+                gelu_again_and_back(read(0), y, g, give_to(0), first(0));
+            }
             Kernel::Unary(op) => {
                 let x = if matches!(op, Unary::Neg | Unary::Scale(_)) { g } else { read(0) };
                 unary_back(*op, x, g, give_to(0), first(0));

@@ -6,6 +6,7 @@ use super::meter::{Kind, Meter};
 use super::packed::Packed;
 use super::plan::{Form, Phase, Plan, Rows};
 use super::threads::share;
+use super::weights::Packing;
 use crate::exec::StepKey;
 use std::borrow::Cow;
 
@@ -84,16 +85,17 @@ impl<'a> Run<'a> {
     fn onward(&self, number: usize, phase: &Phase, steps: &[usize]) {
         match phase {
             Phase::Rows(rows, _) => {
-                if !self.ready {
+                if !self.ready && self.packed_during(number).is_none() {
                     self.pack(steps);
                 }
-                let blocks = self.packed.count(*rows).div_ceil(BLOCK);
-                share(self.scratch.len(), blocks, &|thread, block| {
-                    let block = self.block(number, *rows, thread, block);
+                let blocks = shares(self.packed.count(*rows), self.scratch.len());
+                share(self.scratch.len(), blocks.len(), &|thread, at| {
+                    let Some([from, count]) = blocks.get(at).copied() else { return };
+                    let block = self.block(number, *rows, thread, [at, from, count]);
                     steps.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
                 });
             }
-            Phase::Tiles(tiling) => self.tiles(tiling),
+            Phase::Tiles(tiling) => self.tiles(tiling, &self.packing_beside(number, number + 1)),
             Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry(*slot)),
         }
     }
@@ -102,18 +104,40 @@ impl<'a> Run<'a> {
     fn back(&self, number: usize, phase: &Phase) {
         match phase {
             Phase::Rows(rows, steps) => {
-                self.pack(steps);
-                let blocks = self.packed.count(*rows).div_ceil(BLOCK);
-                let light = self.layout.course.light.get(number).map(Vec::as_slice).unwrap_or_default();
-                share(self.scratch.len(), blocks, &|thread, block| {
-                    let block = self.block(number, *rows, thread, block);
+                if self.packed_during(number).is_none() {
+                    self.pack(steps);
+                }
+                let total = self.packed.count(*rows);
+                let course = &self.layout.course;
+                let light = course.light.get(number).into_iter().flatten().copied();
+                let light: Vec<usize> = light.filter(|slot| !course.joint.contains(slot)).collect();
+                share(self.scratch.len(), total.div_ceil(BLOCK), &|thread, at| {
+                    let block = self.block(number, *rows, thread, [at, at * BLOCK, (total - at * BLOCK).min(BLOCK)]);
                     light.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
                     steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
                 });
                 self.parameters_back(*rows, steps);
             }
-            Phase::Tiles(tiling) => self.tiles_back(tiling),
+            Phase::Tiles(tiling) => self.tiles_back(tiling, &self.packing_beside(number, number.wrapping_sub(1))),
             Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
+        }
+    }
+
+    /// The phase of tiles during which a phase's weights were packed.
+    fn packed_during(&self, number: usize) -> Option<usize> {
+        let [before, after] = self.layout.course.packed_during(self.plan, number);
+        match self.way {
+            Way::Forward => before,
+            Way::Back => after,
+            Way::Again => None,
+        }
+    }
+
+    /// What is to be packed for the phase `next` while phase `number` is carried out.
+    fn packing_beside(&self, number: usize, next: usize) -> Vec<Packing> {
+        match self.plan.phases.get(next) {
+            Some(Phase::Rows(_, steps)) if !self.ready && self.packed_during(next) == Some(number) => self.packing(steps),
+            _ => Vec::new(),
         }
     }
 
@@ -121,9 +145,7 @@ impl<'a> Run<'a> {
         self.plan.step(slot).map_or(Kind::Elementwise, |step| Kind::of(&step.kernel))
     }
 
-    fn block(&self, phase: usize, rows: Rows, thread: usize, number: usize) -> Block {
-        let from = number * BLOCK;
-        let count = (self.packed.count(rows) - from).min(BLOCK);
+    fn block(&self, phase: usize, rows: Rows, thread: usize, [number, from, count]: [usize; 3]) -> Block {
         let used = self.layout.scratch.get(phase).map_or(0, |scratch| scratch[self.way as usize]) * BLOCK;
         Block { rows, number, from, count, thread, used }
     }
@@ -192,6 +214,18 @@ impl<'a> Run<'a> {
     pub fn first(&self, slot: usize, number: usize) -> bool {
         self.layout.first.get(slot).and_then(|first| first.get(number)).copied().unwrap_or(true)
     }
+}
+
+/// Rows in blocks, from where and how many; towards the end in halves, so that no thread waits long for another.
+pub(super) fn shares(total: usize, threads: usize) -> Vec<[usize; 2]> {
+    let (mut blocks, mut from) = (Vec::new(), 0);
+    while from < total {
+        let left = total - from;
+        let count = if threads > 1 && left <= threads * BLOCK { left.min(BLOCK / 2) } else { left.min(BLOCK) };
+        blocks.push([from, count]);
+        from += count;
+    }
+    blocks
 }
 
 /// Rows carried through a phase together.

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Turns that a thread without work waits for the others, awake: they last a tenth of a millisecond or two, and to be woken takes as long.
+const TURNS: u32 = 4096;
+
 /// The threads that a step may use.
 pub fn threads() -> usize {
     rayon::current_num_threads().max(1)
@@ -17,20 +20,30 @@ pub fn share(threads: usize, parts: usize, work: &(dyn Fn(usize, usize) + Sync))
         }
         return;
     }
-    let next = AtomicUsize::new(0);
+    let (next, busy) = (AtomicUsize::new(0), AtomicUsize::new(1));
     let run = |thread: usize| {
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= parts {
-                return;
+                break;
             }
             work(thread, part);
+        }
+        busy.fetch_sub(1, Ordering::Relaxed);
+        for _ in 0..TURNS {
+            if busy.load(Ordering::Relaxed) == 0 {
+                break;
+            }
+            std::hint::spin_loop();
         }
     };
     rayon::scope(|scope| {
         for thread in 1..threads {
-            let run = &run;
-            scope.spawn(move |_| run(thread));
+            let (run, busy) = (&run, &busy);
+            scope.spawn(move |_| {
+                busy.fetch_add(1, Ordering::Relaxed);
+                run(thread);
+            });
         }
         run(0);
     });

@@ -172,6 +172,25 @@ pub fn give_three(to: &mut [f32], first: bool, x: &[f32], y: &[f32], z: &[f32], 
     });
 }
 
+/// Writes the first of f(x, y) to `one`, and the second as [`give_two`] does.
+#[inline(always)]
+pub fn give_both(one: &mut [f32], to: &mut [f32], first: bool, x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> (f32, f32)) {
+    vectorised!({
+        let rows = one.iter_mut().zip(to.iter_mut()).zip(x).zip(y);
+        if first {
+            for (((one, to), x), y) in rows {
+                (*one, *to) = f(*x, *y);
+            }
+        } else {
+            for (((one, to), x), y) in rows {
+                let (value, more) = f(*x, *y);
+                *one = value;
+                *to += more;
+            }
+        }
+    });
+}
+
 /// Asks for the line of memory at an address, which need not be one, as it will be read soon.
 #[inline(always)]
 pub fn bring(at: *const f32) {

@@ -10,6 +10,7 @@ use super::run::{Run, Way};
 use super::threads::share;
 use super::vector::add_scaled;
 use crate::exec::kernel::Kernel;
+use std::cmp::Reverse;
 
 /// Rows summed before a product of weights is written.
 const CHUNK: usize = 256;
@@ -22,6 +23,14 @@ const TABLE: usize = 512;
 
 /// The scratch that a part of a weight's gradient takes.
 pub const SCRATCH: usize = CHUNK * (2 * ROWS + COLUMNS);
+
+/// Panels of a step's weights to be packed, from `panel` on, of `k` × `n` values in all.
+pub struct Packing {
+    slot: usize,
+    k: usize,
+    n: usize,
+    panel: usize,
+}
 
 /// A part of the gradients of a phase.
 enum Job {
@@ -38,22 +47,30 @@ enum Job {
 impl Run<'_> {
     /// Packs the weights of linear maps: themselves for the way back, else their transposes.
     pub(super) fn pack(&self, steps: &[usize]) {
-        let back = self.way == Way::Back;
+        let jobs = self.packing(steps);
+        share(self.scratch.len(), jobs.len(), &|_, number| jobs.get(number).into_iter().for_each(|job| self.pack_job(job)));
+    }
+
+    /// What there is to be packed for these steps.
+    pub(super) fn packing(&self, steps: &[usize]) -> Vec<Packing> {
         let mut jobs = Vec::new();
         for slot in steps {
             let Some((out, input)) = self.map(*slot) else { continue };
-            let (k, n) = if back { (out, input) } else { (input, out) };
-            jobs.extend((0..n.div_ceil(PANEL)).step_by(PANELS).map(|panel| (*slot, k, n, panel)));
+            let (k, n) = if self.way == Way::Back { (out, input) } else { (input, out) };
+            jobs.extend((0..n.div_ceil(PANEL)).step_by(PANELS).map(|panel| Packing { slot: *slot, k, n, panel }));
         }
-        share(self.scratch.len(), jobs.len(), &|_, number| {
-            let Some((slot, k, n, panel)) = jobs.get(number).copied() else { return };
-            let weight = Strided::rows(self.parameter(slot, 0), if back { n } else { k });
-            let place = self.layout.packed.get(slot).map(|packed| packed[self.way as usize]).unwrap_or_default();
-            let panels = (n.div_ceil(PANEL) - panel).min(PANELS);
-            // SAFETY: see above.
-            let to = unsafe { self.buffer(place, panel * PANEL * k, panels * PANEL * k).write() };
-            self.meter.time(Kind::Packing, || pack(if back { weight } else { weight.turned() }, k, n, panel, to));
-        });
+        jobs
+    }
+
+    pub(super) fn pack_job(&self, job: &Packing) {
+        let Packing { slot, k, n, panel } = *job;
+        let back = self.way == Way::Back;
+        let weight = Strided::rows(self.parameter(slot, 0), if back { n } else { k });
+        let place = self.layout.packed.get(slot).map(|packed| packed[self.way as usize]).unwrap_or_default();
+        let panels = (n.div_ceil(PANEL) - panel).min(PANELS);
+        // SAFETY: see above.
+        let to = unsafe { self.buffer(place, panel * PANEL * k, panels * PANEL * k).write() };
+        self.meter.time(Kind::Packing, || pack(if back { weight } else { weight.turned() }, k, n, panel, to));
     }
 
     /// The gradients of the parameters of a phase of rows.
@@ -85,7 +102,13 @@ impl Run<'_> {
             };
             !self.parameter_slope(slot, number).1
         };
-        let (later, now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(shared);
+        let (later, mut now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(shared);
+        // The largest first, so that the threads end together.
+        let size = |job: &Job| match job {
+            Job::Weight(slot, _, high) => high * self.map(*slot).map_or(0, |(_, input)| input),
+            _ => 0,
+        };
+        now.sort_by_key(|job| Reverse(size(job)));
         share(self.scratch.len(), now.len(), &|thread, number| now.get(number).into_iter().for_each(|job| self.job(rows, thread, job)));
         later.iter().for_each(|job| self.job(rows, 0, job));
     }

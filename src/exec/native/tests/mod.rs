@@ -5,7 +5,9 @@ mod agreement;
 mod products;
 
 use super::course::Course;
+use super::layout::BLOCK;
 use super::plan::Plan;
+use super::run::shares;
 use super::{Keep, NativeExecutor};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
@@ -172,6 +174,29 @@ fn what_is_light_to_make_is_not_kept() {
     };
     assert_eq!(light(Keep::All), ["Unary(Gelu)", "Unary(Square)"]);
     assert!(light(Keep::Output).is_empty());
+    // The square's way back reads this curve before the curve's own turn.
+    assert!(Course::new(&plan, Keep::All).joint.is_empty());
+}
+
+#[test]
+fn what_only_weights_read_is_made_again_with_its_gradient() {
+    let program = layered();
+    let plan = Plan::new(&program).unwrap();
+    let course = Course::new(&plan, Keep::All);
+    let kernels: Vec<String> = course.joint.iter().map(|slot| format!("{:?}", plan.step(*slot).unwrap().kernel)).collect();
+    assert!(!kernels.is_empty() && kernels.iter().all(|kernel| kernel == "Unary(Gelu)"), "{kernels:?}");
+    assert!(course.joint.iter().all(|slot| course.light.iter().flatten().any(|light| light == slot)));
+}
+
+#[test]
+fn blocks_hold_every_row_once() {
+    for (total, threads) in [(0, 2), (1, 2), (95, 1), (97, 1), (320, 2), (2048, 2), (2048, 7), (5000, 3)] {
+        let blocks = shares(total, threads);
+        let ends = blocks.iter().map(|[from, count]| from + count);
+        assert!(blocks.iter().map(|[from, _]| *from).eq([0].into_iter().chain(ends).take(blocks.len())));
+        assert_eq!(blocks.iter().map(|[_, count]| count).sum::<usize>(), total);
+        assert!(blocks.iter().all(|[_, count]| (1..=BLOCK).contains(count)));
+    }
 }
 
 #[test]
