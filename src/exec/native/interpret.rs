@@ -15,10 +15,13 @@ use super::rowwise::{euclidean, euclidean_back, softmax, softmax_back, unit_rows
 use super::run::Run;
 use super::threads::share;
 use super::tiles::{Door, Mix, Operation, Tiling};
-use super::vector::{give, give_two};
+use super::vector::{LANES, bring, give, give_two, vectorised};
 use super::weights::Packing;
 use crate::exec::draws::Draws;
 use crate::exec::kernel::Kernel;
+
+/// How many rows ahead a tile's are asked for.
+const AHEAD: usize = 4;
 
 /// Where the matrices of a tile stand in a thread's scratch, for the longest sentence.
 struct Desk {
@@ -348,11 +351,13 @@ impl Run<'_> {
         if columns == 0 || each == 0 {
             return;
         }
-        for (row, to) in to.chunks_exact_mut(columns).enumerate() {
-            // SAFETY: see above; only this tile's own columns are read.
-            let from = unsafe { span.part(row * each + column, columns).read() };
-            give(to, first, from, |x| x);
-        }
+        vectorised!({
+            for (row, to) in to.chunks_exact_mut(columns).enumerate() {
+                // SAFETY: see above; only this tile's own columns are read.
+                let from = unsafe { span.part(row * each + column, columns).read() };
+                hand_over(to, from, from.as_ptr().wrapping_add(AHEAD * each), first);
+            }
+        });
     }
 
     /// From a tile's matrix into the arena.
@@ -361,11 +366,30 @@ impl Run<'_> {
         if columns == 0 || each == 0 {
             return;
         }
-        for (row, from) in from.chunks_exact(columns).enumerate() {
-            // SAFETY: see above; only this tile's own columns are written.
-            let to = unsafe { span.part(row * each + column, columns).write() };
-            give(to, first, from, |x| x);
+        vectorised!({
+            for (row, from) in from.chunks_exact(columns).enumerate() {
+                // SAFETY: see above; only this tile's own columns are written.
+                let to = unsafe { span.part(row * each + column, columns).write() };
+                hand_over(to, from, to.as_ptr().wrapping_add(AHEAD * each), first);
+            }
+        });
+    }
+}
+
+/// Writes or adds one row; memory is asked for at `ahead`, where a later row stands.
+#[inline(always)]
+fn hand_over(to: &mut [f32], from: &[f32], ahead: *const f32, first: bool) {
+    let ((to, to_rest), (from, from_rest)) = (to.as_chunks_mut::<LANES>(), from.as_chunks::<LANES>());
+    for (line, (to, from)) in to.iter_mut().zip(from).enumerate() {
+        bring(ahead.wrapping_add(line * LANES));
+        if first {
+            *to = *from;
+        } else {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         }
+    }
+    for (to, from) in to_rest.iter_mut().zip(from_rest) {
+        *to = if first { *from } else { *to + from };
     }
 }
 
