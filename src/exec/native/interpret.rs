@@ -1,6 +1,6 @@
 //! Tiles carried out: the operations of one sentence and head on matrices that stay in the cache.
 //!
-//! On the way back a tile is carried out again before its gradients are: nothing of it was kept.
+//! On the way back a tile is carried out again, as far as its gradients want it: nothing of it was kept.
 
 #![expect(unsafe_code, reason = "parts of the arena are handed out here")]
 
@@ -127,9 +127,13 @@ impl Tile<'_> {
     }
 
     fn run(&self, key: Option<crate::exec::StepKey>) {
-        for operation in &self.tiling.operations {
-            self.operate(operation, key);
-        }
+        self.tiling.operations.iter().for_each(|operation| self.operate(operation, key));
+    }
+
+    /// What of it the way back wants.
+    fn run_again(&self, key: Option<crate::exec::StepKey>) {
+        let wanted = self.tiling.operations.iter().zip(&self.tiling.again).filter(|(_, again)| **again);
+        wanted.for_each(|(operation, _)| self.operate(operation, key));
     }
 
     fn operate(&self, operation: &Operation, key: Option<crate::exec::StepKey>) {
@@ -292,7 +296,7 @@ impl Run<'_> {
         let tile = |thread: usize, number: usize| {
             let tile = self.tile(tiling, &desk, thread, number);
             tiling.inputs.iter().for_each(|door| self.enter(&tile, door, self.place(door.slot), tile.value_mut(door.matrix), true));
-            tile.run(self.key);
+            tile.run_again(self.key);
             for (at, door) in tiling.outputs.iter().enumerate() {
                 let first = tiling.outputs.iter().take(at).all(|other| other.matrix != door.matrix);
                 self.enter(&tile, door, self.slope(door.slot), tile.slope_mut(door.matrix), first);

@@ -323,7 +323,9 @@ fn wanted<'a>(program: &Program, parameters: &'a Parameters) -> Result<Vec<Cow<'
 fn scratch(plan: &Plan<'_>, layout: &Layout, packed: &Packed) -> usize {
     let widest = (0..plan.roots.len()).map(|slot| plan.form(slot).per_row()).max().unwrap_or(0);
     let phase = |(phase, scratch): (&Phase, &[usize; 3])| match phase {
-        Phase::Rows(..) => (scratch.iter().max().copied().unwrap_or(0) * layout::BLOCK + 2 * widest).max(weights::SCRATCH),
+        Phase::Rows(_, steps) => {
+            (scratch.iter().max().copied().unwrap_or(0) * layout::BLOCK + 2 * widest).max(weights::scratch(plan, steps))
+        }
         Phase::Tiles(tiling) => interpret::scratch(tiling, packed, true),
         Phase::Move(slot) => convolution::scratch(plan, *slot, packed),
     };

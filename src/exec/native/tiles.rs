@@ -78,6 +78,8 @@ pub struct Tiling {
     pub operations: Vec<Operation>,
     /// For each matrix whether any operation reads it, so that its gradient is written inside the tile.
     pub read: Vec<bool>,
+    /// For each operation whether the way back wants it carried out again.
+    pub again: Vec<bool>,
 }
 
 impl Tiling {
@@ -99,6 +101,7 @@ impl Tiling {
         }
         tiling.steps = steps;
         tiling.order_back();
+        tiling.find_again();
         Ok(tiling)
     }
 
@@ -191,6 +194,24 @@ impl Tiling {
         Operand { matrix: result, turned: false }
     }
 
+    /// Marks what the way back reads, and what that is made from; of attention the last product is not.
+    fn find_again(&mut self) {
+        let mut wanted = vec![false; self.matrices.len()];
+        let want = |matrix: usize, wanted: &mut Vec<bool>| wanted.get_mut(matrix).into_iter().for_each(|wanted| *wanted = true);
+        for operation in self.operations.iter().filter(|operation| !operation.first.is_empty()) {
+            let (operands, result) = operation.mix.needs();
+            operation.operands.iter().filter(|_| operands).for_each(|operand| want(operand.matrix, &mut wanted));
+            if result {
+                want(operation.result, &mut wanted);
+            }
+        }
+        self.again = vec![false; self.operations.len()];
+        for (operation, again) in self.operations.iter().zip(&mut self.again).rev() {
+            *again = wanted.get(operation.result) == Some(&true);
+            operation.operands.iter().filter(|_| *again).for_each(|operand| want(operand.matrix, &mut wanted));
+        }
+    }
+
     /// Marks who writes each gradient first, on the way back; what goes out has its gradient already.
     fn order_back(&mut self) {
         self.read = vec![false; self.matrices.len()];
@@ -211,6 +232,20 @@ impl Tiling {
                     (*written, *read) = (true, true);
                 }
             }
+        }
+    }
+}
+
+impl Mix {
+    /// Whether the way back reads the operands, and the result.
+    fn needs(self) -> (bool, bool) {
+        match self {
+            Self::Unary(Unary::Neg | Unary::Scale(_)) | Self::Binary(Binary::Add | Binary::Sub) | Self::Turn | Self::Dropout(_) => {
+                (false, false)
+            }
+            Self::Unary(_) | Self::Binary(_) | Self::MatMul | Self::Cosine => (true, false),
+            Self::Softmax => (false, true),
+            Self::Euclidean => (true, true),
         }
     }
 }

@@ -4,25 +4,40 @@
 
 use super::layout::{BLOCK, Place};
 use super::meter::Kind;
-use super::plan::{Form, Rows};
+use super::plan::{Form, Plan, Rows};
 use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
 use super::run::{Run, Way};
 use super::threads::share;
-use super::vector::add_scaled;
+use super::vector::{Vectors, add_scaled};
 use crate::exec::kernel::Kernel;
 use std::cmp::Reverse;
 
 /// Rows summed before a product of weights is written.
 const CHUNK: usize = 256;
-/// Rows of a part of a weight's gradient, about, and columns worked on at a time.
+/// Rows of a part of a weight's gradient, about: more where the second cache is as large as processors with the widest vectors have it, since
+/// what a part is multiplied with is packed for each; and columns worked on at a time.
 const ROWS: usize = 120;
+const MORE_ROWS: usize = 264;
 const COLUMNS: usize = 256;
 /// Panels packed at a time, and rows of a table whose gradient is summed at a time.
 const PANELS: usize = 8;
 const TABLE: usize = 512;
 
-/// The scratch that a part of a weight's gradient takes.
-pub const SCRATCH: usize = CHUNK * (2 * ROWS + COLUMNS);
+/// The scratch that the largest part of a weight's gradient takes in a phase of these steps.
+pub fn scratch(plan: &Plan<'_>, steps: &[usize]) -> usize {
+    let part = |(out, input): (usize, usize)| CHUNK * out.next_multiple_of(TILE).min(2 * MORE_ROWS) + packed_len(CHUNK, input.min(COLUMNS));
+    steps.iter().filter_map(|slot| sizes(plan, *slot)).map(part).max().unwrap_or(0)
+}
+
+/// The sizes of a linear map: what comes out, what goes in.
+fn sizes(plan: &Plan<'_>, slot: usize) -> Option<(usize, usize)> {
+    let step = plan.step(slot)?;
+    let spec = plan.program.parameters().get(*step.parameters.first()?)?;
+    match (&step.kernel, spec.shape.as_slice()) {
+        (Kernel::Linear | Kernel::Unembed, [out, input]) => Some((*out, *input)),
+        _ => None,
+    }
+}
 
 /// Panels of a step's weights to be packed, from `panel` on, of `k` × `n` values in all.
 pub struct Packing {
@@ -55,7 +70,7 @@ impl Run<'_> {
     pub(super) fn packing(&self, steps: &[usize]) -> Vec<Packing> {
         let mut jobs = Vec::new();
         for slot in steps {
-            let Some((out, input)) = self.map(*slot) else { continue };
+            let Some((out, input)) = sizes(self.plan, *slot) else { continue };
             let (k, n) = if self.way == Way::Back { (out, input) } else { (input, out) };
             jobs.extend((0..n.div_ceil(PANEL)).step_by(PANELS).map(|panel| Packing { slot: *slot, k, n, panel }));
         }
@@ -76,12 +91,17 @@ impl Run<'_> {
     /// The gradients of the parameters of a phase of rows.
     pub(super) fn parameters_back(&self, rows: Rows, steps: &[usize]) {
         let mut jobs = Vec::new();
+        let most = if matches!(Vectors::widest(), Vectors::Wider(_)) { MORE_ROWS } else { ROWS };
+        // A thread has two parts or more.
+        let share_of_all = steps.iter().filter_map(|slot| sizes(self.plan, *slot)).map(|(out, input)| out * input).sum::<usize>()
+            / (2 * self.scratch.len()).max(1);
         for slot in steps.iter().rev() {
             let (Some(step), true) = (self.plan.step(*slot), self.slope(*slot) != Place::Nowhere) else { continue };
             match step.kernel {
                 Kernel::Linear | Kernel::Unembed => {
-                    let (out, _) = self.map(*slot).unwrap_or_default();
-                    let part = out.div_ceil((out / ROWS).max(1)).next_multiple_of(TILE);
+                    let (out, input) = sizes(self.plan, *slot).unwrap_or_default();
+                    let rows = (share_of_all / input.max(1)).clamp(ROWS, most);
+                    let part = out.div_ceil((out / rows).max(1)).next_multiple_of(TILE);
                     jobs.extend((0..out).step_by(part).map(|row| Job::Weight(*slot, row, (out - row).min(part))));
                     jobs.push(Job::Sums(*slot, 1));
                 }
@@ -105,7 +125,7 @@ impl Run<'_> {
         let (later, mut now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(shared);
         // The largest first, so that the threads end together.
         let size = |job: &Job| match job {
-            Job::Weight(slot, _, high) => high * self.map(*slot).map_or(0, |(_, input)| input),
+            Job::Weight(slot, _, high) => high * sizes(self.plan, *slot).map_or(0, |(_, input)| input),
             _ => 0,
         };
         now.sort_by_key(|job| Reverse(size(job)));
@@ -121,19 +141,9 @@ impl Run<'_> {
         }
     }
 
-    /// The sizes of a linear map: what comes out, what goes in.
-    fn map(&self, slot: usize) -> Option<(usize, usize)> {
-        let step = self.plan.step(slot)?;
-        let spec = self.plan.program.parameters().get(*step.parameters.first()?)?;
-        match (&step.kernel, spec.shape.as_slice()) {
-            (Kernel::Linear | Kernel::Unembed, [out, input]) => Some((*out, *input)),
-            _ => None,
-        }
-    }
-
     /// `high` rows of gᵀ·x, summed over all rows of the batch in chunks.
     fn weight_back(&self, rows: Rows, thread: usize, slot: usize, row: usize, high: usize) {
-        let (Some((out, input)), Some(argument)) = (self.map(slot), self.plan.arguments(slot).next()) else { return };
+        let (Some((out, input)), Some(argument)) = (sizes(self.plan, slot), self.plan.arguments(slot).next()) else { return };
         let Form::Matrix { heads, .. } = self.plan.form(slot) else { return };
         let count = self.packed.count(rows) * heads;
         let (to, first) = self.parameter_slope(slot, 0);
@@ -145,7 +155,7 @@ impl Run<'_> {
                 self.whole(self.slope(slot), slot).read(),
                 to.part(row * input, high * input).write(),
                 scratch.part(0, strips_len).write(),
-                scratch.part(strips_len, CHUNK * COLUMNS).write(),
+                scratch.part(strips_len, packed_len(CHUNK, input.min(COLUMNS))).write(),
             )
         };
         for begin in (0..count.max(1)).step_by(CHUNK) {

@@ -6,8 +6,9 @@ mod products;
 
 use super::course::Course;
 use super::layout::BLOCK;
-use super::plan::Plan;
+use super::plan::{Phase, Plan};
 use super::run::shares;
+use super::tiles::Mix;
 use super::{Keep, NativeExecutor};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
@@ -186,6 +187,17 @@ fn what_only_weights_read_is_made_again_with_its_gradient() {
     let kernels: Vec<String> = course.joint.iter().map(|slot| format!("{:?}", plan.step(*slot).unwrap().kernel)).collect();
     assert!(!kernels.is_empty() && kernels.iter().all(|kernel| kernel == "Unary(Gelu)"), "{kernels:?}");
     assert!(course.joint.iter().all(|slot| course.light.iter().flatten().any(|light| light == slot)));
+}
+
+#[test]
+fn of_a_tile_that_is_made_again_its_last_product_is_not() {
+    let program = layered();
+    let plan = Plan::new(&program).unwrap();
+    let tiling = plan.phases.iter().find_map(|phase| if let Phase::Tiles(tiling) = phase { Some(tiling) } else { None }).unwrap();
+    let again: Vec<Mix> =
+        tiling.operations.iter().zip(&tiling.again).filter(|(_, again)| **again).map(|(operation, _)| operation.mix).collect();
+    assert!(matches!(again[..], [Mix::Cosine, Mix::Softmax, Mix::Dropout(_)]), "{again:?}");
+    assert_eq!(tiling.operations.last().unwrap().mix, Mix::MatMul);
 }
 
 #[test]
