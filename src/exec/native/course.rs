@@ -8,6 +8,7 @@
 //! what is kept in any case. Where memory is slow, that takes no longer than writing and reading it.
 
 use super::plan::{Form, Phase, Plan, Rows};
+use super::tiles::Door;
 use crate::exec::kernel::{Binary, Kernel, Unary};
 use std::ops::Range;
 
@@ -117,7 +118,9 @@ impl Course {
         for segment in course.segments.iter().rev() {
             // Of the last segment nothing is.
             segment.clone().filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.again[phase] = next());
-            segment.clone().rev().for_each(|phase| course.back[phase] = next());
+            for phase in segment.clone().rev() {
+                course.back[phase] = if course.joined(plan, phase) { course.back[phase + 1] } else { next() };
+            }
         }
         course
     }
@@ -125,6 +128,16 @@ impl Course {
     /// The segment of a phase.
     fn segment(&self, phase: usize) -> usize {
         self.segments.partition_point(|segment| segment.end <= phase)
+    }
+
+    /// Whether a phase of tiles is carried out backward together with the phase of rows after it: where what comes into its tiles and leaves them
+    /// are rows of that kind, a sentence's tiles may begin as soon as the blocks of its rows are done.
+    pub fn joined(&self, plan: &Plan<'_>, tiles: usize) -> bool {
+        let (Some(Phase::Tiles(tiling)), Some(Phase::Rows(kind, _))) = (plan.phases.get(tiles), plan.phases.get(tiles + 1)) else {
+            return false;
+        };
+        let fits = |door: &Door| matches!(plan.form(door.slot), Form::Matrix { rows, .. } if rows == *kind);
+        self.segment(tiles) == self.segment(tiles + 1) && tiling.inputs.iter().chain(&tiling.outputs).all(fits)
     }
 
     /// The phase of tiles during which the weights of a phase of rows are packed, on the way forward and on the way back; where there is none

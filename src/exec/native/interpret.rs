@@ -24,7 +24,7 @@ use crate::exec::kernel::Kernel;
 const AHEAD: usize = 4;
 
 /// Where the matrices of a tile stand in a thread's scratch, for the longest sentence.
-struct Desk {
+pub struct Desk {
     values: Vec<usize>,
     slopes: Vec<usize>,
     rest: usize,
@@ -32,7 +32,8 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(tiling: &Tiling, packed: &Packed, back: bool) -> Self {
+    /// The places, with those of gradients on the way back.
+    pub fn new(tiling: &Tiling, packed: &Packed, back: bool) -> Self {
         let most = |list: &[usize]| list.iter().copied().max().unwrap_or(0);
         let (tokens, predictions) = (most(&packed.lengths), most(&packed.place_counts));
         let size = |matrix: usize| tiling.sizes(matrix, tokens, predictions).iter().product::<usize>().next_multiple_of(PANEL);
@@ -290,30 +291,32 @@ impl Run<'_> {
         self.tiled(tiling, packing, &tile);
     }
 
-    /// Back: carried out again, then its gradients.
+    /// Back.
     pub(super) fn tiles_back(&self, tiling: &Tiling, packing: &[Packing]) {
         let desk = Desk::new(tiling, self.packed, true);
-        let tile = |thread: usize, number: usize| {
-            let tile = self.tile(tiling, &desk, thread, number);
-            tiling.inputs.iter().for_each(|door| self.enter(&tile, door, self.place(door.slot), tile.value_mut(door.matrix), true));
-            tile.run_again(self.key);
-            for (at, door) in tiling.outputs.iter().enumerate() {
-                let first = tiling.outputs.iter().take(at).all(|other| other.matrix != door.matrix);
-                self.enter(&tile, door, self.slope(door.slot), tile.slope_mut(door.matrix), first);
+        self.tiled(tiling, packing, &|thread, number| self.tile_back(tiling, &desk, thread, number));
+    }
+
+    /// A tile carried out again, then its gradients.
+    pub(super) fn tile_back(&self, tiling: &Tiling, desk: &Desk, thread: usize, number: usize) {
+        let tile = self.tile(tiling, desk, thread, number);
+        tiling.inputs.iter().for_each(|door| self.enter(&tile, door, self.place(door.slot), tile.value_mut(door.matrix), true));
+        tile.run_again(self.key);
+        for (at, door) in tiling.outputs.iter().enumerate() {
+            let first = tiling.outputs.iter().take(at).all(|other| other.matrix != door.matrix);
+            self.enter(&tile, door, self.slope(door.slot), tile.slope_mut(door.matrix), first);
+        }
+        tile.back(self.key);
+        for door in tiling.inputs.iter() {
+            let passed = tiling.outputs.iter().any(|other| other.matrix == door.matrix);
+            if !passed && tiling.read.get(door.matrix) != Some(&true) {
+                tile.slope_mut(door.matrix).fill(0.0);
             }
-            tile.back(self.key);
-            for door in tiling.inputs.iter() {
-                let passed = tiling.outputs.iter().any(|other| other.matrix == door.matrix);
-                if !passed && tiling.read.get(door.matrix) != Some(&true) {
-                    tile.slope_mut(door.matrix).fill(0.0);
-                }
-                let first = tiling.steps.iter().any(|slot| {
-                    self.plan.arguments(*slot).enumerate().any(|(number, argument)| argument == door.slot && self.first(*slot, number))
-                });
-                self.leave(&tile, door, self.slope(door.slot), tile.slope(door.matrix), first);
-            }
-        };
-        self.tiled(tiling, packing, &tile);
+            let first = tiling.steps.iter().any(|slot| {
+                self.plan.arguments(*slot).enumerate().any(|(number, argument)| argument == door.slot && self.first(*slot, number))
+            });
+            self.leave(&tile, door, self.slope(door.slot), tile.slope(door.matrix), first);
+        }
     }
 
     /// Packs what is to be packed, and carries out each tile of a phase.

@@ -1,14 +1,17 @@
 //! One run of a plan: forward, and back where gradients are wanted.
 
+use super::interpret::Desk;
 use super::layout::{BLOCK, Layout, Place};
 use super::memory::Shared;
 use super::meter::{Kind, Meter};
 use super::packed::Packed;
 use super::plan::{Form, Phase, Plan, Rows};
 use super::threads::share;
-use super::weights::Packing;
+use super::weights::{Job, Packing};
 use crate::exec::StepKey;
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,27 +103,68 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A phase on the way back, which each block of rows begins with what is light to make.
+    /// A phase on the way back.
     fn back(&self, number: usize, phase: &Phase) {
         match phase {
-            Phase::Rows(rows, steps) => {
-                if self.packed_during(number).is_none() {
-                    self.pack(steps);
-                }
-                let total = self.packed.count(*rows);
-                let course = &self.layout.course;
-                let light = course.light.get(number).into_iter().flatten().copied();
-                let light: Vec<usize> = light.filter(|slot| !course.joint.contains(slot)).collect();
-                share(self.scratch.len(), total.div_ceil(BLOCK), &|thread, at| {
-                    let block = self.block(number, *rows, thread, [at, at * BLOCK, (total - at * BLOCK).min(BLOCK)]);
-                    light.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
-                    steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
-                });
-                self.parameters_back(*rows, steps);
-            }
+            Phase::Rows(rows, steps) => self.rows_back(number, *rows, steps),
+            // Carried out with the phase of rows that came before it.
+            Phase::Tiles(_) if self.layout.course.joined(self.plan, number) => {}
             Phase::Tiles(tiling) => self.tiles_back(tiling, &self.packing_beside(number, number.wrapping_sub(1))),
             Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
         }
+    }
+
+    /// A phase of rows on the way back, whose blocks begin with what is light to make; with the tiles that follow, where they need not wait for
+    /// more than their own rows, and the gradients of its parameters, which want all of them. Some of the tiles come last, as they are small.
+    fn rows_back(&self, number: usize, rows: Rows, steps: &[usize]) {
+        if self.packed_during(number).is_none() {
+            self.pack(steps);
+        }
+        let (total, course) = (self.packed.count(rows), &self.layout.course);
+        let light = course.light.get(number).into_iter().flatten().copied();
+        let light: Vec<usize> = light.filter(|slot| !course.joint.contains(slot)).collect();
+        let next = number.checked_sub(1).filter(|next| course.joined(self.plan, *next));
+        let tiling = next.and_then(|next| if let Some(Phase::Tiles(tiling)) = self.plan.phases.get(next) { Some(tiling) } else { None });
+        let desk = tiling.map(|tiling| Desk::new(tiling, self.packed, true));
+        let tiles = tiling.map_or(0, |tiling| self.packed.sentences() * tiling.heads);
+        let packing = next.map_or_else(Vec::new, |next| self.packing_beside(next, next.wrapping_sub(1)));
+        let [now, later] = self.parameters_back(steps);
+
+        let done: Vec<AtomicBool> = (0..total.div_ceil(BLOCK)).map(|_| AtomicBool::new(false)).collect();
+        let wait = |blocks: Range<usize>| done.get(blocks).into_iter().flatten().for_each(until);
+        let block = |thread: usize, at: usize, done: &AtomicBool| {
+            let _over = Over(done);
+            let block = self.block(number, rows, thread, [at, at * BLOCK, (total - at * BLOCK).min(BLOCK)]);
+            light.iter().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step(&block, *slot)));
+            steps.iter().rev().for_each(|slot| self.meter.time(self.kind(*slot), || self.row_step_back(&block, *slot)));
+        };
+        let tile = |thread: usize, at: usize| {
+            let (Some(tiling), Some(desk)) = (tiling, &desk) else { return };
+            let (start, count) = self.packed.rows_of(rows, at / tiling.heads.max(1));
+            wait(start / BLOCK..(start + count).div_ceil(BLOCK));
+            self.meter.time(Kind::Attention, || self.tile_back(tiling, desk, thread, at));
+        };
+        let job = |thread: usize, job: &Job| {
+            wait(0..done.len());
+            self.job(rows, thread, job);
+        };
+        let ends = [done.len(), packing.len(), tiles / 2, now.len(), tiles - tiles / 2];
+        share(self.scratch.len(), ends.iter().sum(), &|thread, part| {
+            let [blocks, packed, early, jobs, _] = ends;
+            let at = |before: usize| part.checked_sub(before);
+            if let Some(done) = done.get(part) {
+                block(thread, part, done);
+            } else if let Some(one) = at(blocks).and_then(|at| packing.get(at)) {
+                self.pack_job(one);
+            } else if let Some(at) = at(blocks + packed).filter(|at| *at < early) {
+                tile(thread, at);
+            } else if let Some(one) = at(blocks + packed + early).and_then(|at| now.get(at)) {
+                job(thread, one);
+            } else if let Some(at) = at(blocks + packed + jobs) {
+                tile(thread, at);
+            }
+        });
+        later.iter().for_each(|job| self.job(rows, 0, job));
     }
 
     /// The phase of tiles during which a phase's weights were packed.
@@ -213,6 +257,22 @@ impl<'a> Run<'a> {
     /// Whether the gradient of a step's argument is written here first.
     pub fn first(&self, slot: usize, number: usize) -> bool {
         self.layout.first.get(slot).and_then(|first| first.get(number)).copied().unwrap_or(true)
+    }
+}
+
+/// Says when it goes that a block is done, as it does in a panic, too: no one is to wait for good.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Waits for a block that another thread is at.
+fn until(done: &AtomicBool) {
+    while !done.load(Ordering::Acquire) {
+        std::thread::yield_now();
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Packing {
 }
 
 /// A part of the gradients of a phase.
-enum Job {
+pub enum Job {
     /// Of a linear map's weight: rows from, and how many.
     Weight(usize, usize, usize),
     /// Of a bias or gain: the sums of all blocks.
@@ -88,8 +88,8 @@ impl Run<'_> {
         self.meter.time(Kind::Packing, || pack(if back { weight } else { weight.turned() }, k, n, panel, to));
     }
 
-    /// The gradients of the parameters of a phase of rows.
-    pub(super) fn parameters_back(&self, rows: Rows, steps: &[usize]) {
+    /// The parts of the gradients of a phase's parameters: those that may be made at the same time, and those that are then made in their order.
+    pub(super) fn parameters_back(&self, steps: &[usize]) -> [Vec<Job>; 2] {
         let mut jobs = Vec::new();
         let most = if matches!(Vectors::widest(), Vectors::Wider(_)) { MORE_ROWS } else { ROWS };
         // A thread has two parts or more.
@@ -129,11 +129,10 @@ impl Run<'_> {
             _ => 0,
         };
         now.sort_by_key(|job| Reverse(size(job)));
-        share(self.scratch.len(), now.len(), &|thread, number| now.get(number).into_iter().for_each(|job| self.job(rows, thread, job)));
-        later.iter().for_each(|job| self.job(rows, 0, job));
+        [now, later]
     }
 
-    fn job(&self, rows: Rows, thread: usize, job: &Job) {
+    pub(super) fn job(&self, rows: Rows, thread: usize, job: &Job) {
         match *job {
             Job::Weight(slot, row, high) => self.meter.time(Kind::Weights, || self.weight_back(rows, thread, slot, row, high)),
             Job::Sums(slot, number) => self.meter.time(Kind::Weights, || self.sums_back(rows, slot, number)),
