@@ -148,21 +148,16 @@ impl<'a> Run<'a> {
             wait(0..done.len());
             self.job(rows, thread, job);
         };
-        let ends = [done.len(), packing.len(), tiles / 2, now.len(), tiles - tiles / 2];
-        share(self.scratch.len(), ends.iter().sum(), &|thread, part| {
-            let [blocks, packed, early, jobs, _] = ends;
-            let at = |before: usize| part.checked_sub(before);
-            if let Some(done) = done.get(part) {
-                block(thread, part, done);
-            } else if let Some(one) = at(blocks).and_then(|at| packing.get(at)) {
-                self.pack_job(one);
-            } else if let Some(at) = at(blocks + packed).filter(|at| *at < early) {
-                tile(thread, at);
-            } else if let Some(one) = at(blocks + packed + early).and_then(|at| now.get(at)) {
-                job(thread, one);
-            } else if let Some(at) = at(blocks + packed + jobs) {
-                tile(thread, at);
-            }
+        let (early, late) = ((0..tiles / 2).map(Part::Tile), (tiles / 2..tiles).map(Part::Tile));
+        let blocks = done.iter().enumerate().map(|(at, done)| Part::Block(at, done));
+        let parts: Vec<Part<'_>> =
+            blocks.chain(packing.iter().map(Part::Packing)).chain(early).chain(now.iter().map(Part::Gradient)).chain(late).collect();
+        share(self.scratch.len(), parts.len(), &|thread, at| match parts.get(at) {
+            Some(Part::Block(at, done)) => block(thread, *at, done),
+            Some(Part::Packing(one)) => self.pack_job(one),
+            Some(Part::Tile(at)) => tile(thread, *at),
+            Some(Part::Gradient(one)) => job(thread, one),
+            None => {}
         });
         later.iter().for_each(|job| self.job(rows, 0, job));
     }
@@ -258,6 +253,18 @@ impl<'a> Run<'a> {
     pub fn first(&self, slot: usize, number: usize) -> bool {
         self.layout.first.get(slot).and_then(|first| first.get(number)).copied().unwrap_or(true)
     }
+}
+
+/// What a phase of rows is shared out in, on the way back.
+enum Part<'a> {
+    /// A block of rows, and whether it is done.
+    Block(usize, &'a AtomicBool),
+    /// Weights that the next phase of rows wants packed.
+    Packing(&'a Packing),
+    /// A tile of the phase before, by its number.
+    Tile(usize),
+    /// A part of the gradients of the phase's parameters.
+    Gradient(&'a Job),
 }
 
 /// Says when it goes that a block is done, as it does in a panic, too: no one is to wait for good.
