@@ -83,7 +83,8 @@ struct Tile<'a> {
 }
 
 // SAFETY of this file: a tile's matrices have places of their own in the scratch of the thread that carries it out; of the values
-// in the arena it reads what earlier phases wrote, and writes the rows and columns of its own sentence and head.
+// in the arena it reads what earlier phases wrote, or blocks of rows that were waited for (`Run::rows_back`), and writes the rows and columns of
+// its own sentence and head.
 impl Tile<'_> {
     fn sizes(&self, matrix: usize) -> [usize; 2] {
         self.tiling.sizes(matrix, self.tokens, self.predictions)

@@ -13,7 +13,8 @@ use crate::exec::draws::Draws;
 use crate::exec::kernel::{Binary, Kernel, Unary};
 
 // SAFETY of this file: a block's rows belong to one thread; a step's result, its operands and their gradients have places of their
-// own while the phase lasts (`Layout`); parameters and packed weights are written by no one during a phase.
+// own while the phase lasts, and the tiles that are shared out with it (`Layout`); a phase's parameters and packed weights are written by
+// no one during it.
 impl Run<'_> {
     /// Forward.
     pub(super) fn row_step(&self, block: &Block, slot: usize) {

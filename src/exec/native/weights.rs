@@ -58,7 +58,7 @@ pub enum Job {
 }
 
 // SAFETY of this file: jobs of one phase write to parts that do not meet (panels, parts of a weight's gradient, rows of a table),
-// and read what no one writes meanwhile; the scratch is the thread's own.
+// and read what no one writes meanwhile, as all blocks of rows are done; the scratch is the thread's own.
 impl Run<'_> {
     /// Packs the weights of linear maps: themselves for the way back, else their transposes.
     pub(super) fn pack(&self, steps: &[usize]) {
