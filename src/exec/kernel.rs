@@ -38,6 +38,13 @@ pub enum Unary {
     Scale(f64),
 }
 
+impl Unary {
+    /// Whether the operand's gradient depends on the operand.
+    pub fn is_curved(self) -> bool {
+        !matches!(self, Self::Neg | Self::Scale(_))
+    }
+}
+
 /// An element-wise operation of two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binary {
@@ -51,6 +58,13 @@ pub enum Binary {
     Max,
     /// The smaller; equal operands share the gradient.
     Min,
+}
+
+impl Binary {
+    /// Whether the operands' gradients depend on the operands.
+    pub fn is_curved(self) -> bool {
+        !matches!(self, Self::Add | Self::Sub)
+    }
 }
 
 /// What a step computes. Shapes leave out the batch axis and, inside a head, the heads axis.

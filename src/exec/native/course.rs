@@ -9,7 +9,7 @@
 
 use super::plan::{Form, Phase, Plan, Rows};
 use super::tiles::Door;
-use crate::exec::kernel::{Binary, Kernel, Unary};
+use crate::exec::kernel::{Kernel, Unary};
 use std::ops::Range;
 
 /// What a run keeps of the way forward.
@@ -63,10 +63,9 @@ pub struct Course {
 /// Which of a step's arguments, and whether its result, the way back needs.
 fn needs(kernel: &Kernel) -> (bool, bool) {
     match kernel {
-        Kernel::Unary(Unary::Neg | Unary::Scale(_)) | Kernel::Binary(Binary::Add | Binary::Sub) | Kernel::Dropout(_) => (false, false),
-        Kernel::Unary(_) | Kernel::Binary(_) | Kernel::LayerNorm | Kernel::Linear | Kernel::Unembed | Kernel::LightConv { .. } => {
-            (true, false)
-        }
+        Kernel::Unary(op) => (op.is_curved(), false),
+        Kernel::Binary(op) => (op.is_curved(), false),
+        Kernel::LayerNorm | Kernel::Linear | Kernel::Unembed | Kernel::LightConv { .. } => (true, false),
         Kernel::Softmax => (false, true),
         _ => (false, false),
     }

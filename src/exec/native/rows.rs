@@ -10,7 +10,7 @@ use super::rowwise::{column_sums, layer_norm, layer_norm_back, softmax, softmax_
 use super::run::{Block, Run};
 use super::vector::{add_scaled, give, give_two};
 use crate::exec::draws::Draws;
-use crate::exec::kernel::{Binary, Kernel, Unary};
+use crate::exec::kernel::{Kernel, Unary};
 
 // SAFETY of this file: a block's rows belong to one thread; a step's result, its operands and their gradients have places of their
 // own while the phase lasts, and the tiles that are shared out with it (`Layout`); a phase's parameters and packed weights are written by
@@ -95,11 +95,11 @@ impl Run<'_> {
                 gelu_again_and_back(read(0), y, g, give_to(0), first(0));
             }
             Kernel::Unary(op) => {
-                let x = if matches!(op, Unary::Neg | Unary::Scale(_)) { g } else { read(0) };
+                let x = if op.is_curved() { read(0) } else { g };
                 unary_back(*op, x, g, give_to(0), first(0));
             }
             Kernel::Binary(op) => {
-                let (x, y) = if matches!(op, Binary::Add | Binary::Sub) { (g, g) } else { (read(0), read(1)) };
+                let (x, y) = if op.is_curved() { (read(0), read(1)) } else { (g, g) };
                 for number in 0..2 {
                     binary_back(*op, number, x, y, g, give_to(number), first(number));
                 }

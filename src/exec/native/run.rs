@@ -91,7 +91,7 @@ impl<'a> Run<'a> {
                 if !self.ready && self.packed_during(number).is_none() {
                     self.pack(steps);
                 }
-                let blocks = shares(self.packed.count(*rows), self.scratch.len());
+                let blocks = forward_blocks(self.packed.count(*rows), self.scratch.len());
                 share(self.scratch.len(), blocks.len(), &|thread, at| {
                     let Some([from, count]) = blocks.get(at).copied() else { return };
                     let block = self.block(number, *rows, thread, [at, from, count]);
@@ -283,8 +283,8 @@ fn until(done: &AtomicBool) {
     }
 }
 
-/// Rows in blocks, from where and how many; towards the end in halves, so that no thread waits long for another.
-pub(super) fn shares(total: usize, threads: usize) -> Vec<[usize; 2]> {
+/// Rows in blocks for the way forward, from where and how many; towards the end in halves, so that no thread waits long for another.
+pub(super) fn forward_blocks(total: usize, threads: usize) -> Vec<[usize; 2]> {
     let (mut blocks, mut from) = (Vec::new(), 0);
     while from < total {
         let left = total - from;

@@ -240,10 +240,10 @@ impl Mix {
     /// Whether the way back reads the operands, and the result.
     fn needs(self) -> (bool, bool) {
         match self {
-            Self::Unary(Unary::Neg | Unary::Scale(_)) | Self::Binary(Binary::Add | Binary::Sub) | Self::Turn | Self::Dropout(_) => {
-                (false, false)
-            }
-            Self::Unary(_) | Self::Binary(_) | Self::MatMul | Self::Cosine => (true, false),
+            Self::Unary(op) => (op.is_curved(), false),
+            Self::Binary(op) => (op.is_curved(), false),
+            Self::Turn | Self::Dropout(_) => (false, false),
+            Self::MatMul | Self::Cosine => (true, false),
             Self::Softmax => (false, true),
             Self::Euclidean => (true, true),
         }

@@ -77,6 +77,7 @@ impl Run<'_> {
         jobs
     }
 
+    /// Packs some panels.
     pub(super) fn pack_job(&self, job: &Packing) {
         let Packing { slot, k, n, panel } = *job;
         let back = self.way == Way::Back;
@@ -132,6 +133,7 @@ impl Run<'_> {
         [now, later]
     }
 
+    /// Makes a part of the gradients.
     pub(super) fn job(&self, rows: Rows, thread: usize, job: &Job) {
         match *job {
             Job::Weight(slot, row, high) => self.meter.time(Kind::Weights, || self.weight_back(rows, thread, slot, row, high)),

@@ -7,7 +7,7 @@ mod products;
 use super::course::Course;
 use super::layout::BLOCK;
 use super::plan::{Phase, Plan};
-use super::run::shares;
+use super::run::forward_blocks;
 use super::tiles::Mix;
 use super::{Keep, NativeExecutor};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
@@ -201,9 +201,19 @@ fn of_a_tile_that_is_made_again_its_last_product_is_not() {
 }
 
 #[test]
+fn tiles_go_backward_with_the_rows_after_them() {
+    let program = layered();
+    let plan = Plan::new(&program).unwrap();
+    let tiles = plan.phases.iter().position(|phase| matches!(phase, Phase::Tiles(_))).unwrap();
+    let course = Course::new(&plan, Keep::All);
+    assert!(course.joined(&plan, tiles) && course.back[tiles] == course.back[tiles + 1]);
+    assert!((0..tiles).all(|phase| course.back[phase] > course.back[tiles]));
+}
+
+#[test]
 fn blocks_hold_every_row_once() {
     for (total, threads) in [(0, 2), (1, 2), (95, 1), (97, 1), (320, 2), (2048, 2), (2048, 7), (5000, 3)] {
-        let blocks = shares(total, threads);
+        let blocks = forward_blocks(total, threads);
         let ends = blocks.iter().map(|[from, count]| from + count);
         assert!(blocks.iter().map(|[from, _]| *from).eq([0].into_iter().chain(ends).take(blocks.len())));
         assert_eq!(blocks.iter().map(|[_, count]| count).sum::<usize>(), total);
