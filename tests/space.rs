@@ -9,7 +9,7 @@ use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, World};
 use phyla::diagnostic::FileId;
 use phyla::exec::parameters::initialise;
-use phyla::exec::{Parameters, Program};
+use phyla::exec::{Executor, Parameters, Program};
 use phyla::graph::{NodeKind, Symbol, dim::show_shape};
 use phyla::run::files::Disk;
 use phyla::settings::Model;
@@ -159,20 +159,31 @@ fn flat(parameters: &Parameters) -> Vec<f32> {
     parameters.0.values().flat_map(|array| array.data.iter().copied()).collect()
 }
 
-/// Outputs, loss and gradients are the same whatever padding follows.
+/// Outputs, loss and gradients are the same whatever padding follows: to the byte natively, in double precision nearly, and in candle's single
+/// precision as far as it is right at all. Its products sum in another order where there is padding, and some members magnify
+/// what rounding does: so it may differ by sixteen times what it is off by without padding.
 fn blind_to_padding(program: &Program, classes: bool, more: usize, garbage: u64) -> Result<(), TestCaseError> {
     let parameters = initialise(program.parameters(), garbage);
     let (narrow, wide) = (batch(5, classes, 0), batch(5 + more, classes, garbage));
-    for Tested { executor, double, .. } in executors() {
-        let tolerance = if double { 1e-5 } else { 2e-3 };
-        let run = |batch: &Batch| executor.forward(program, &parameters, batch).expect("a run").data;
-        let (few, many) = (run(&narrow), run(&wide));
-        prop_assert!(few.iter().all(|value| value.is_finite()));
-        prop_assert!(apart(&many, &few) < tolerance, "output: {}", apart(&many, &few));
-        let run = |batch: &Batch| executor.gradients(program, &parameters, batch, None).expect("a step");
-        let ((loss, few), (padded, many)) = (run(&narrow), run(&wide));
-        prop_assert!((loss - padded).abs() < tolerance * loss.abs().max(1.0), "loss: {loss} and {padded}");
-        prop_assert!(apart(&flat(&many), &flat(&few)) < tolerance, "gradients: {}", apart(&flat(&many), &flat(&few)));
+    // Output, loss, gradients.
+    let run = |executor: &dyn Executor, batch: &Batch| {
+        let output = executor.forward(program, &parameters, batch).expect("a run").data;
+        let (loss, gradients) = executor.gradients(program, &parameters, batch, None).expect("a step");
+        [output, vec![loss], flat(&gradients)]
+    };
+    let all = executors();
+    let exact = run(&*all.iter().find(|tested| tested.double).expect("candle in double precision").executor, &narrow);
+    for Tested { name, executor, double } in &all {
+        let (few, many) = (run(&**executor, &narrow), run(&**executor, &wide));
+        prop_assert!(few.iter().flatten().all(|value| value.is_finite()), "{name}");
+        for (what, ((few, many), exact)) in ["output", "loss", "gradients"].iter().zip(few.iter().zip(&many).zip(&exact)) {
+            let tolerance = match name.as_str() {
+                "native" => 0.0,
+                _ if *double => 1e-5,
+                _ => 2e-3f32.max(16.0 * apart(few, exact)),
+            };
+            prop_assert!(apart(many, few) <= tolerance, "{name}, {what}: {}, and {tolerance} is allowed", apart(many, few));
+        }
     }
     Ok(())
 }
@@ -182,16 +193,25 @@ proptest! {
 
     #[test]
     fn a_member_is_blind_to_padding(seed in any::<u64>(), more in 1usize..6, uniform in any::<bool>()) {
-        let (space, _, models) = &*STANDARD;
-        let draw = if uniform { Draw::Uniform } else { Draw::BySize };
-        let member = space.sample(draw, &mut stream(seed, "padding/member", 0)).expect("a member");
-        let text = || to_source(space, &member, "member");
-        for (program, classes) in [(models.masked_lm(space, &member), false), (models.classifier(space, &member, 3), true)] {
-            if let Err(error) = blind_to_padding(&program.expect("lowered"), classes, more, seed) {
-                return Err(TestCaseError::fail(format!("{error}\n{}", text())));
-            }
-        }
+        member_blind_to_padding(seed, more, uniform)?;
     }
+}
+
+fn member_blind_to_padding(seed: u64, more: usize, uniform: bool) -> Result<(), TestCaseError> {
+    let (space, _, models) = &*STANDARD;
+    let draw = if uniform { Draw::Uniform } else { Draw::BySize };
+    let member = space.sample(draw, &mut stream(seed, "padding/member", 0)).expect("a member");
+    for (program, classes) in [(models.masked_lm(space, &member), false), (models.classifier(space, &member, 3), true)] {
+        blind_to_padding(&program.expect("lowered"), classes, more, seed)
+            .map_err(|error| TestCaseError::fail(format!("{error}\n{}", to_source(space, &member, "member"))))?;
+    }
+    Ok(())
+}
+
+/// In candle's single precision its gradients differ by 0.003 and 0.004 where padding follows.
+#[test]
+fn a_member_that_magnifies_rounding_is_blind_to_padding() {
+    member_blind_to_padding(8_112_215_745_724_695_892, 1, true).expect("blind");
 }
 
 #[test]
