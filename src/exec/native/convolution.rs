@@ -1,13 +1,13 @@
 //! The lightweight convolution, as products: the taps are a matrix whose rows are one line, each a place further on than the last.
 //!
 //! In the order in which neighbours are summed they are turned around, so that the line can be read through positive strides.
-//! A strip of six tokens meets only the neighbours that its taps reach.
+//! A strip of eight tokens meets only the neighbours that its taps reach.
 
 #![expect(unsafe_code, reason = "parts of the arena are handed out here")]
 
 use super::packed::Packed;
 use super::plan::{Plan, Rows};
-use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, packed_len};
+use super::product::{Left, PANEL, Start, Strided, multiply, pack, packed_len};
 use super::rowwise::softmax;
 use super::run::Run;
 use super::threads::share;
@@ -15,9 +15,11 @@ use super::vector::{add_scaled, give};
 use crate::exec::kernel::Kernel;
 use std::ops::Range;
 
+/// Tokens of a strip.
+const TILE: usize = 8;
 /// Zeros at both ends of a head's line of taps, which a strip's first and last tokens meet.
 const MARGIN: usize = TILE - 1;
-/// Sums beyond both ends of a head's taps, which a tile of six tokens and sixteen neighbours has and no tap wants.
+/// Sums beyond both ends of a head's taps, which a strip and sixteen neighbours has and no tap wants.
 const BEYOND: usize = TILE + PANEL - 2;
 
 /// Which neighbours a token sees.

@@ -10,7 +10,7 @@ use super::memory::Shared;
 use super::meter::Kind;
 use super::packed::Packed;
 use super::plan::{Form, Plan};
-use super::product::{Left, PANEL, Start, Strided, multiply, pack, pack_strips, packed_len};
+use super::product::{Left, PANEL, Start, Strided, multiply, pack, packed_len};
 use super::rowwise::{euclidean, euclidean_back, softmax, softmax_back, unit_rows, unit_rows_back};
 use super::run::Run;
 use super::threads::share;
@@ -415,9 +415,9 @@ fn product([m, n, k]: [usize; 3], a: Strided<'_>, b: Strided<'_>, start: Start<'
     let left = if a.column == 1 {
         Left::Strided(a)
     } else {
-        let strips = scratch.get_mut(..m.next_multiple_of(super::product::TILE) * k).unwrap_or_default();
-        pack_strips(a, m, k, strips);
-        Left::Strips(strips)
+        let rows = scratch.get_mut(..packed_len(k, m)).unwrap_or_default();
+        pack(a.turned(), k, m, 0, rows);
+        Left::Panels(rows)
     };
     multiply(m, n, k, left, panels, start, d, n);
 }

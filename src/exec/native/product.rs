@@ -1,8 +1,8 @@
-//! Matrix products: `D = start + A·B`, by kernels of six rows by sixteen columns in registers, or twelve by thirty-two.
+//! Matrix products: `D = start + A·B`, by kernels of six rows by sixteen columns in registers, or eight by forty-eight.
 //!
 //! Each element is summed over `k` in order, and a sum that is written between two chunks and read again is what it was: so a result
-//! is the same bytes on one thread or many, in registers of either size, and whatever else stands in the batch. B is packed into panels of sixteen columns,
-//! A is read where it lies, or packed into strips of six rows where its columns are far apart.
+//! is the same bytes on one thread or many, in registers of either size, and whatever else stands in the batch. B is packed into panels of sixteen columns;
+//! A is read where it lies, or, where its columns are far apart, packed into panels of sixteen rows, as its transpose is.
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::Wide;
@@ -11,11 +11,11 @@ use super::vector::{Vectors, bring};
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// Rows of a tile.
-pub const TILE: usize = 6;
+/// Rows of a tile, at most.
+const TILE: usize = 6;
 /// Columns of a panel.
 pub const PANEL: usize = 16;
-/// How much of `k` is summed in registers before the sum is written: as much of a panel as the first cache holds, or of two half as much.
+/// How much of `k` is summed in registers before the sum is written.
 pub const CHUNK: usize = 512;
 
 /// A matrix seen through strides: element (i, j) stands at `i·row + j·column`.
@@ -57,18 +57,28 @@ fn last(rows: usize, row: usize, columns: usize, column: usize) -> usize {
 pub enum Left<'a> {
     /// Read where it lies.
     Strided(Strided<'a>),
-    /// Packed by [`pack_strips`].
-    Strips(&'a [f32]),
+    /// Its transpose, packed by [`pack`].
+    Panels(&'a [f32]),
 }
 
 impl<'a> Left<'a> {
-    /// The rows from `row` (a multiple of six) on, from column `begin` on, of `k` in all; nothing beyond the last.
+    /// The rows from `row` on, from column `begin` on, of `k` in all; of panels, as far as its own reaches.
     fn tile(self, row: usize, begin: usize, k: usize) -> Strided<'a> {
         let (from, place) = match self {
             Self::Strided(a) => (a, row * a.row + begin * a.column),
-            Self::Strips(data) => (Strided { data, row: 1, column: TILE }, row * k + begin * TILE),
+            Self::Panels(data) => (Strided { data, row: 1, column: PANEL }, row / PANEL * PANEL * k + begin * PANEL + row % PANEL),
         };
+        // Where `k` is 0, there is nothing.
         Strided { data: from.data.get(place..).unwrap_or_default(), ..from }
+    }
+
+    /// How many rows from `row` on, of `m` in all, the next tile takes where `most` fit in registers: what is left, or left of a panel, in equal parts.
+    fn high(self, row: usize, m: usize, most: usize) -> usize {
+        let left = match self {
+            Self::Strided(_) => m - row,
+            Self::Panels(_) => (m - row).min(PANEL - row % PANEL),
+        };
+        left.div_ceil(left.div_ceil(most))
     }
 }
 
@@ -95,7 +105,7 @@ pub fn pack(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32]
         return;
     }
     if b.column == 1 {
-        return pack_lines::<PANEL>(b.data, b.row, k, n, first, packed);
+        return pack_lines(b.data, b.row, k, n, first, packed);
     }
     for (panel, packed) in (first..).zip(packed.chunks_exact_mut(k * PANEL)) {
         let start = panel * PANEL;
@@ -119,22 +129,21 @@ pub fn pack(b: Strided<'_>, k: usize, n: usize, first: usize, packed: &mut [f32]
     }
 }
 
-/// Packs lines of values that lie together, `stride` apart, into blocks `WIDTH` wide from block `first` on, 0 beyond `n`: some lines at a time
-/// through all blocks, so that memory is read in its order.
-fn pack_lines<const WIDTH: usize>(data: &[f32], stride: usize, k: usize, n: usize, first: usize, packed: &mut [f32]) {
+/// Packs lines of values that lie together, `stride` apart: some lines at a time through all panels, so that memory is read in its order.
+fn pack_lines(data: &[f32], stride: usize, k: usize, n: usize, first: usize, packed: &mut [f32]) {
     const LINES: usize = 8;
     for begin in (0..k).step_by(LINES) {
         let end = (begin + LINES).min(k);
-        for (block, packed) in (first..).zip(packed.chunks_exact_mut(k * WIDTH)) {
-            let start = (block * WIDTH).min(n);
-            let columns = (n - start).min(WIDTH);
-            for (line, to) in (begin..end).zip(&mut packed.as_chunks_mut::<WIDTH>().0[begin..end]) {
+        for (panel, packed) in (first..).zip(packed.chunks_exact_mut(k * PANEL)) {
+            let start = (panel * PANEL).min(n);
+            let columns = (n - start).min(PANEL);
+            for (line, to) in (begin..end).zip(&mut packed.as_chunks_mut::<PANEL>().0[begin..end]) {
                 let from = &data[line * stride + start..];
                 bring(from.as_ptr().wrapping_add(LINES * stride));
-                match from.first_chunk::<WIDTH>() {
-                    Some(from) if columns == WIDTH => *to = *from,
+                match from.first_chunk() {
+                    Some(from) if columns == PANEL => *to = *from,
                     _ => {
-                        *to = [0.0; WIDTH];
+                        *to = [0.0; PANEL];
                         to[..columns].copy_from_slice(&from[..columns]);
                     }
                 }
@@ -157,30 +166,6 @@ fn turn(from: &[f32], stride: usize, columns: usize, packed: &mut [f32]) {
     for (at, line) in lines.iter_mut().enumerate().skip(done) {
         for (run, to) in line[..columns].iter_mut().enumerate() {
             *to = from[run * stride + at];
-        }
-    }
-}
-
-/// Packs A (`m` × `k`) into strips of six rows, `k` columns each, 0 beyond `m`.
-pub fn pack_strips(a: Strided<'_>, m: usize, k: usize, packed: &mut [f32]) {
-    assert!(a.holds(m, k), "A is shorter than its sizes say");
-    if a.row == 1 {
-        return pack_lines::<TILE>(a.data, a.column, k, m, 0, packed);
-    }
-    for (strip, packed) in packed.chunks_exact_mut((k * TILE).max(1)).enumerate() {
-        let start = strip * TILE;
-        let rows = m.saturating_sub(start).min(TILE);
-        if rows == 0 {
-            return;
-        }
-        if rows < TILE {
-            packed.fill(0.0);
-        }
-        let from = &a.data[start * a.row..];
-        for (at, to) in packed.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-            for (row, to) in to[..rows].iter_mut().enumerate() {
-                *to = from[row * a.row + at * a.column];
-            }
         }
     }
 }
@@ -209,29 +194,30 @@ pub fn multiply_by(
     }
     let held = match a {
         Left::Strided(a) => a.holds(m, k),
-        Left::Strips(strips) => strips.len() >= m.next_multiple_of(TILE) * k,
+        Left::Panels(panels) => panels.len() >= packed_len(k, m),
     };
     assert!(held && packed.len() >= packed_len(k, n), "an operand is shorter than its sizes say");
     assert!(last(m, stride, n, 1) < d.len(), "the result is shorter than its sizes say");
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
-    // The kernel of sixteen numbers is there for rows as they lie and for strips; no other operands are met but in tests.
+    // The kernel of sixteen numbers is there for rows as they lie and for panels; no other operands are met but in tests.
     #[cfg(target_arch = "x86_64")]
-    let vectors = match (vectors, a, Wide::detect()) {
-        (Vectors::Wider(_), Left::Strided(a), Some(wide)) if a.column != 1 && a.column != TILE => Vectors::Wide(wide),
-        _ => vectors,
+    let (vectors, most, together) = match (vectors, a, Wide::detect()) {
+        (Vectors::Wider(_), Left::Strided(a), Some(wide)) if a.column != 1 && a.column != PANEL => (Vectors::Wide(wide), TILE, 1),
+        (Vectors::Wider(_), ..) => (vectors, x86::TILE, x86::PANELS),
+        _ => (vectors, TILE, 1),
     };
-    let panels = if matches!(vectors, Vectors::Wider(_)) { 2 } else { 1 };
-    // Rows a page apart share a set of the first cache, which may hold no more than eight of them.
-    #[cfg(target_arch = "x86_64")]
-    let pairs = panels == 2 && (!matches!(a, Left::Strided(a) if a.row.is_multiple_of(1024)) || x86::ways() >= 2 * TILE);
     #[cfg(not(target_arch = "x86_64"))]
-    let pairs = false;
-    for from in (0..n).step_by(panels * PANEL) {
+    let (most, together) = (TILE, 1);
+    let mut from = 0;
+    while from < n {
+        // Four panels are better two and two than three and one.
+        let left = (n - from).div_ceil(PANEL);
+        let panels = if left == together + 1 { left.div_ceil(2) } else { left.min(together) };
         let columns = (n - from).min(panels * PANEL);
-        for begin in (0..k.max(1)).step_by(CHUNK / panels) {
-            let chunk = (k - begin).min(CHUNK / panels);
+        for begin in (0..k.max(1)).step_by(CHUNK) {
+            let chunk = (k - begin).min(CHUNK);
             let b = &packed[from * k + begin * PANEL..];
             let start = match start {
                 _ if begin > 0 => Start::Result,
@@ -239,15 +225,15 @@ pub fn multiply_by(
                 other => other,
             };
             let mut row = 0;
+            #[cfg(target_arch = "x86_64")]
+            let next = if begin + chunk < k { from * k + (begin + chunk) * PANEL } else { (from + panels * PANEL) * k };
             while row < m {
-                let (tile, d) = (a.tile(row, begin, k), &mut d[row * stride + from..]);
-                let rows = if pairs && m - row >= 2 * TILE { 2 * TILE } else { (m - row).min(TILE) };
+                let (tile, d, rows) = (a.tile(row, begin, k), &mut d[row * stride + from..], a.high(row, m, most));
                 #[cfg(target_arch = "x86_64")]
                 match vectors {
                     Vectors::Wider(wider) => {
-                        let pair = [tile, a.tile(row + TILE, begin, k)];
-                        let ahead = ahead(packed, [from, begin, chunk, k], row);
-                        x86::tiles(wider, rows, columns, chunk, pair, b, k * PANEL, ahead, start, d, stride);
+                        let ahead = ahead(packed.get(next..).unwrap_or_default(), chunk, k, row);
+                        x86::tiles(wider, rows, columns, chunk, tile, b, k * PANEL, ahead, start, d, stride);
                     }
                     Vectors::Wide(wide) => x86::tile(wide, rows, columns, chunk, tile, b, start, d, stride),
                     Vectors::Plain => plain(rows, columns, chunk, tile, b, start, d, stride),
@@ -257,17 +243,16 @@ pub fn multiply_by(
                 row += rows;
             }
         }
+        from += columns;
     }
 }
 
-/// Where B goes on after the chunk of two panels that `from` and `begin` name: the part that the tile at `row` asks for, so that the eight
-/// tiles of a block ask for all of the next chunk.
+/// Of the panels of B that come next, the part that the tile at `row` asks for, so that the twelve tiles of a block ask for a chunk of three.
 #[cfg(target_arch = "x86_64")]
-fn ahead(packed: &[f32], [from, begin, chunk, k]: [usize; 4], row: usize) -> &[f32] {
-    let line = row / (2 * TILE) * (chunk / x86::LINES);
-    let next = if begin + chunk < k { from * k + (begin + chunk) * PANEL } else { (from + 2 * PANEL) * k };
-    let beside = if line < chunk { line } else { k + line - chunk };
-    packed.get(next + beside * PANEL..).filter(|_| line < 2 * chunk).unwrap_or_default()
+fn ahead(next: &[f32], chunk: usize, k: usize, row: usize) -> &[f32] {
+    let line = row / x86::TILE * (chunk / x86::LINES);
+    let place = line / chunk.max(1) * k + line % chunk.max(1);
+    next.get(place * PANEL..).filter(|_| line < x86::PANELS * chunk).unwrap_or_default()
 }
 
 /// One tile without vector instructions of its own.

@@ -5,7 +5,7 @@
 use super::layout::{BLOCK, Place};
 use super::meter::Kind;
 use super::plan::{Form, Plan, Rows};
-use super::product::{Left, PANEL, Start, Strided, TILE, multiply, pack, pack_strips, packed_len};
+use super::product::{Left, PANEL, Start, Strided, multiply, pack, packed_len};
 use super::run::{Run, Way};
 use super::threads::share;
 use super::vector::{Vectors, add_scaled};
@@ -25,7 +25,7 @@ const TABLE: usize = 512;
 
 /// The scratch that the largest part of a weight's gradient takes in a phase of these steps.
 pub fn scratch(plan: &Plan<'_>, steps: &[usize]) -> usize {
-    let part = |(out, input): (usize, usize)| CHUNK * out.next_multiple_of(TILE).min(2 * MORE_ROWS) + packed_len(CHUNK, input.min(COLUMNS));
+    let part = |(out, input): (usize, usize)| packed_len(CHUNK, out.min(2 * MORE_ROWS)) + packed_len(CHUNK, input.min(COLUMNS));
     steps.iter().filter_map(|slot| sizes(plan, *slot)).map(part).max().unwrap_or(0)
 }
 
@@ -102,7 +102,7 @@ impl Run<'_> {
                 Kernel::Linear | Kernel::Unembed => {
                     let (out, input) = sizes(self.plan, *slot).unwrap_or_default();
                     let rows = (share_of_all / input.max(1)).clamp(ROWS, most);
-                    let part = out.div_ceil((out / rows).max(1)).next_multiple_of(TILE);
+                    let part = out.div_ceil((out / rows).max(1)).next_multiple_of(PANEL);
                     jobs.extend((0..out).step_by(part).map(|row| Job::Weight(*slot, row, (out - row).min(part))));
                     jobs.push(Job::Sums(*slot, 1));
                 }
@@ -148,27 +148,27 @@ impl Run<'_> {
         let Form::Matrix { heads, .. } = self.plan.form(slot) else { return };
         let count = self.packed.count(rows) * heads;
         let (to, first) = self.parameter_slope(slot, 0);
-        let (strips_len, scratch) = (high.next_multiple_of(TILE) * CHUNK, self.scratch_of(thread));
+        let (left_len, scratch) = (packed_len(CHUNK, high), self.scratch_of(thread));
         // SAFETY: see above.
-        let (x, g, to, strips, panels) = unsafe {
+        let (x, g, to, left, right) = unsafe {
             (
                 self.whole(self.place(argument), argument).read(),
                 self.whole(self.slope(slot), slot).read(),
                 to.part(row * input, high * input).write(),
-                scratch.part(0, strips_len).write(),
-                scratch.part(strips_len, packed_len(CHUNK, input.min(COLUMNS))).write(),
+                scratch.part(0, left_len).write(),
+                scratch.part(left_len, packed_len(CHUNK, input.min(COLUMNS))).write(),
             )
         };
         for begin in (0..count.max(1)).step_by(CHUNK) {
             let chunk = (count - begin).min(CHUNK);
             let start = if begin == 0 && first { Start::Zero } else { Start::Result };
-            let strips = strips.get_mut(..high.next_multiple_of(TILE) * chunk).unwrap_or_default();
-            pack_strips(Strided::rows(g.get(begin * out + row..).unwrap_or_default(), out).turned(), high, chunk, strips);
+            let left = left.get_mut(..packed_len(chunk, high)).unwrap_or_default();
+            pack(Strided::rows(g.get(begin * out + row..).unwrap_or_default(), out), chunk, high, 0, left);
             for column in (0..input).step_by(COLUMNS) {
                 let wide = (input - column).min(COLUMNS);
-                let panels = panels.get_mut(..packed_len(chunk, wide)).unwrap_or_default();
-                pack(Strided::rows(x.get(begin * input + column..).unwrap_or_default(), input), chunk, wide, 0, panels);
-                multiply(high, wide, chunk, Left::Strips(strips), panels, start, to.get_mut(column..).unwrap_or_default(), input);
+                let right = right.get_mut(..packed_len(chunk, wide)).unwrap_or_default();
+                pack(Strided::rows(x.get(begin * input + column..).unwrap_or_default(), input), chunk, wide, 0, right);
+                multiply(high, wide, chunk, Left::Panels(left), right, start, to.get_mut(column..).unwrap_or_default(), input);
             }
         }
     }

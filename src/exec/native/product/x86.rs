@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "the registers of the processor are reached by its own instructions only")]
 
 use super::super::vector::{Wide, Wider};
-use super::{PANEL, Start, Strided, TILE, last};
+use super::{PANEL, Start, Strided, last};
 use std::arch::x86_64::{
     __m256, __m256i, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_broadcast_ss, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps,
     _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_setr_epi32, _mm256_setzero_ps,
@@ -13,14 +13,18 @@ use std::arch::x86_64::{
 use std::array::from_fn;
 use std::hint::black_box;
 
-/// Lines of B's panels that [`tiles`] takes at a time.
+/// Rows of what [`tiles`] does at once, at most.
+pub const TILE: usize = 8;
+/// Panels of B beside one another there, at most.
+pub const PANELS: usize = 3;
+/// Lines of B's panels that it takes at a time.
 pub const LINES: usize = 4;
 
 /// One tile; it panics where A is shorter than `rows` × `k`, B than `k` lines, or D than its rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
-    assert!((1..=TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
+    assert!((1..=super::TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
     assert!(k == 0 || last(rows, a.row, k, a.column) < a.data.len());
     assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
@@ -109,9 +113,8 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
     }
 }
 
-/// One tile or two, one below the other, and as many beside them where there are more than sixteen columns: the same sums in the same order as
-/// [`tile`]'s. The second panel of B begins `next` values after the first; of `ahead`, a line is asked for with every [`LINES`] lines of B.
-/// `lower` lies as `upper` does, whose columns follow one another or are a strip's; where there are two tiles, both have all their rows.
+/// A tile of up to eight rows by three panels: the same sums in the same order as [`tile`]'s. The panels of B begin `next` values after one another;
+/// of `ahead`, a line is asked for with every [`LINES`] lines of B. A's columns follow one another or are a panel's.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tiles(
@@ -119,7 +122,7 @@ pub fn tiles(
     rows: usize,
     columns: usize,
     k: usize,
-    [upper, lower]: [Strided<'_>; 2],
+    a: Strided<'_>,
     b: &[f32],
     next: usize,
     ahead: &[f32],
@@ -127,26 +130,26 @@ pub fn tiles(
     d: &mut [f32],
     stride: usize,
 ) {
-    let (high, beside) = (rows.min(TILE), columns > PANEL);
-    assert!(((1..=TILE).contains(&rows) || rows == 2 * TILE) && (1..=2 * PANEL).contains(&columns));
-    assert!(upper.column == 1 || upper.column == TILE);
-    assert!(b.len() >= (usize::from(beside) * next).saturating_add(k * PANEL));
-    let reach = last(high, upper.row, k, upper.column);
-    assert!(k == 0 || reach < upper.data.len() && (rows == high || reach < lower.data.len()));
+    let panels = columns.div_ceil(PANEL);
+    assert!((1..=TILE).contains(&rows) && (1..=PANELS).contains(&panels));
+    assert!(a.column == 1 || a.column == PANEL);
+    assert!(b.len() >= ((panels - 1) * next).saturating_add(k * PANEL));
+    assert!(k == 0 || last(rows, a.row, k, a.column) < a.data.len());
     assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
     let (start, step) = begin(start, columns, to, stride);
-    let (a, row, column) = (upper.data.as_ptr(), upper.row, upper.column);
-    let call = Call { columns, k, a, row, column, b: b.as_ptr(), start, step, d: to, stride };
-    let more = [lower.data.as_ptr(), b.as_ptr().wrapping_add(next), ahead.as_ptr()];
+    let call = Call { columns, k, a: a.data.as_ptr(), row: a.row, column: a.column, b: b.as_ptr(), start, step, d: to, stride };
+    let ahead = ahead.as_ptr();
     // SAFETY: `Wider` proves the features; the lengths were asserted above, and `start` is null, or points at `columns` values
     // for each of the rows that it steps over.
     unsafe {
-        match (beside, column == 1) {
-            (true, true) => by_rows::<2, 1>(rows, call, more),
-            (true, false) => by_rows::<2, TILE>(rows, call, more),
-            (false, true) => by_rows::<1, 1>(rows, call, more),
-            (false, false) => by_rows::<1, TILE>(rows, call, more),
+        match (panels, a.column == 1) {
+            (1, true) => by_rows::<1, 1>(rows, call, next, ahead),
+            (2, true) => by_rows::<2, 1>(rows, call, next, ahead),
+            (_, true) => by_rows::<3, 1>(rows, call, next, ahead),
+            (1, false) => by_rows::<1, PANEL>(rows, call, next, ahead),
+            (2, false) => by_rows::<2, PANEL>(rows, call, next, ahead),
+            (_, false) => by_rows::<3, PANEL>(rows, call, next, ahead),
         }
     }
 }
@@ -154,60 +157,54 @@ pub fn tiles(
 /// Chooses the kernel for so many rows.
 ///
 /// # Safety
-/// As for [`wider_kernel`], of 1 to 6 rows or of 12.
+/// As for [`wider_kernel`], of 1 to 8 rows.
 #[target_feature(enable = "avx512f")]
-unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, more: [*const f32; 3]) {
+unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, next: usize, ahead: *const f32) {
     // SAFETY: as the caller says.
     unsafe {
         match rows {
-            1 => wider_kernel::<1, 1, PANELS, COLUMN>(call, more),
-            2 => wider_kernel::<1, 2, PANELS, COLUMN>(call, more),
-            3 => wider_kernel::<1, 3, PANELS, COLUMN>(call, more),
-            4 => wider_kernel::<1, 4, PANELS, COLUMN>(call, more),
-            5 => wider_kernel::<1, 5, PANELS, COLUMN>(call, more),
-            6 => wider_kernel::<1, 6, PANELS, COLUMN>(call, more),
-            _ => wider_kernel::<2, 6, PANELS, COLUMN>(call, more),
+            1 => wider_kernel::<1, PANELS, COLUMN>(call, next, ahead),
+            2 => wider_kernel::<2, PANELS, COLUMN>(call, next, ahead),
+            3 => wider_kernel::<3, PANELS, COLUMN>(call, next, ahead),
+            4 => wider_kernel::<4, PANELS, COLUMN>(call, next, ahead),
+            5 => wider_kernel::<5, PANELS, COLUMN>(call, next, ahead),
+            6 => wider_kernel::<6, PANELS, COLUMN>(call, next, ahead),
+            7 => wider_kernel::<7, PANELS, COLUMN>(call, next, ahead),
+            _ => wider_kernel::<8, PANELS, COLUMN>(call, next, ahead),
         }
     }
 }
 
-/// Sums in registers: `ROWS` × 16 for each strip and panel; the second ones are at `lower` and `beside`.
+/// Sums in registers: `ROWS` × 16 for each panel; the panels are `next` values apart.
 ///
 /// # Safety
 /// `COLUMN` is the call's, its columns end in the last of the panels, and every place of A, B, D and the start that these name is there.
 #[target_feature(enable = "avx512f")]
-unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usize, const COLUMN: usize>(
-    call: Call,
-    [lower, beside, mut ahead]: [*const f32; 3],
-) {
-    let Call { columns, k, a, row, b, start, step, d, stride, .. } = call;
+unsafe fn wider_kernel<const ROWS: usize, const PANELS: usize, const COLUMN: usize>(call: Call, next: usize, mut ahead: *const f32) {
+    let Call { columns, k, mut a, row, b, start, step, d, stride, .. } = call;
     // Of the last panel the columns that there are.
     let last = (0xFFFF_u32 >> (PANELS * PANEL - columns)) as u16;
     let mask = |panel: usize| if panel + 1 == PANELS { last } else { 0xFFFF };
-    let mut sums = [[[_mm512_setzero_ps(); PANELS]; ROWS]; STRIPS];
-    let (mut a, mut b): ([_; STRIPS], [_; PANELS]) = (from_fn(|strip| [a, lower][strip]), from_fn(|panel| [b, beside][panel]));
+    let mut sums = [[_mm512_setzero_ps(); PANELS]; ROWS];
+    let mut b: [_; PANELS] = from_fn(|panel| b.wrapping_add(panel * next));
     // Hidden from the compiler, which would otherwise work them out again in every line.
-    let (three, five) = (black_box(3 * row), black_box(5 * row));
-    let rows = [0, row, 2 * row, three, 4 * row, five];
+    let (three, five, seven) = (black_box(3 * row), black_box(5 * row), black_box(7 * row));
+    let rows = if COLUMN == 1 { [0, row, 2 * row, three, 4 * row, five, 2 * three, seven] } else { from_fn(|at| at) };
     // SAFETY: the caller gave lengths that cover every place touched here; masked places are not.
     unsafe {
         if !start.is_null() {
-            for (strip, sums) in sums.iter_mut().enumerate() {
-                for (at, sums) in sums.iter_mut().enumerate() {
-                    for (panel, sum) in sums.iter_mut().enumerate() {
-                        *sum = _mm512_maskz_loadu_ps(mask(panel), start.add((strip * ROWS + at) * step + panel * PANEL));
-                    }
+            for (at, sums) in sums.iter_mut().enumerate() {
+                for (panel, sum) in sums.iter_mut().enumerate() {
+                    *sum = _mm512_maskz_loadu_ps(mask(panel), start.add(at * step + panel * PANEL));
                 }
             }
         }
-        let mut add = |a: &[*const f32; STRIPS], b: &[*const f32; PANELS], line: usize| {
+        let mut add = |a: *const f32, b: &[*const f32; PANELS], line: usize| {
             let lines = b.map(|b| _mm512_loadu_ps(b.add(line * PANEL)));
-            for at in 0..ROWS {
-                for strip in 0..STRIPS {
-                    let a = _mm512_set1_ps(*a[strip].add(rows[at] + line * COLUMN));
-                    for panel in 0..PANELS {
-                        sums[strip][at][panel] = _mm512_fmadd_ps(a, lines[panel], sums[strip][at][panel]);
-                    }
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let a = _mm512_set1_ps(*a.add(row + line * COLUMN));
+                for (sum, line) in sums.iter_mut().zip(lines) {
+                    *sum = _mm512_fmadd_ps(a, line, *sum);
                 }
             }
         };
@@ -216,40 +213,26 @@ unsafe fn wider_kernel<const STRIPS: usize, const ROWS: usize, const PANELS: usi
             // Memory is asked for while there is something else to do: what of B comes next, and the rows that the sums will be written to.
             _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             ahead = ahead.wrapping_add(PANEL);
-            if group < STRIPS * ROWS {
+            if group < ROWS {
                 for panel in 0..PANELS {
                     _mm_prefetch::<_MM_HINT_T0>(below.wrapping_add(panel * PANEL).cast());
                 }
                 below = below.wrapping_add(stride);
             }
             for line in 0..LINES {
-                add(&a, &b, line);
+                add(a, &b, line);
             }
-            (a, b) = (a.map(|a| a.wrapping_add(LINES * COLUMN)), b.map(|b| b.wrapping_add(LINES * PANEL)));
+            (a, b) = (a.wrapping_add(LINES * COLUMN), b.map(|b| b.wrapping_add(LINES * PANEL)));
         }
         for line in 0..k % LINES {
-            add(&a, &b, line);
+            add(a, &b, line);
         }
-        for (strip, sums) in sums.iter().enumerate() {
-            for (at, sums) in sums.iter().enumerate() {
-                for (panel, sum) in sums.iter().enumerate() {
-                    _mm512_mask_storeu_ps(d.add((strip * ROWS + at) * stride + panel * PANEL), mask(panel), *sum);
-                }
+        for (at, sums) in sums.iter().enumerate() {
+            for (panel, sum) in sums.iter().enumerate() {
+                _mm512_mask_storeu_ps(d.add(at * stride + panel * PANEL), mask(panel), *sum);
             }
         }
     }
-}
-
-/// In how many places of the first cache a line of memory may stand; 8 where the processor does not tell.
-pub fn ways() -> usize {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
-    static WAYS: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    // Asked once, since a virtual machine takes its time to answer: Intel's leaf of caches, or AMD's, each where it is there.
-    *WAYS.get_or_init(|| {
-        let leaf =
-            [4, 0x8000_001D].into_iter().find(|leaf| __cpuid(leaf & 0x8000_0000).eax >= *leaf && __cpuid_count(*leaf, 0).eax & 31 == 1);
-        leaf.map_or(8, |leaf| (__cpuid_count(leaf, 0).ebx >> 22) as usize + 1)
-    })
 }
 
 /// Eight lines of a panel from sixteen runs of eight values, `stride` apart.

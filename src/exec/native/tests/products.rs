@@ -1,6 +1,6 @@
 //! Matrix products of every small size, and across the edges of tiles, panels and chunks.
 
-use super::super::product::{CHUNK, Left, Start, Strided, TILE, multiply, multiply_by, pack, pack_strips, packed_len};
+use super::super::product::{CHUNK, Left, Start, Strided, multiply, multiply_by, pack, packed_len};
 use super::super::vector::Vectors;
 use proptest::prelude::*;
 
@@ -15,17 +15,17 @@ fn defined(m: usize, n: usize, k: usize, a: Strided<'_>, b: Strided<'_>, start: 
     (0..m * n).map(|place| element(place / n, place % n) as f32).collect()
 }
 
-fn check(m: usize, n: usize, k: usize, turned: (bool, bool), strips: bool) {
+fn check(m: usize, n: usize, k: usize, turned: (bool, bool), panels_left: bool) {
     let (left, right) = (numbers(m * k, 1), numbers(k * n, 2));
     let a = if turned.0 { Strided::rows(&left, m).turned() } else { Strided::rows(&left, k) };
     let b = if turned.1 { Strided::rows(&right, k).turned() } else { Strided::rows(&right, n) };
     let mut panels = vec![f32::NAN; packed_len(k, n)];
     pack(b, k, n, 0, &mut panels);
-    let mut packed = vec![f32::NAN; m.next_multiple_of(TILE) * k];
-    if strips {
-        pack_strips(a, m, k, &mut packed);
+    let mut packed = vec![f32::NAN; packed_len(k, m)];
+    if panels_left {
+        pack(a.turned(), k, m, 0, &mut packed);
     }
-    let operand = if strips { Left::Strips(&packed) } else { Left::Strided(a) };
+    let operand = if panels_left { Left::Panels(&packed) } else { Left::Strided(a) };
     let (bias, before) = (numbers(n, 3), numbers(m * n, 4));
     let wanted =
         [defined(m, n, k, a, b, &|_, _| 0.0), defined(m, n, k, a, b, &|_, j| bias[j]), defined(m, n, k, a, b, &|i, j| before[i * n + j])];
@@ -45,9 +45,9 @@ fn check(m: usize, n: usize, k: usize, turned: (bool, bool), strips: bool) {
 proptest! {
     #[test]
     fn products_are_what_they_are_defined_to_be(
-        m in 0usize..20, n in 0usize..40, k in 0usize..40, left in any::<bool>(), right in any::<bool>(), strips in any::<bool>()
+        m in 0usize..20, n in 0usize..40, k in 0usize..40, left in any::<bool>(), right in any::<bool>(), packed in any::<bool>()
     ) {
-        check(m, n, k, (left, right), strips);
+        check(m, n, k, (left, right), packed);
     }
 }
 
@@ -100,10 +100,10 @@ fn a_row_is_the_same_bytes_alone_and_among_others_by_any_vectors() {
         let (left, right, bias) = (rounding(m * k, 0.1), rounding(k * n, 0.2), rounding(n, 0.3));
         let mut panels = vec![0.0; packed_len(k, n)];
         pack(Strided::rows(&right, n), k, n, 0, &mut panels);
-        let mut strips = vec![0.0; m.next_multiple_of(TILE) * k];
-        pack_strips(Strided::rows(&left, k), m, k, &mut strips);
+        let mut rows = vec![0.0; packed_len(k, m)];
+        pack(Strided::rows(&left, k).turned(), k, m, 0, &mut rows);
         let Some(narrow) = Vectors::all().nth(1).or(Vectors::all().next()) else { return };
-        for (operand, vectors) in [Left::Strided(Strided::rows(&left, k)), Left::Strips(&strips)]
+        for (operand, vectors) in [Left::Strided(Strided::rows(&left, k)), Left::Panels(&rows)]
             .into_iter()
             .flat_map(|left| Vectors::all().map(move |vectors| (left, vectors)))
         {
