@@ -1,7 +1,7 @@
 //! Loops compiled for the widest vectors the processor has, chosen at run time.
 //!
-//! Products and sums are kept apart: fused ones would be calls into a library where the processor has none, and
-//! the same values come out either way.
+//! What is written as a fused product and sum (`mul_add`) is one instruction in wide vectors; where the processor has none, the same values come
+//! out of a call, which takes its time. Rust fuses nothing by itself.
 
 /// The proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -204,24 +204,24 @@ pub fn bring(at: *const f32) {
     let _ = at;
 }
 
+/// A polynomial, the highest power's coefficient first.
+#[inline(always)]
+fn polynomial<const COUNT: usize>(x: f32, coefficients: [f32; COUNT]) -> f32 {
+    coefficients.into_iter().reduce(|sum, next| sum.mul_add(x, next)).unwrap_or(0.0)
+}
+
 /// e^x to single precision, without a branch; of x below −87 or above 88 it is that of −87 or 88.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Adding 1.5·2²³ rounds to an integer in the low bits of the mantissa.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let power = rounded - ROUND;
-    // ln 2 in two parts, the first exact in its products.
-    let rest = power * -0.693_359_4 + x;
-    let rest = power * 2.121_944_4e-4 + rest;
-    let series = 1.987_569_1e-4f32;
-    let series = series * rest + 1.398_199_9e-3;
-    let series = series * rest + 8.333_452e-3;
-    let series = series * rest + 4.166_579_6e-2;
-    let series = series * rest + 1.666_666_5e-1;
-    let series = series * rest + 5e-1;
-    let value = series * rest * rest + (rest + 1.0);
+    // ln 2 in two parts.
+    let rest = power.mul_add(2.121_944_4e-4, power.mul_add(-0.693_359_4, x));
+    let series = polynomial(rest, [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5e-1]);
+    let value = series.mul_add(rest * rest, rest) + 1.0;
     let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
     value * f32::from_bits(exponent)
 }
@@ -237,30 +237,41 @@ pub fn sigmoid(x: f32) -> f32 {
 pub fn soft_corner(x: f32) -> f32 {
     let power = exp(-x.abs());
     let s = power / (2.0 + power);
-    let square = s * s;
-    let series = 1.0f32 / 13.0;
-    let series = series * square + 1.0 / 11.0;
-    let series = series * square + 1.0 / 9.0;
-    let series = series * square + 1.0 / 7.0;
-    let series = series * square + 1.0 / 5.0;
-    let series = series * square + 1.0 / 3.0;
-    2.0 * s * (series * square + 1.0)
+    let series = polynomial(s * s, [1.0 / 13.0, 1.0 / 11.0, 1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0, 1.0]);
+    2.0 * s * series
 }
 
-/// x·Φ(x) and its slope: the error function by Abramowitz and Stegun 7.1.26, off by 1.5e-7 at most.
+/// Beyond this Φ is taken for 0 or 1: it is no further from them than 8e-8.
+const FAR: f32 = 5.25;
+/// (Φ(x) − ½) / x over 2x²/5.25² − 1, a fit whose largest error of Φ, weighted by |x| beyond 2, is about as small as this degree allows: 2.4e-8
+/// before rounding. The fourth is a little larger, so that Φ comes out as 0 at −5.25.
+const NORMAL: [f32; 15] = [
+    2.151_070_4e-4,
+    -6.418_498e-4,
+    7.445_106e-4,
+    -1.084_13e-3,
+    2.792_802_6e-3,
+    -5.396_953_3e-3,
+    8.478_605e-3,
+    -1.280_360_2e-2,
+    1.851_999_2e-2,
+    -2.503_445e-2,
+    3.203_41e-2,
+    -3.976_424_4e-2,
+    4.964_564_7e-2,
+    -6.712_679e-2,
+    1.346_593_5e-1,
+];
+
+/// x·Φ(x) and its slope, Φ(x) + x·φ(x), without a division, which takes as long as a dozen products; Φ is off by 1.5e-7 at most.
 #[inline(always)]
 pub fn gelu(x: f32) -> (f32, f32) {
-    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (z * 0.327_591_1 + 1.0);
-    let bell = exp(-z * z);
-    let series = 1.061_405_4f32;
-    let series = series * t - 1.453_152_1;
-    let series = series * t + 1.421_413_8;
-    let series = series * t - 0.284_496_72;
-    let series = series * t + 0.254_829_6;
-    let tail = 0.5 * series * t * bell;
-    let below = if x < 0.0 { tail } else { 1.0 - tail };
-    (x * below, x * 0.398_942_3 * bell + below)
+    let near = x.clamp(-FAR, FAR);
+    let even = polynomial((near * near).mul_add(2.0 / (FAR * FAR), -1.0), NORMAL);
+    let below = near.mul_add(even, 0.5).clamp(0.0, 1.0);
+    // φ(x)·√2π.
+    let bell = exp(x * x * -0.5);
+    (x * below, (near * 0.398_942_3).mul_add(bell, below))
 }
 
 /// Sums kept apart in a long sum, which fill the widest registers.
@@ -287,7 +298,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0f32; LANES];
     for (x, y) in xs.iter().zip(ys) {
         for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += x * *y;
+            *lane = x.mul_add(*y, *lane);
         }
     }
     folded(lanes, |x, y| x + y) + x.iter().zip(y).map(|(x, y)| x * y).sum::<f32>()
@@ -340,12 +351,27 @@ mod tests {
 
     #[test]
     fn gelu_and_its_slope_agree_with_the_error_function() {
-        // Φ at 0, ±1, ±2.
-        for (x, phi) in [(0.0f32, 0.5), (1.0, 0.841_344_8), (-1.0, 0.158_655_25), (2.0, 0.977_249_9), (-2.0, 0.022_750_132)] {
+        // Φ by its own series, in double precision.
+        let normal = |x: f64| {
+            let (mut term, mut sum) = (x, x);
+            for power in 1..200 {
+                term *= -x * x / f64::from(2 * power);
+                sum += term / f64::from(2 * power + 1);
+            }
+            0.5 + sum / std::f64::consts::TAU.sqrt()
+        };
+        for step in -6_000..=6_000 {
+            let x = step as f32 * 1e-3;
+            let (phi, bell) = (normal(f64::from(x)), (-0.5 * f64::from(x * x)).exp() / std::f64::consts::TAU.sqrt());
             let (value, slope) = gelu(x);
-            let bell = (-0.5 * x * x).exp() * 0.398_942_3;
-            assert!((value - x * phi).abs() < 1e-6 && (slope - (phi + x * bell)).abs() < 1e-6, "{x}");
+            let off = [f64::from(value) - f64::from(x) * phi, f64::from(slope) - phi - f64::from(x) * bell];
+            assert!(off[0].abs() < 2e-7 * f64::from(x.abs()).max(0.01) && off[1].abs() < 4e-7, "{x}: {off:?}");
         }
+        for x in [f32::INFINITY, 1e30, 100.0] {
+            assert_eq!(gelu(x), (x, 1.0));
+        }
+        assert!(gelu(0.0) == (0.0, 0.5) && gelu(-100.0).0 == 0.0 && gelu(-100.0).1.abs() < 1e-30);
+        assert!(gelu(f32::NAN).0.is_nan() && gelu(f32::NAN).1.is_nan());
     }
 
     #[test]
