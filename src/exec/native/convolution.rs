@@ -16,11 +16,11 @@ use crate::exec::kernel::Kernel;
 use std::ops::Range;
 
 /// Tokens of a strip.
-const TILE: usize = 8;
+const STRIP: usize = 8;
 /// Zeros at both ends of a head's line of taps, which a strip's first and last tokens meet.
-const MARGIN: usize = TILE - 1;
-/// Sums beyond both ends of a head's taps, which a strip and sixteen neighbours has and no tap wants.
-const BEYOND: usize = TILE + PANEL - 2;
+const MARGIN: usize = STRIP - 1;
+/// Sums beyond both ends of a head's taps, which a strip and sixteen neighbours have and no tap wants.
+const BEYOND: usize = STRIP + PANEL - 2;
 
 /// Which neighbours a token sees.
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ pub fn scratch(plan: &Plan<'_>, slot: usize, packed: &Packed) -> usize {
     let taps: usize = taps.map_or(0, |spec| spec.shape.iter().product());
     let (heads, length) = (plan.program.heads().max(1), packed.lengths.iter().copied().max().unwrap_or(0));
     let channels = plan.form(slot).per_row() / heads;
-    (length * PANEL).max(packed_len(channels, length) + TILE * PANEL + taps / heads + 2 * BEYOND)
+    (length * PANEL).max(packed_len(channels, length) + STRIP * PANEL + taps / heads + 2 * BEYOND)
 }
 
 // SAFETY of this file: a phase of its own reads whole values and writes whole others; the threads have a sentence each, and
@@ -148,8 +148,8 @@ fn convolve(x: &[f32], width: usize, lines: &[Vec<f32>], reach: Reach, start: St
             for (row, to) in x.chunks_exact(width).rev().zip(panel.as_chunks_mut::<PANEL>().0) {
                 to[..columns].copy_from_slice(&row[channel..channel + columns]);
             }
-            for from in (0..length).step_by(TILE) {
-                let rows = (length - from).min(TILE);
+            for from in (0..length).step_by(STRIP) {
+                let rows = (length - from).min(STRIP);
                 let seen = reach.of(from, rows, length);
                 // The last neighbour comes first; its tap for the first token stands here.
                 let place = (MARGIN + from + reach.kernel) - (reach.left + seen.end);
@@ -166,15 +166,15 @@ fn taps_back(x: &[f32], g: &[f32], width: usize, reach: Reach, sums: &mut [f32],
     let (length, heads) = (x.len() / width.max(1), sums.len() / reach.kernel.max(1));
     let channels = width / heads.max(1);
     let (panels, scratch) = scratch.split_at_mut(packed_len(channels, length));
-    let (tile, scratch) = scratch.split_at_mut(TILE * PANEL);
+    let (tile, scratch) = scratch.split_at_mut(STRIP * PANEL);
     let pulled = &mut scratch[..reach.kernel + 2 * BEYOND];
     for (head, sums) in sums.chunks_exact_mut(reach.kernel.max(1)).enumerate() {
         pulled.fill(0.0);
         if length > 0 {
             pack(Strided::rows(&x[head * channels..], width).turned(), channels, length, 0, panels);
         }
-        for from in (0..length).step_by(TILE) {
-            let rows = (length - from).min(TILE);
+        for from in (0..length).step_by(STRIP) {
+            let rows = (length - from).min(STRIP);
             let seen = reach.of(from, rows, length);
             let own = Left::Strided(Strided::rows(&g[from * width + head * channels..], width));
             for neighbour in (seen.start / PANEL * PANEL..seen.end).step_by(PANEL) {

@@ -47,7 +47,7 @@ impl Desk {
         };
         let (values, slopes) = (places(), if back { places() } else { Vec::new() });
         let rest = total;
-        // Products pack both operands; cosines and distances keep both operands' rows twice over.
+        // Products pack both operands; cosines keep both operands' rows twice over beside, and their inverses.
         let work = |operation: &Operation| {
             let padded = |matrix: usize| tiling.sizes(matrix, tokens, predictions).map(|size| size.next_multiple_of(PANEL) + PANEL);
             let all = operation.operands.iter().map(|operand| operand.matrix).chain([operation.result]);

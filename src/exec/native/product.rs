@@ -2,7 +2,7 @@
 //!
 //! Each element is summed over `k` in order, and a sum that is written between two chunks and read again is what it was: so a result
 //! is the same bytes on one thread or many, in registers of either size, and whatever else stands in the batch. B is packed into panels of sixteen columns;
-//! A is read where it lies, or, where its columns are far apart, packed into panels of sixteen rows, as its transpose is.
+//! A is read where it lies, or, where its columns are far apart, its transpose is packed as B is: into panels of sixteen rows of A.
 
 #[cfg(target_arch = "x86_64")]
 use super::vector::Wide;
@@ -62,7 +62,7 @@ pub enum Left<'a> {
 }
 
 impl<'a> Left<'a> {
-    /// The rows from `row` on, from column `begin` on, of `k` in all; of panels, as far as its own reaches.
+    /// The rows from `row` on, from column `begin` on, of `k` in all.
     fn tile(self, row: usize, begin: usize, k: usize) -> Strided<'a> {
         let (from, place) = match self {
             Self::Strided(a) => (a, row * a.row + begin * a.column),
@@ -72,7 +72,8 @@ impl<'a> Left<'a> {
         Strided { data: from.data.get(place..).unwrap_or_default(), ..from }
     }
 
-    /// How many rows from `row` on, of `m` in all, the next tile takes where `most` fit in registers: what is left, or left of a panel, in equal parts.
+    /// How many rows from `row` on, of `m` in all, the next tile takes where `most` fit in registers: what is left, of a panel's own rows, in
+    /// equal parts.
     fn high(self, row: usize, m: usize, most: usize) -> usize {
         let left = match self {
             Self::Strided(_) => m - row,
@@ -201,10 +202,10 @@ pub fn multiply_by(
     if let Start::Bias(bias) = start {
         assert!(bias.len() >= n, "the bias is shorter than a row");
     }
-    // The kernel of sixteen numbers is there for rows as they lie and for panels; no other operands are met but in tests.
+    // The kernel of sixteen numbers is there for rows as they lie and for panels, whose rows are 1 apart; no other operands are met but in tests.
     #[cfg(target_arch = "x86_64")]
     let (vectors, most, together) = match (vectors, a, Wide::detect()) {
-        (Vectors::Wider(_), Left::Strided(a), Some(wide)) if a.column != 1 && a.column != PANEL => (Vectors::Wide(wide), TILE, 1),
+        (Vectors::Wider(_), Left::Strided(a), Some(wide)) if !x86::reads(a) => (Vectors::Wide(wide), TILE, 1),
         (Vectors::Wider(_), ..) => (vectors, x86::TILE, x86::PANELS),
         _ => (vectors, TILE, 1),
     };
@@ -232,7 +233,7 @@ pub fn multiply_by(
                 #[cfg(target_arch = "x86_64")]
                 match vectors {
                     Vectors::Wider(wider) => {
-                        let ahead = ahead(packed.get(next..).unwrap_or_default(), chunk, k, row);
+                        let ahead = ahead(packed.get(next..).unwrap_or_default(), chunk, k, row).unwrap_or(b);
                         x86::tiles(wider, rows, columns, chunk, tile, b, k * PANEL, ahead, start, d, stride);
                     }
                     Vectors::Wide(wide) => x86::tile(wide, rows, columns, chunk, tile, b, start, d, stride),
@@ -249,10 +250,10 @@ pub fn multiply_by(
 
 /// Of the panels of B that come next, the part that the tile at `row` asks for, so that the twelve tiles of a block ask for a chunk of three.
 #[cfg(target_arch = "x86_64")]
-fn ahead(next: &[f32], chunk: usize, k: usize, row: usize) -> &[f32] {
+fn ahead(next: &[f32], chunk: usize, k: usize, row: usize) -> Option<&[f32]> {
     let line = row / x86::TILE * (chunk / x86::LINES);
     let place = line / chunk.max(1) * k + line % chunk.max(1);
-    next.get(place * PANEL..).filter(|_| line < x86::PANELS * chunk).unwrap_or_default()
+    next.get(place * PANEL..).filter(|_| line < x86::PANELS * chunk)
 }
 
 /// One tile without vector instructions of its own.

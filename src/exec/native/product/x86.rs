@@ -17,14 +17,19 @@ use std::hint::black_box;
 pub const TILE: usize = 8;
 /// Panels of B beside one another there, at most.
 pub const PANELS: usize = 3;
-/// Lines of B's panels that it takes at a time.
+/// Lines of B's panels that [`tiles`] takes at a time.
 pub const LINES: usize = 4;
+
+/// Whether [`tiles`] reads such an operand: its columns follow one another, or are a panel's.
+pub fn reads(a: Strided<'_>) -> bool {
+    a.column == 1 || (a.column == PANEL && a.row == 1)
+}
 
 /// One tile; it panics where A is shorter than `rows` × `k`, B than `k` lines, or D than its rows.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tile(_: Wide, rows: usize, columns: usize, k: usize, a: Strided<'_>, b: &[f32], start: Start<'_>, d: &mut [f32], stride: usize) {
-    assert!((1..=super::TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k * PANEL);
+    assert!((1..=super::TILE).contains(&rows) && (1..=PANEL).contains(&columns) && b.len() >= k.saturating_mul(PANEL));
     assert!(k == 0 || last(rows, a.row, k, a.column) < a.data.len());
     assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
@@ -71,12 +76,15 @@ struct Call {
 }
 
 /// Sums in registers: `ROWS` × 16.
+///
+/// # Safety
+/// Every place of A, B, D and the start that the call names is there.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn kernel<const ROWS: usize>(call: Call) {
     let Call { columns, k, a, row, column, b, start, step, d, stride } = call;
     let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
     let masks = masks(columns);
-    // SAFETY: the caller of `tile` gave lengths that cover every place touched here.
+    // SAFETY: `tile` asserted lengths that cover every place touched here.
     unsafe {
         if !start.is_null() {
             for (at, sums) in sums.iter_mut().enumerate() {
@@ -113,8 +121,8 @@ unsafe fn kernel<const ROWS: usize>(call: Call) {
     }
 }
 
-/// A tile of up to eight rows by three panels: the same sums in the same order as [`tile`]'s. The panels of B begin `next` values after one another;
-/// of `ahead`, a line is asked for with every [`LINES`] lines of B. A's columns follow one another or are a panel's.
+/// A tile of up to eight rows by three panels: the same sums in the same order as [`tile`]'s. The panels of B are `apart` values from one another;
+/// of `ahead`, a line is asked for with every [`LINES`] lines of B.
 #[inline]
 #[expect(clippy::too_many_arguments, reason = "a product has these sizes and operands")]
 pub fn tiles(
@@ -124,7 +132,7 @@ pub fn tiles(
     k: usize,
     a: Strided<'_>,
     b: &[f32],
-    next: usize,
+    apart: usize,
     ahead: &[f32],
     start: Start<'_>,
     d: &mut [f32],
@@ -132,8 +140,8 @@ pub fn tiles(
 ) {
     let panels = columns.div_ceil(PANEL);
     assert!((1..=TILE).contains(&rows) && (1..=PANELS).contains(&panels));
-    assert!(a.column == 1 || a.column == PANEL);
-    assert!(b.len() >= ((panels - 1) * next).saturating_add(k * PANEL));
+    assert!(reads(a));
+    assert!(b.len() >= (panels - 1).saturating_mul(apart).saturating_add(k.saturating_mul(PANEL)));
     assert!(k == 0 || last(rows, a.row, k, a.column) < a.data.len());
     assert!(last(rows, stride, columns, 1) < d.len());
     let to = d.as_mut_ptr();
@@ -144,12 +152,12 @@ pub fn tiles(
     // for each of the rows that it steps over.
     unsafe {
         match (panels, a.column == 1) {
-            (1, true) => by_rows::<1, 1>(rows, call, next, ahead),
-            (2, true) => by_rows::<2, 1>(rows, call, next, ahead),
-            (_, true) => by_rows::<3, 1>(rows, call, next, ahead),
-            (1, false) => by_rows::<1, PANEL>(rows, call, next, ahead),
-            (2, false) => by_rows::<2, PANEL>(rows, call, next, ahead),
-            (_, false) => by_rows::<3, PANEL>(rows, call, next, ahead),
+            (1, true) => by_rows::<1, 1>(rows, call, apart, ahead),
+            (2, true) => by_rows::<2, 1>(rows, call, apart, ahead),
+            (_, true) => by_rows::<3, 1>(rows, call, apart, ahead),
+            (1, false) => by_rows::<1, PANEL>(rows, call, apart, ahead),
+            (2, false) => by_rows::<2, PANEL>(rows, call, apart, ahead),
+            (_, false) => by_rows::<3, PANEL>(rows, call, apart, ahead),
         }
     }
 }
@@ -159,34 +167,35 @@ pub fn tiles(
 /// # Safety
 /// As for [`wider_kernel`], of 1 to 8 rows.
 #[target_feature(enable = "avx512f")]
-unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, next: usize, ahead: *const f32) {
+unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: Call, apart: usize, ahead: *const f32) {
     // SAFETY: as the caller says.
     unsafe {
         match rows {
-            1 => wider_kernel::<1, PANELS, COLUMN>(call, next, ahead),
-            2 => wider_kernel::<2, PANELS, COLUMN>(call, next, ahead),
-            3 => wider_kernel::<3, PANELS, COLUMN>(call, next, ahead),
-            4 => wider_kernel::<4, PANELS, COLUMN>(call, next, ahead),
-            5 => wider_kernel::<5, PANELS, COLUMN>(call, next, ahead),
-            6 => wider_kernel::<6, PANELS, COLUMN>(call, next, ahead),
-            7 => wider_kernel::<7, PANELS, COLUMN>(call, next, ahead),
-            _ => wider_kernel::<8, PANELS, COLUMN>(call, next, ahead),
+            1 => wider_kernel::<1, PANELS, COLUMN>(call, apart, ahead),
+            2 => wider_kernel::<2, PANELS, COLUMN>(call, apart, ahead),
+            3 => wider_kernel::<3, PANELS, COLUMN>(call, apart, ahead),
+            4 => wider_kernel::<4, PANELS, COLUMN>(call, apart, ahead),
+            5 => wider_kernel::<5, PANELS, COLUMN>(call, apart, ahead),
+            6 => wider_kernel::<6, PANELS, COLUMN>(call, apart, ahead),
+            7 => wider_kernel::<7, PANELS, COLUMN>(call, apart, ahead),
+            _ => wider_kernel::<8, PANELS, COLUMN>(call, apart, ahead),
         }
     }
 }
 
-/// Sums in registers: `ROWS` × 16 for each panel; the panels are `next` values apart.
+/// Sums in registers: `ROWS` × 16 for each panel; the panels are `apart` values apart.
 ///
 /// # Safety
-/// `COLUMN` is the call's, its columns end in the last of the panels, and every place of A, B, D and the start that these name is there.
+/// `COLUMN` is the call's (of a panel's rows the distance is 1), its columns end in the last of the panels, and every place of A, B, D and the
+/// start that these name is there.
 #[target_feature(enable = "avx512f")]
-unsafe fn wider_kernel<const ROWS: usize, const PANELS: usize, const COLUMN: usize>(call: Call, next: usize, mut ahead: *const f32) {
+unsafe fn wider_kernel<const ROWS: usize, const PANELS: usize, const COLUMN: usize>(call: Call, apart: usize, mut ahead: *const f32) {
     let Call { columns, k, mut a, row, b, start, step, d, stride, .. } = call;
     // Of the last panel the columns that there are.
-    let last = (0xFFFF_u32 >> (PANELS * PANEL - columns)) as u16;
-    let mask = |panel: usize| if panel + 1 == PANELS { last } else { 0xFFFF };
+    let rest = (0xFFFF_u32 >> (PANELS * PANEL - columns)) as u16;
+    let mask = |panel: usize| if panel + 1 == PANELS { rest } else { 0xFFFF };
     let mut sums = [[_mm512_setzero_ps(); PANELS]; ROWS];
-    let mut b: [_; PANELS] = from_fn(|panel| b.wrapping_add(panel * next));
+    let mut b: [_; PANELS] = from_fn(|panel| b.wrapping_add(panel * apart));
     // Hidden from the compiler, which would otherwise work them out again in every line.
     let (three, five, seven) = (black_box(3 * row), black_box(5 * row), black_box(7 * row));
     let rows = if COLUMN == 1 { [0, row, 2 * row, three, 4 * row, five, 2 * three, seven] } else { from_fn(|at| at) };
@@ -210,7 +219,7 @@ unsafe fn wider_kernel<const ROWS: usize, const PANELS: usize, const COLUMN: usi
         };
         let mut below = d;
         for group in 0..k / LINES {
-            // Memory is asked for while there is something else to do: what of B comes next, and the rows that the sums will be written to.
+            // Memory is asked for while there is something else to do: what of B comes apart, and the rows that the sums will be written to.
             _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             ahead = ahead.wrapping_add(PANEL);
             if group < ROWS {
@@ -247,6 +256,9 @@ pub fn turn(_: Wide, from: &[f32], stride: usize, lines: &mut [[f32; PANEL]; 8])
 }
 
 /// An 8 × 8 block turned over: rows `stride` apart to rows of a panel.
+///
+/// # Safety
+/// Eight rows of eight values are there to be read, and half of eight lines to be written.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn turn_half(from: *const f32, stride: usize, to: *mut f32) {
     let mut rows = [_mm256_setzero_ps(); 8];
