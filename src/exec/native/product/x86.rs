@@ -183,7 +183,7 @@ unsafe fn by_rows<const PANELS: usize, const COLUMN: usize>(rows: usize, call: C
     }
 }
 
-/// Sums in registers: `ROWS` × 16 for each panel; the panels are `apart` values apart.
+/// Sums in registers: `ROWS` × 16 for each panel; the panels are `apart` values from one another.
 ///
 /// # Safety
 /// `COLUMN` is the call's (of a panel's rows the distance is 1), its columns end in the last of the panels, and every place of A, B, D and the
@@ -219,7 +219,7 @@ unsafe fn wider_kernel<const ROWS: usize, const PANELS: usize, const COLUMN: usi
         };
         let mut below = d;
         for group in 0..k / LINES {
-            // Memory is asked for while there is something else to do: what of B comes apart, and the rows that the sums will be written to.
+            // Memory is asked for while there is something else to do: what of B comes next, and the rows that the sums will be written to.
             _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
             ahead = ahead.wrapping_add(PANEL);
             if group < ROWS {
