@@ -244,7 +244,7 @@ pub fn soft_corner(x: f32) -> f32 {
 /// Beyond this Φ is taken for 0 or 1: it is no further from them than 8e-8.
 const FAR: f32 = 5.25;
 /// (Φ(x) − ½) / x as a polynomial in 2x²/5.25² − 1, fitted so that the largest error of Φ, weighted by |x| beyond 2, is about as small as this
-/// degree allows: 3e-8 up to 5. The fourth is a little larger than in the fit, so that Φ comes out as 0 at −5.25.
+/// degree allows (`tests/tools/gelu_fit.py`): 3e-8 up to 5. The fourth is a little larger than in the fit, so that Φ comes out as 0 at −5.25.
 const NORMAL: [f32; 15] = [
     2.151_070_4e-4,
     -6.418_498e-4,
