@@ -182,10 +182,10 @@ fn the_standard_library_and_the_experiments_keep_what_they_claim() {
     let one: serde_json::Value = serde_json::from_str(&told).expect("JSON");
     assert_eq!((code, &one["ok"], &one["file"]), (Some(0), &serde_json::Value::Bool(true), &serde_json::Value::from("std.search")));
     let (code, _, why) = phyla(&["std", "--filter", "no such title"]);
-    assert!(code == Some(1) && why.contains("no test has"), "{why}");
+    assert!(code == Some(2) && why.contains("no test has"), "{why}");
     let folder = tempfile::TempDir::new().expect("a folder");
     let (code, _, why) = phyla(&[&folder.path().display().to_string()]);
-    assert!(code == Some(1) && why.contains("there are no tests in these files"), "{why}");
+    assert!(code == Some(2) && why.contains("there are no tests in these files"), "{why}");
     let path = folder.path().join("false.phyla");
     std::fs::write(&path, "test \"false\" {\n    count(std.spaces.autobert_zero) == 3\n}\n").expect("written");
     let (code, told, why) = phyla(&[&path.display().to_string()]);

@@ -59,6 +59,42 @@ fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
 const QUICK: &str = "use \"experiments/quickstart.phyla\" { quickstart }\n\n";
 
 #[test]
+fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
+    let task = |change: &str| format!("final.suite.tasks = [std.tasks.kin {{ {change} }}]");
+    let label = |names: &str| task(&format!("label = classes {{ column = \"source\", names = {names} }}"));
+    for (change, code, told) in [
+        ("final.pretrain.objective = mlm { mask = 0% }".to_owned(), Code::OBJECTIVE, "nothing is masked"),
+        ("final.pretrain.objective = mlm { replace = 80%, random = 30% }".to_owned(), Code::SHARES, "110%"),
+        ("evaluate.pretrain.phases = [phase(33.3%, length = 16)]".to_owned(), Code::SHARES, "33.3%"),
+        ("final.suite.train.optimizer.betas = [0.9]".to_owned(), Code::BETAS, "two numbers"),
+        ("final.pretrain.optimizer.betas = [0.9, 1.0]".to_owned(), Code::BETAS, "below 1"),
+        ("final.suite.tasks = [std.tasks.kin, std.tasks.order, std.tasks.kin]".to_owned(), Code::TASK_PARTS, "two tasks of this suite"),
+        (task("metrics = []"), Code::TASK_PARTS, "has no metric"),
+        (task("metrics = [accuracy, f1, accuracy]"), Code::TASK_PARTS, "named twice"),
+        (label("[]"), Code::TASK_PARTS, "has 0 labels"),
+        (label("[\"a\", \"b\", \"a\"]"), Code::TASK_PARTS, "the label `a` twice"),
+        ("seed = 9100000000000000".to_owned(), Code::RANGE, "at most 9000000000000000"),
+    ] {
+        let text = format!("{QUICK}experiment e = quickstart {{ {change} }}\n");
+        let (drawn, found) = check(&Memory::new(&[("e.phyla", &text)]), "e.phyla");
+        assert_eq!(codes(&found), [code], "{drawn}");
+        assert!(drawn.contains(told) && found.iter().all(|one| one.help.is_some()), "{told}: {drawn}");
+    }
+    let score = "task s = std.tasks.overlap { metrics = [pearson], label = score { column = \"score\", low = 5, high = 0 } }\n";
+    let (drawn, found) = check(&Memory::new(&[("s.phyla", score)]), "s.phyla");
+    assert!(codes(&found) == [Code::TASK_PARTS] && drawn.contains("from 5 to 0"), "{drawn}");
+}
+
+#[test]
+fn a_graph_that_doubles_with_every_line_is_refused_in_time() {
+    let signature = "(x: [n, h]) -> [n, h]";
+    let mut text = format!("graph g0{signature} {{ x + relu(x) }}\n");
+    (1..40).for_each(|line| text += &format!("graph g{line}{signature} {{ g{before}(g{before}(x)) }}\n", before = line - 1));
+    let (drawn, found) = check(&Memory::new(&[("g.phyla", &text)]), "g.phyla");
+    assert!(codes(&found).contains(&Code::GRAPH_SIZE), "{drawn}");
+}
+
+#[test]
 fn first_guesses_are_told_how_it_is_written() {
     let space = |depth: &str, mixer: &str| {
         format!(

@@ -293,6 +293,7 @@ fn what_means_something_else_has_another_fingerprint() {
         ("model = micro", "model = micro { hidden = 96 }"),
         ("softmax, swish", "softmax, swish, neg"),
         ("x * sigmoid(x)", "x + sigmoid(x)"),
+        ("transpose, scale, softmax", "scale, transpose, softmax"),
         ("size = 2..=6", "size = 2..=7"),
         ("layers = 2", "layers = 3"),
         ("evaluations = 6", "evaluations = 7"),
@@ -305,6 +306,23 @@ fn what_means_something_else_has_another_fingerprint() {
         assert_ne!(changed, EXPERIMENT, "{from}");
         assert!(met.insert(fingerprint(&changed)), "{to}");
     }
+    // What is compared may fill a space of its own, whose graph is part of it.
+    let other = EXPERIMENT.replace("compare = [std.architectures.bert.first(2)]", "compare = [rival]")
+        + "
+graph layer(mixer: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] { layer_norm(x + mixer(x)) }
+
+space second {
+    mixer = attention(dag(inputs = [q, k, v], ops = mine, depth = 2..=5, size = 2..=6, uses = 2..=3))
+    body = repeat(2) { layer(mixer) }
+}
+
+architecture rival = second {
+    mixer = [attention(graph(q, k, v) { softmax(q @ transpose(k)) @ v }), attention(graph(q, k, v) { softmax(q @ transpose(k)) @ v })]
+}
+";
+    assert!(met.insert(fingerprint(&other)), "another rival");
+    let pre_norm = other.replace("layer_norm(x + mixer(x))", "x + mixer(layer_norm(x))");
+    assert!(pre_norm != other && met.insert(fingerprint(&pre_norm)), "another layer of the rival's");
     let mut data = files(EXPERIMENT);
     data.0.insert("words.txt".to_owned(), "one\ntwO\n".to_owned());
     assert!(met.insert(experiment(&data, "law.phyla").fingerprint.to_string()), "a byte of the data");
@@ -429,4 +447,42 @@ fn a_diff_tells_what_formatting_would_change() {
     assert_eq!(fmt(&[]), (Some(0), String::new()));
     assert_eq!(fmt(&["--diff"]), (Some(0), String::new()));
     assert_eq!(fmt(&["--diff", "--check"]).0, Some(2));
+}
+
+/// Who may read a file may read it after it was formatted, nobody else, and a link stays one; what is read-only stays as it is.
+#[cfg(unix)]
+#[test]
+fn formatting_keeps_permissions_and_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, link) = (folder.path().join("wide.phyla"), folder.path().join("link.phyla"));
+    let text = "model wide = std.models.micro {hidden=128}\n";
+    let write = |mode: u32| {
+        let _not_there = fs::remove_file(&file);
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let mode = || fs::metadata(&file).expect("there").permissions().mode() & 0o777;
+    let fmt = || Command::new(env!("CARGO_BIN_EXE_phyla")).arg("fmt").arg(&link).output().expect("the program starts").status.code();
+    symlink(&file, &link).expect("linked");
+    write(0o600);
+    assert_eq!((fmt(), mode()), (Some(0), 0o600));
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+    assert_ne!(fs::read_to_string(&file).expect("there"), text);
+    write(0o444);
+    assert_eq!((fmt(), mode()), (Some(1), 0o444));
+    assert_eq!(fs::read_to_string(&file).expect("there"), text);
+}
+
+/// Output that is lost is a failure, whatever the command; a reader that has gone away is none.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    for arguments in [&["doc"][..], &["plan", "experiments/smoke.phyla", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdout(full).output().expect("the program starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && stderr.contains("E0902"), "{arguments:?}: {stderr}");
+    }
 }

@@ -82,6 +82,6 @@ fn codes_are_explained_on_the_command_line() {
     let (_, told, _) = explain(&["W0601", "--json"]);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&told).expect("JSON")["code"], "W0601");
     let (code, _, why) = explain(&["E0400"]);
-    assert!(code == Some(1) && why.contains("there is no code `E0400`") && why.contains("did you mean"), "{why}");
+    assert!(code == Some(2) && why.contains("there is no code `E0400`") && why.contains("did you mean"), "{why}");
     assert_eq!(page("nonsense"), None);
 }

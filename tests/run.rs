@@ -245,6 +245,16 @@ fn a_folder_that_is_no_run_is_refused() {
     assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 1);
 }
 
+/// As a run leaves it that was killed before its journal began, or while `--fresh` emptied it.
+#[test]
+fn a_folder_without_a_journal_yet_is_a_run_folder() {
+    let out = folder();
+    fs::create_dir(out.path().join("work")).expect("made");
+    fs::write(out.path().join("lock"), "").expect("written");
+    let (code, stdout, stderr) = finish(&mut phyla(out.path(), &["--until", "warm-up"]));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+}
+
 #[test]
 fn runs_share_their_vocabularies() {
     let place = folder();
@@ -260,7 +270,9 @@ fn runs_share_their_vocabularies() {
     };
     let cached = || {
         let found = fs::read_dir(place.path().join("runs/cache")).expect("the cache").map(|entry| entry.expect("an entry").path());
-        found.collect::<Vec<PathBuf>>()
+        // Where the machine is slow, a file of tokens has begun before the program is killed.
+        let vocabulary = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vocabulary-"));
+        found.filter(vocabulary).collect::<Vec<PathBuf>>()
     };
     let trained = said(&[]);
     assert!(trained.contains("pieces trained") && cached().len() == 1, "{trained}");

@@ -36,9 +36,13 @@ experiment few {
 
 /// That space's experiment, into a folder of its own below `out`.
 fn few(out: &Path, name: &str, more: &[&str]) -> Command {
+    of(FEW, out, name, more)
+}
+
+fn of(source: &str, out: &Path, name: &str, more: &[&str]) -> Command {
     let file = out.join("few.phyla");
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments/data/wordnet_glosses.txt");
-    fs::write(&file, FEW.replace("TEXT", &text.display().to_string())).expect("written");
+    fs::write(&file, source.replace("TEXT", &text.display().to_string())).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
     command.arg("run").arg(&file).arg("--out").arg(out.join(name)).args(more);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -47,9 +51,13 @@ fn few(out: &Path, name: &str, more: &[&str]) -> Command {
 
 /// The candidates of such a run, carried on to its end.
 fn candidates(out: &Path, name: &str, more: &[&str]) -> Vec<phyla::run::journal::Candidate> {
-    let (code, stdout, stderr) = finish(&mut few(out, name, more));
+    carried_on(&mut few(out, name, more), &out.join(name))
+}
+
+fn carried_on(command: &mut Command, folder: &Path) -> Vec<phyla::run::journal::Candidate> {
+    let (code, stdout, stderr) = finish(command);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
-    let bytes = fs::read(journal(&out.join(name))).expect("a journal");
+    let bytes = fs::read(journal(folder)).expect("a journal");
     let (entries, _) = phyla::run::journal::read(&bytes).expect("a sound journal");
     let candidates = entries.into_iter().filter_map(|entry| match entry {
         phyla::run::journal::Entry::Candidate(candidate) => Some(candidate),
@@ -92,7 +100,7 @@ fn a_generation_is_halved_from_rung_to_rung() {
     child.kill().expect("killed");
     child.wait().expect("ended");
     let told = |all: &[phyla::run::journal::Candidate]| {
-        all.iter().map(|one| (one.id, one.hash.clone(), one.steps, one.values.clone())).collect::<Vec<_>>()
+        all.iter().map(|one| (one.id, one.hash.clone(), one.steps, one.loss.map(f64::to_bits), one.values.clone())).collect::<Vec<_>>()
     };
     assert_eq!(told(&candidates(out.path(), "killed", &rungs)), told(&halved));
 }
@@ -151,7 +159,8 @@ fn runs_are_compared_by_seed() {
     }
     let refused = |folders: &[&std::path::PathBuf], why: &str| {
         let (code, _, stderr) = compare(folders, &[]);
-        assert!(code == Some(1) && stderr.contains(why), "{stderr}");
+        let usage = stderr.contains("E0906");
+        assert!(code == Some(1 + i32::from(usage)) && stderr.contains(why), "{stderr}");
     };
     refused(&[&folders[0], &folders[1]], "there is nothing to compare: these runs are of `few`");
     refused(&[&folders[0], &folders[2]], "no seed was used by all of `few` and `drawn`");
@@ -177,6 +186,12 @@ fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() 
         let loss = one.held_out_loss.expect("a loss");
         assert_eq!((one.values.as_slice(), one.scores.is_none()), ([-loss, -(one.params as f64)].as_slice(), true));
     }
+    // What computes the same need not cost the same: (q·kᵀ)·v and q·(kᵀ·v).
+    let products = FEW.replace("[add, neg, scale]", "[transpose, matmul]").replace("minimize(params)", "minimize(flops)");
+    let products = products.replace("depth = 1..=3, size = 1..=3, uses = 1..=2", "depth = 2..=4, size = 3..=4, uses = 2..=3");
+    let costs = carried_on(&mut of(&products, out.path(), "costs", &[]), &out.path().join("costs"));
+    assert!(costs.iter().any(|one| one.same_as.is_some_and(|first| costs[first].flops != one.flops)), "all cost the same");
+    assert!(costs.iter().all(|one| one.values.get(1) == Some(&-(one.flops as f64))), "a copy has another one's cost");
     // Trained anew, the copies have the same loss but for rounding: the identity told the truth.
     let anew = run("anew", &["--set", "search.dedupe=canonical", "--workers", "1"]);
     for (one, other) in reusing.iter().zip(&anew) {

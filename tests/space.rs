@@ -273,9 +273,9 @@ fn a_space_is_counted_drawn_from_and_listed() {
     let members: BTreeSet<&str> = text.lines().collect();
     assert_eq!((code, members.len()), (0, each * each));
     let (code, _, why) = told(&["enumerate", "--space", "few", "--limit", "5"]);
-    assert!(code == 1 && why.contains(&format!("--limit {all}")), "{why}");
+    assert!(code == 2 && why.contains(&format!("--limit {all}")), "{why}");
     let (code, _, why) = told(&["enumerate", "--space", "paper"]);
-    assert!(code == 1 && why.contains("phyla space sample"), "{why}");
+    assert!(code == 2 && why.contains("phyla space sample"), "{why}");
     let (code, text, _) = told(&["count", "--space", "paper"]);
     assert!(code == 0 && text.contains("conv: 7\n") && text.contains("of 4 operations: "), "{text}");
     // What is drawn is Phyla source, and lies in the space.
@@ -306,7 +306,7 @@ fn a_space_is_asked_about_architectures() {
     let (code, _, why) = told(&["contains", "plein", "--space", "little"]);
     assert!(code == 1 && why.contains("did you mean `plain`?"), "{why}");
     let (code, _, why) = told(&["count"]);
-    assert!(code == 1 && why.contains("--space"), "{why}");
+    assert!(code == 2 && why.contains("--space"), "{why}");
 }
 
 const CONDITIONS: &str = "

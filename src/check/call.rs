@@ -17,6 +17,9 @@ use std::rc::Rc;
 /// What may stand in the first parentheses of a call.
 const NO_TENSOR: &str = "static arguments are sizes, numbers, texts and graphs";
 
+/// Operations of a graph, about, at most.
+const LARGEST: usize = 100_000;
+
 impl Checker<'_> {
     pub(super) fn eval_call(&self, frame: &Rc<Frame>, b: &mut Builder, callee: &Expr, args: &[Arg], span: Span) -> Option<Value> {
         if let Some([name]) = path_of(callee).map(Vec::as_slice)
@@ -227,6 +230,15 @@ impl Checker<'_> {
         names: Option<&[String]>,
         span: Span,
     ) -> Option<NodeIndex> {
+        // Calls within calls double a graph with each line.
+        if b.len() > LARGEST {
+            let message = format!("this graph has more than {LARGEST} operations");
+            return self.fail(
+                Diagnostic::error(Code::GRAPH_SIZE, message)
+                    .at(span, "it becomes too large here")
+                    .help("a graph that calls another twice is twice as large; bind what is used twice to a name: `y = f(x)`"),
+            );
+        }
         match &callable.kind {
             CallKind::Op { op, statics } => {
                 let wanted: Vec<String> = op.inputs.iter().map(|(name, _)| name.clone()).collect();

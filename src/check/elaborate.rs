@@ -324,6 +324,7 @@ impl Checker<'_> {
         let mut tie = 1;
         for (position, arg) in args.iter().enumerate() {
             let value = self.eval(frame, b, &arg.value)?;
+            let given = if let Value::Size(size) = &value { size.constant() } else { None };
             let number = match value {
                 Value::Size(size) => {
                     size.constant().and_then(|value| usize::try_from(value).ok()).filter(|value| (1..=4096).contains(value))
@@ -333,8 +334,8 @@ impl Checker<'_> {
             let Some(number) = number else {
                 self.mistakes_of_one(frame, body, span);
                 let message = "`repeat` takes a whole number from 1 to 4096";
-                return self
-                    .fail(Diagnostic::error(Code::REPEAT, message).at(arg.value.span, "this is none").help("write `repeat(12) { … }`"));
+                let this = given.map_or_else(|| "this is none".to_owned(), |given| format!("this is {given}"));
+                return self.fail(Diagnostic::error(Code::REPEAT, message).at(arg.value.span, this).help("write `repeat(12) { … }`"));
             };
             match (position, arg.name.as_ref().map(|name| name.text.as_str())) {
                 (_, Some("tie")) => tie = number,

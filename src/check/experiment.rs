@@ -83,6 +83,14 @@ pub struct NamedArchitecture {
     pub architecture: Architecture,
 }
 
+impl NamedArchitecture {
+    /// What it computes and with which parameters, whatever it is called: its space's graph and its fillings.
+    pub fn identity(&self) -> Hash {
+        let fillings = space::hash(&self.space, &self.architecture).to_string();
+        crate::graph::identity::Digest::new().text(&describe(&self.space)).text(&fillings).finish()
+    }
+}
+
 /// The graphs around an encoder, each with a hole named `body`.
 #[derive(Clone, Debug)]
 pub struct Models {
@@ -350,8 +358,10 @@ impl Checker<'_> {
         replace(&mut meaning, &|text| contents(text).or_else(|| folders.contains(&text.to_owned()).then(String::new)));
         let mut text = serde_json::to_string(&sorted(meaning)).unwrap_or_default() + &layouts(settings, data);
         text += &describe(space);
+        // Draws go by the order in which operations and arms are written.
+        space.holes.iter().for_each(|hole| order(&hole.domain, &mut text));
         for known in compare {
-            text += &space::hash(&known.space, &known.architecture).to_string();
+            text += &known.identity().to_string();
         }
         // In the order of the tasks: paths are no part of the meaning, nor is their order.
         for TaskFile { path, .. } in task_files(settings) {
@@ -406,6 +416,20 @@ pub(super) fn describe(space: &space::Space) -> String {
     let mut requires: Vec<String> = space.requires.iter().map(|require| format!(" {:?}", require.condition)).collect();
     requires.sort();
     text + &requires.concat()
+}
+
+/// The operations and the arms of a domain as they are written.
+fn order(domain: &space::Domain, text: &mut String) {
+    match domain {
+        space::Domain::Values(_) => {}
+        space::Domain::Dag(dag) => dag.ops.iter().for_each(|op| *text += &format!(" {}", op.identity)),
+        space::Domain::Choose(arms) => {
+            for arm in arms {
+                *text += &format!(" {}", arm.label);
+                arm.holes.iter().for_each(|(_, domain)| order(domain, text));
+            }
+        }
+    }
 }
 
 fn describe_domain(domain: &space::Domain, text: &mut String) {

@@ -225,6 +225,7 @@ impl<'w> Checker<'w> {
             },
             Kind::DataPath => match &expr.kind {
                 ExprKind::Text(text) if !text.is_empty() => self.data_path(module, text, expr.span),
+                ExprKind::Text(_) => wrong("a path that is not empty"),
                 _ => wrong("a path in double quotes"),
             },
             Kind::Bool => match &expr.kind {
@@ -367,6 +368,7 @@ impl<'w> Checker<'w> {
         }
         if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
             let wanted = match (whole, high < 9.0e15) {
+                (true, _) if value > high => format!("a whole number, at most {high:.0}"),
                 (true, _) => format!("a whole number, at least {low}"),
                 (false, true) => format!("between {low} and {high}"),
                 (false, false) => format!("at least {low}"),

@@ -48,7 +48,13 @@ impl Checker<'_> {
     fn task(&self, value: &Val, task: &Task) {
         let at = |field: &str| value.get(&[field]).unwrap_or(value).span();
         let metric = task.metrics.iter().find(|metric| needs_classes(metric) != matches!(task.label, Label::Classes { .. }));
-        let wrong = [metric.map(|metric| misfit(task, metric, &at)), columns(task, &at), codes(task, value)];
+        let wrong = [
+            metric.map(|metric| misfit(task, metric, &at)),
+            columns(task, &at),
+            codes(task, value),
+            measured(task, &at),
+            label(task, value),
+        ];
         for mistake in wrong.into_iter().flatten() {
             // A task may stand by itself and in several suites.
             let same = |told: &Diagnostic| told.code == mistake.code && told.labels.first() == mistake.labels.first();
@@ -98,6 +104,38 @@ fn misfit(task: &Task, metric: &Metric, at: &dyn Fn(&str) -> Span) -> Diagnostic
     };
     let message = format!("{metric:?} measures {wanted}, and the label of `{}` is {found}", task.name);
     Diagnostic::error(Code::TASK_PARTS, message).at(at("metrics"), "cannot measure this label").at(at("label"), "the label").help(help)
+}
+
+/// Metrics that are none, or named twice.
+fn measured(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
+    let twice = task.metrics.iter().enumerate().any(|(place, metric)| task.metrics.iter().take(place).any(|known| known == metric));
+    let message = match (task.metrics.is_empty(), twice) {
+        (true, _) => format!("`{}` has no metric", task.name),
+        (_, true) => format!("a metric of `{}` is named twice, and would count twice in its score", task.name),
+        _ => return None,
+    };
+    Some(Diagnostic::error(Code::TASK_PARTS, message).at(at("metrics"), "its score is their mean").help("`metrics = [accuracy, f1]`"))
+}
+
+/// A label that tells nothing apart.
+fn label(task: &Task, value: &Val) -> Option<Diagnostic> {
+    let (message, field, help) = match &task.label {
+        Label::Classes { names, .. } => {
+            let twice = names.iter().enumerate().find(|(place, name)| names.iter().take(*place).any(|known| known == *name));
+            let message = match twice {
+                Some((_, name)) => format!("`{}` names the label `{name}` twice", task.name),
+                None if names.len() < 2 => format!("`{}` has {}, which tells nothing apart", task.name, counted(names.len(), "label")),
+                None => return None,
+            };
+            (message, "names", "`names = [\"no\", \"yes\"]`")
+        }
+        Label::Score { low, high, .. } if low >= high => {
+            (format!("the scores of `{}` go from {low} to {high}", task.name), "low", "`low` lies below `high`")
+        }
+        Label::Score { .. } => return None,
+    };
+    let at = value.get(&["label", field]).or_else(|| value.get(&["label"])).unwrap_or(value).span();
+    Some(Diagnostic::error(Code::TASK_PARTS, message).at(at, "in this label").help(help))
 }
 
 fn columns(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {

@@ -105,19 +105,46 @@ impl Checker<'_> {
                         .help(help),
                 );
             }
-            if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
-                && betas.len() != 2
+            let phases: f64 = train.phases.iter().map(|settings::Phase::Phase { share, .. }| share).sum();
+            if !train.phases.is_empty() && (phases - 1.0).abs() > 1e-6 {
+                self.report(
+                    Diagnostic::error(Code::SHARES, format!("the shares of the phases are {}% of the steps", percent(phases)))
+                        .at(field(path, &["phases"]), "in these phases")
+                        .help("their shares come to 100% in all: `phases = [phase(90%, length = 128), phase(10%, length = 512)]`"),
+                );
+            }
+            if let settings::Objective::Mlm { mask, .. } = &train.objective
+                && *mask <= 0.0
             {
                 self.report(
-                    Diagnostic::error(Code::BETAS, "`betas` are two numbers")
-                        .at(field(path, &["optimizer", "betas"]), "in its optimizer")
-                        .help("`betas = [0.9, 0.999]`"),
+                    Diagnostic::error(Code::OBJECTIVE, "nothing is masked, so nothing is predicted and nothing learnt")
+                        .at(field(path, &["objective"]), "`mask` is 0")
+                        .help("`mask = 15%`"),
+                );
+            }
+            if let settings::Objective::Mlm { replace, random, .. } = &train.objective
+                && replace + random > 1.0 + 1e-9
+            {
+                let message = format!("{}% are to be replaced by `[MASK]` or by a random token", percent(replace + random));
+                self.report(
+                    Diagnostic::error(Code::SHARES, message)
+                        .at(field(path, &["objective"]), "in its objective")
+                        .help("`replace` and `random` come to at most 100%; the rest stay as they are: BERT's are 80% and 10%"),
                 );
             }
         }
         let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train));
         let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train));
         for (path, train) in pretrained.chain(tuned) {
+            if let settings::Optimizer::Adamw { betas, .. } = &train.optimizer
+                && (betas.len() != 2 || betas.iter().any(|beta| *beta >= 1.0))
+            {
+                self.report(
+                    Diagnostic::error(Code::BETAS, "`betas` are two numbers from 0 to below 1")
+                        .at(field(&path, &["optimizer", "betas"]), "in its optimizer")
+                        .help("`betas = [0.9, 0.999]`"),
+                );
+            }
             if train.precision == settings::Precision::Bf16 && settings.device == settings::Device::Cpu {
                 self.report(
                     Diagnostic::error(Code::PRECISION, "bf16 needs a GPU, and the device is the CPU")
@@ -140,6 +167,14 @@ impl Checker<'_> {
                     Diagnostic::error(Code::NO_TASKS, "this suite has no tasks")
                         .at(field(path, &["tasks"]), "nothing to score on")
                         .help("`tasks = [order, kin, overlap]`"),
+                );
+            }
+            let twice = suite.tasks.iter().enumerate().find(|(at, task)| suite.tasks.iter().take(*at).any(|known| known.name == task.name));
+            if let Some((_, task)) = twice {
+                let message = format!("two tasks of this suite are called `{}`", task.name);
+                let help = format!("declare one of them under a name of its own: `task {}_2 = {} {{ … }}`", task.name, task.name);
+                self.report(
+                    Diagnostic::error(Code::TASK_PARTS, message).at(field(path, &["tasks"]), "told apart by their names").help(help),
                 );
             }
             self.intermediate(suite, &|below| field(path, below));
@@ -328,4 +363,9 @@ impl Checker<'_> {
             warn(message, &["search", "mutation"], "a child cannot differ from its parent", "`search.mutation.intra = { replace_op = 1 }`");
         }
     }
+}
+
+/// A share in hundredths, to two places.
+fn percent(share: f64) -> f64 {
+    (share * 1e4).round() / 1e2
 }

@@ -1,8 +1,8 @@
 //! `phyla check`: the mistakes of files and folders.
 
-use super::source::{err, out, show_all, show_one, sources};
+use super::source::{err, out, show_all, sources};
 use crate::check::{Checker, World, counted};
-use crate::diagnostic::{Code, Diagnostic, to_json};
+use crate::diagnostic::{Code, Diagnostic, Sources, to_json};
 use crate::run::acceptance;
 use crate::run::files::Disk;
 use std::collections::BTreeSet;
@@ -13,7 +13,8 @@ pub fn check(paths: &[PathBuf], json: bool) -> u8 {
     let files = sources(paths);
     if files.is_empty() {
         let message = "there is no .phyla file in this folder";
-        return show_one(&Diagnostic::error(Code::MODULE, message).help("`phyla new NAME` begins an experiment"));
+        let told = Diagnostic::error(Code::MODULE, message).help("`phyla new NAME` begins an experiment");
+        return show_all(&[told], &Sources::default(), json);
     }
     let mut code = 0;
     // What is wrong in a file that several import is told once.

@@ -305,6 +305,10 @@ pub(super) enum ExecutorName {
 
 /// Carries a command line out and gives the exit code.
 pub fn run(cli: Cli) -> u8 {
+    super::source::written(carried_out(cli))
+}
+
+fn carried_out(cli: Cli) -> u8 {
     match cli.command {
         Command::Run { file, which, out, fresh, workers, until } => {
             let (workers, until) = (workers.map(NonZeroUsize::get), until.map(Stage::until));

@@ -1,14 +1,15 @@
 //! `phyla fmt`: the canonical layout.
 
 use super::source::{err, out, show_all, show_one, sources};
-use crate::check::Files;
+use crate::check::{Files, NOT_TEXT};
 use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::run::files::Disk;
 use crate::run::folder::write_whole;
 use crate::syntax;
 use similar::TextDiff;
+use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is done about a file in another layout.
 #[derive(Clone, Copy)]
@@ -48,13 +49,25 @@ pub(super) fn fmt(paths: &[PathBuf], change: Change) -> u8 {
     }
     for file in sources(&paths) {
         code = code.max(match Disk.read(&file) {
-            Ok(text) => one(&file, &text, change, &|formatted| {
-                if formatted == text { Ok(()) } else { write_whole(Path::new(&file), formatted.as_bytes()) }
-            }),
-            Err(why) => show_one(&Diagnostic::error(Code::MODULE, format!("`{file}` cannot be read: {why}"))),
+            Ok(text) => one(&file, &text, change, &|formatted| if formatted == text { Ok(()) } else { rewrite(&file, formatted) }),
+            Err(why) => {
+                let code = if why.starts_with(NOT_TEXT) { Code::NOT_TEXT } else { Code::SOURCE };
+                show_one(&Diagnostic::error(code, format!("`{file}` cannot be read: {why}")).help("name a `.phyla` file, or a folder"))
+            }
         });
     }
     code
+}
+
+/// Writes a file anew where it lies, also behind a link.
+fn rewrite(file: &str, text: &str) -> crate::diagnostic::Result<()> {
+    let place = fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file));
+    if fs::metadata(&place).is_ok_and(|known| known.permissions().readonly()) {
+        return Diagnostic::error(Code::WRITE, format!("`{file}` cannot be written: it is read-only"))
+            .help("allow it to be written")
+            .into();
+    }
+    write_whole(&place, text.as_bytes())
 }
 
 fn one(name: &str, text: &str, change: Change, write: &dyn Fn(&str) -> crate::diagnostic::Result<()>) -> u8 {

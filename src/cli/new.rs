@@ -17,7 +17,14 @@ pub(super) fn new(name: &str, corpus: &[String]) -> u8 {
     if Path::new(&file).exists() {
         return show_one(&Diagnostic::error(Code::WRITE, format!("`{file}` is there already")).help("choose another name"));
     }
-    let corpus: Vec<String> = corpus.iter().map(|path| format!("\"{}\"", path.replace('\\', "/").replace('"', ""))).collect();
+    if let Some(path) = corpus.iter().find(|path| path.is_empty() || path.contains(['"', '\n', '\r'])) {
+        let message = format!("a corpus cannot be called {path:?} in a source");
+        return show_one(
+            &Diagnostic::error(Code::USAGE, message).help("a path has no quotation marks or line ends; rename it, or name its folder"),
+        );
+    }
+    let path = |path: &String| if cfg!(windows) { path.replace('\\', "/") } else { path.clone() };
+    let corpus: Vec<String> = corpus.iter().map(|given| format!("\"{}\"", path(given))).collect();
     let text = format!(
         "//! {name}: what is searched, and why.
 

@@ -1,13 +1,37 @@
 //! What the commands share: finding sources, showing diagnostics, writing to the terminal.
 
-use crate::diagnostic::{Diagnostic, Severity, Sources, render, render_all, to_json};
-use std::io::{IsTerminal, Write};
+use crate::diagnostic::{Code, Diagnostic, Severity, Sources, render, render_all, to_json};
+use crate::run::files::reason;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use walkdir::WalkDir;
 
-/// Writes to standard output. A reader that has gone away is no failure.
+/// Why something could not be written to standard output, the first time.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
+/// Writes to standard output. A reader that has gone away is no failure; what else goes wrong is told at the end.
 pub fn out(text: &str) {
-    let _gone = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = output.write_all(text.as_bytes()).and_then(|()| output.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _known = UNWRITTEN.set(reason(&error).to_owned());
+    }
+}
+
+/// The exit code of a command, after whatever could not be written has been told.
+pub fn written(code: u8) -> u8 {
+    let Some(why) = UNWRITTEN.get() else { return code };
+    let told = Diagnostic::error(Code::WRITE, format!("standard output cannot be written: {why}"));
+    code.max(show_one(&told.help("what it would have held is incomplete; check the space left on the disk")))
+}
+
+/// Whether standard error is drawn in colours: on a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise.
+pub fn coloured() -> bool {
+    let plain =
+        std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !plain
 }
 
 /// Writes to standard error.
@@ -40,7 +64,7 @@ pub fn show_all(diagnostics: &[Diagnostic], sources: &Sources, json: bool) -> u8
     if json {
         diagnostics.iter().for_each(|diagnostic| out(&format!("{}\n", to_json(diagnostic, sources))));
     } else {
-        err(&render_all(diagnostics, sources, std::io::stderr().is_terminal()));
+        err(&render_all(diagnostics, sources, coloured()));
     }
     u8::from(diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error))
 }
@@ -53,6 +77,11 @@ pub fn show_in(diagnostic: &Diagnostic, sources: &Sources) -> u8 {
 /// Shows one diagnostic without its source.
 pub fn show_one(diagnostic: &Diagnostic) -> u8 {
     let unplaced = Diagnostic { labels: Vec::new(), ..diagnostic.clone() };
-    err(&render(&unplaced, &Sources::default(), std::io::stderr().is_terminal()));
-    1
+    err(&render(&unplaced, &Sources::default(), coloured()));
+    code_of(diagnostic)
+}
+
+/// 2 for a command line that is not understood, else 1.
+fn code_of(diagnostic: &Diagnostic) -> u8 {
+    if diagnostic.code == Code::USAGE { 2 } else { 1 }
 }

@@ -1,11 +1,10 @@
 //! `phyla test`: the `test` blocks of files, carried out.
 
-use super::source::{err, out, show_all, show_one, sources};
+use super::source::{coloured, err, out, show_all, show_one, sources};
 use crate::check::{Checker, STANDARD_LIBRARY, World, counted};
 use crate::diagnostic::{Code, Diagnostic, Severity, render_all, to_json};
 use crate::run::files::Disk;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// How many tests there were, and how many of them failed.
@@ -25,7 +24,7 @@ pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, json: bool) -> u8 {
         match name.as_str() {
             _ if Path::new(&name).exists() => files.extend(sources(std::slice::from_ref(path))),
             "std" => files.extend(standard),
-            name if name.starts_with("std.") => files.extend(standard.filter(|module| module == name)),
+            name if name.starts_with("std.") && standard.clone().any(|module| module == name) => files.push(name.to_owned()),
             _ => files.push(name),
         }
     }
@@ -82,7 +81,7 @@ fn one(file: &str, filter: Option<&str>, json: bool, count: &mut Count) -> u8 {
             named = true;
         }
         out(&format!("  {}  {}\n", if failed { "FAILED" } else { "ok    " }, outcome.title));
-        err(&render_all(&outcome.failures, &world.sources, std::io::stderr().is_terminal()));
+        err(&render_all(&outcome.failures, &world.sources, coloured()));
     }
     code
 }

@@ -67,6 +67,7 @@ codes! {
     UNKNOWN_PARAMETER = "E0320": "There is no such parameter.";
     INPUTS = "E0321": "A graph is given too few or too many tensors.";
     STATIC_ARGUMENT = "E0322": "A static argument has another type.";
+    GRAPH_SIZE = "E0323": "A graph is too large.";
     SHAPE = "E0401": "Shapes do not fit an operation.";
     WORLD = "E0402": "An operation stands on the wrong side of `per_head`.";
     RESULT_SHAPE = "E0403": "A graph does not give the shape it states.";
@@ -97,7 +98,7 @@ codes! {
     HEADS = "E0605": "The heads do not divide the width.";
     PHASE = "E0606": "A phase is longer than the model's sentences.";
     OBJECTIVE = "E0607": "A training has the wrong objective.";
-    BETAS = "E0608": "`betas` are two numbers.";
+    BETAS = "E0608": "`betas` are two numbers below 1.";
     NO_STEPS = "E0609": "The final pre-training has no steps.";
     NO_TASKS = "E0610": "A suite has no tasks.";
     PRECISION = "E0611": "The device cannot compute in this precision.";
@@ -109,6 +110,7 @@ codes! {
     WEIGHTS = "E0617": "Weights that were trained elsewhere do not fit.";
     NO_SUCH_TASK = "E0618": "A suite has no task of this name.";
     TASK_PARTS = "E0619": "The parts of a task do not go together.";
+    SHARES = "E0620": "The shares of a whole do not add up.";
     WARM_UP = "W0601": "The learning rate never reaches its height.";
     IDLE_PATHS = "W0602": "Paths by priority make no difference.";
     IDLE_STOP = "W0603": "A stop rule never fires.";

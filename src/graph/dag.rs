@@ -175,6 +175,16 @@ impl Builder {
         Self::default()
     }
 
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.graph.dag().node_count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A node already built.
     pub fn node(&self, index: NodeIndex) -> Option<&Node> {
         self.graph.node(index)

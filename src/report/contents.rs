@@ -3,6 +3,7 @@
 use super::words::{list, number, plural};
 use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
 use crate::settings::{Goal, Measure};
+use std::collections::BTreeMap;
 
 /// How many seeds a comparison needs before it names anybody.
 const SEEDS_TO_COMPARE: usize = 3;
@@ -17,6 +18,8 @@ pub(super) struct Contents<'a> {
     pub(super) priorities: Vec<Priority<'a>>,
     /// Candidates scored again, in the order of the journal.
     pub(super) rescored: Vec<&'a Rescored>,
+    /// The values that parents were last given, by number.
+    revalued: BTreeMap<usize, &'a Vec<f64>>,
     /// With their scores on dev.
     pub(super) baselines: Vec<(&'a str, &'a Scores)>,
     /// In the order of the journal.
@@ -60,6 +63,7 @@ impl<'a> Contents<'a> {
             candidates: Vec::new(),
             priorities: Vec::new(),
             rescored: Vec::new(),
+            revalued: BTreeMap::new(),
             baselines: Vec::new(),
             models: Vec::new(),
             unigram_entropy: None,
@@ -87,11 +91,17 @@ impl<'a> Contents<'a> {
                     None => contents.models.push(Model { name: &run.name, first: run, runs: vec![run] }),
                 },
                 Entry::Finished { .. } => contents.finished = true,
-                Entry::Rescored(one) => contents.rescored.push(one),
+                Entry::Rescored(one) => {
+                    contents.rescored.push(one);
+                    if one.parent && !one.values.is_empty() {
+                        contents.revalued.insert(one.candidate, &one.values);
+                    }
+                }
                 Entry::Warmup { .. }
                 | Entry::Generation { .. }
                 | Entry::Tabled { .. }
                 | Entry::Agreed(_)
+                | Entry::Wall { .. }
                 | Entry::Rung { .. }
                 | Entry::Pretrained { .. }
                 | Entry::Tuned { .. } => {}
@@ -116,7 +126,8 @@ impl<'a> Contents<'a> {
 
     /// The measure of an objective of a candidate; `None` where it failed.
     pub(super) fn value_of(&self, candidate: &Candidate, objective: usize) -> Option<f64> {
-        let value = *candidate.values.get(objective).filter(|_| candidate.failure.is_none())?;
+        let values = self.revalued.get(&candidate.id).copied().unwrap_or(&candidate.values);
+        let value = *values.get(objective).filter(|_| candidate.failure.is_none())?;
         let (_, more) = self.objectives.get(objective)?.sought();
         Some(if more { value } else { -value }).filter(|value| value.is_finite())
     }

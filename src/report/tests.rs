@@ -112,7 +112,7 @@ fn journal(seeds: u64) -> Vec<Entry> {
             let values = vec![0.4 + 0.01 * (generation + candidate) as f64];
             entries.push(Entry::Rescored(Rescored { generation, candidate, parent: false, values, seconds: 1.0 }));
         }
-        entries.push(Entry::Generation { generation, best: 0.5, best_id: 3 });
+        entries.push(Entry::Generation { generation, best: 0.5, best_id: 3, seconds: 1.0 });
     }
     for (index, name) in ["best", "bert.first(4)", "autobert_zero.first(4)", "random 1", "random 2", "random 3"].into_iter().enumerate() {
         entries.extend((0..seeds).map(|seed| final_model(name, seed, 0.61 - 0.04 * index as f64, 4.9 + 0.26 * index as f64)));

@@ -35,7 +35,7 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
         return Ok(());
     }
     let Some(warm) = warm else {
-        let message = "the supernet's weights are missing from the run folder";
+        let message = "the supernet's weights are missing from the run folder, or damaged";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     };
     work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum::<Result<u64>>()?, "steps");

@@ -31,7 +31,7 @@ pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal, wanted:
         models.filter(|model| model.name == wanted).reduce(|best, next| if next.scores.score > best.scores.score { next } else { best });
     let Some(best) = best else { return Ok(()) };
     for (place, task) in tasks.iter().enumerate() {
-        let tuned: Vec<(Tuning, &[Vec<f64>])> = journal
+        let mut tuned: Vec<(Tuning, &[Vec<f64>])> = journal
             .entries()
             .iter()
             .filter_map(|entry| match entry {
@@ -43,6 +43,8 @@ pub(super) fn choose(folder: &Folder, tasks: &[Task], journal: &Journal, wanted:
                 _ => None,
             })
             .collect();
+        // The journal has them as they came to an end.
+        tuned.sort_by_key(|(tuning, _)| *tuning);
         let Some((tuning, _)) = best_of(tuned.iter().map(|(_, metrics)| *metrics)).and_then(|best| tuned.get(best)) else { continue };
         for part in task.parts().filter(|part| !part.labelled) {
             if let Some(bytes) = folder.read(&kept(best.seed, *tuning, &task.name, part.field))? {
@@ -80,9 +82,10 @@ mod tests {
         choose(&folder, &tasks, &journal, "best").unwrap();
         // Model, training, its score; of two fine-tunings the metric of each, and what it answered.
         let runs =
-            [("best", 0, 0.5, [(0.9, 0), (0.1, 0)]), ("random", 0, 0.9, [(0.9, 0), (0.9, 0)]), ("best", 1, 0.7, [(0.6, 0), (0.8, 1)])];
+            [("best", 0, 0.5, [(0.9, 0), (0.1, 0)]), ("random", 0, 0.9, [(0.9, 0), (0.9, 0)]), ("best", 1, 0.7, [(0.8, 1), (0.8, 0)])];
         for (name, seed, score, tuned) in runs.into_iter().chain([("best", 2, 0.7, [(0.9, 0), (0.9, 0)])]) {
-            for (run, (metric, answer)) in (0..).zip(tuned) {
+            // The last to be done is told first: which of equals is taken does not go by that.
+            for (run, (metric, answer)) in (0..).zip(tuned).collect::<Vec<_>>().into_iter().rev() {
                 if name == "best" {
                     let tuning = Tuning { task: 0, run, rate: 0 };
                     keep(&folder, (seed, tuning), &tasks[0], &[("test", Answers::Classes(vec![answer]))]).unwrap();

@@ -1,7 +1,7 @@
 //! The search: generations proposed from the history, evaluated in parallel, committed in candidate order.
 
 use super::commit::give_back;
-use super::evaluate::{Proposed, evaluate, unjudged, weights_file};
+use super::evaluate::{Measured, Proposed, evaluate, unjudged, values, weights_file};
 use super::folder::Folder;
 use super::functional::{Functions, functional};
 use super::halving::{self, halved};
@@ -20,6 +20,7 @@ use crate::settings::{Algorithm, Dedupe, Goal, Measure, Method, Pick, Screen, St
 use crate::space::Architecture;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Carries the search out, from wherever the journal says it is; gives all finished candidates.
 pub(super) fn search(
@@ -44,7 +45,7 @@ pub(super) fn search(
         supernet = load_weights(folder, &file(generation), &supernet_specs(work)?)?;
     }
     if shares && supernet.is_none() && !finished(journal) {
-        let message = "the supernet's weights are missing from the run folder";
+        let message = "the supernet's weights are missing from the run folder, or damaged";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     }
     if finished(journal) {
@@ -59,9 +60,10 @@ pub(super) fn search(
         go_on(work.stop)?;
         // Candidates of a generation that was not committed are proposed again, and found finished.
         let pending = history.candidates.split_off(history.candidates.partition_point(|candidate| candidate.generation < generation));
-        let spent: f64 = candidates(journal).map(|candidate| candidate.seconds).sum();
-        if wall.is_some_and(|wall| spent / work.workers as f64 > wall) && pending.is_empty() {
+        let begun = Instant::now();
+        if wall.is_some_and(|wall| spent(journal) > wall) && pending.is_empty() {
             work.progress.line(&format!("the search ends at its bound of time, after {}", counted(history.candidates.len(), "candidate")));
+            journal.append(Entry::Wall { evaluations: history.candidates.len() })?;
             return Ok(history);
         }
         let (meets, worth) =
@@ -87,7 +89,13 @@ pub(super) fn search(
                 Proposed { proposal, generation, function, same_as }
             })
             .collect();
-        let begun = pending.len();
+        if proposed.iter().zip(&pending).any(|(one, known)| one.proposal.hash != known.hash) {
+            let message = "the candidates of the generation that was interrupted are not those that this program proposes";
+            return Diagnostic::error(Code::RUN_FOLDER, message)
+                .help("go on with the version of Phyla that began the run, or start over with `--fresh`")
+                .into();
+        }
+        let known = pending.len();
         history.candidates.extend(pending);
         let (steps, done) = (AtomicU64::new(0), AtomicU64::new(history.candidates.len() as u64));
         let judged = match &settings.halving {
@@ -98,7 +106,7 @@ pub(super) fn search(
             }
             None => BTreeMap::new(),
         };
-        let todo = proposed.get(begun..).unwrap_or_default();
+        let todo = proposed.get(known..).unwrap_or_default();
         let job = |_: usize, one: &Proposed| match one.same_as.filter(|_| reuses) {
             // Whose results it takes may be in work; they are there when its turn comes to be written down.
             Some(_) => Ok(None),
@@ -127,10 +135,10 @@ pub(super) fn search(
             Ok(())
         })?;
         history.candidates.extend(finished);
-        give_back(work, prepared, folder, journal, supernet.as_mut(), &history, generation)?;
+        give_back(work, prepared, folder, journal, supernet.as_mut(), &ranked(&history), generation)?;
         let best = history.best(1);
         let (best, best_id) = best.first().map_or((0.0, 0), |best| (best.fitness.unwrap_or(0.0), best.id));
-        journal.append(Entry::Generation { generation, best, best_id })?;
+        journal.append(Entry::Generation { generation, best, best_id, seconds: begun.elapsed().as_secs_f64() })?;
         folder.discard(&file(generation));
         for candidate in history.candidates.iter().filter(|candidate| candidate.generation == generation) {
             folder.discard(&weights_file(candidate.id));
@@ -138,6 +146,11 @@ pub(super) fn search(
         }
         generation += 1;
     }
+}
+
+/// The seconds of the generations that are over; what an interruption took from one is not among them.
+fn spent(journal: &Journal) -> f64 {
+    journal.entries().iter().map(|entry| if let Entry::Generation { seconds, .. } = entry { *seconds } else { 0.0 }).sum()
 }
 
 /// The best value of the first objective so far, in words.
@@ -169,7 +182,12 @@ fn reused(work: &Work<'_>, journal: &Journal, one: &Proposed) -> Result<Candidat
         return Diagnostic::error(Code::INTERNAL, "the results that a candidate takes over are not in the journal").into();
     };
     let cost = work.models.cost(&work.checked.space, &one.proposal.architecture)?;
-    let Candidate { steps, loss, held_out_loss, scores, values, failure, .. } = known;
+    let Candidate { steps, loss, held_out_loss, scores, failure, .. } = known;
+    // The same function need not cost the same: (q·kᵀ)·v and q·(kᵀ·v) do not.
+    let values = match failure {
+        None => values(work, &Measured { held_out_loss, scores: scores.clone() }, cost).unwrap_or_default(),
+        Some(_) => Vec::new(),
+    };
     Ok(Candidate { steps, loss, held_out_loss, scores, values, failure, ..unjudged(work, one, cost) })
 }
 

@@ -11,7 +11,7 @@ use super::weights::{load_weights, save_weights};
 use super::workers::{go_on, pool};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
-use crate::search::{self, History, Priorities};
+use crate::search::{self, History, Priorities, UNMET};
 use crate::settings::{Commit, Dedupe, Method, PathSampling, Pick};
 use crate::space::{Architecture, Draw};
 use crate::stream::{RngExt, Stream, derived, stream};
@@ -19,8 +19,6 @@ use crate::supernet::commit;
 use crate::train::{Training, masking, pretrain};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Members drawn in search of one that meets the space's conditions, at most.
-const MEMBERS: usize = 10_000;
 /// Members drawn by size, of which one is taken by the priorities of its operations.
 const AMONG: usize = 8;
 
@@ -123,7 +121,7 @@ pub(super) fn sampled(
     let draw = if *paths == PathSampling::Uniform { Draw::Uniform } else { Draw::BySize };
     let mut member = || {
         let mut one = || work.checked.space.sample(draw, draws);
-        let found = (0..MEMBERS).find_map(|_| one().filter(|architecture| work.meets(architecture)));
+        let found = (0..UNMET).find_map(|_| one().filter(|architecture| work.meets(architecture)));
         found.ok_or_else(|| Diagnostic::error(Code::EMPTY_SPACE, "no member of the space that meets its conditions was found"))
     };
     let Some(priorities) = priorities.filter(|_| *paths == PathSampling::ByPriority) else { return Ok(member()?) };

@@ -116,8 +116,8 @@ pub(super) struct Proposed {
 /// What is measured of a candidate.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measured {
-    held_out_loss: Option<f64>,
-    scores: Option<Scores>,
+    pub held_out_loss: Option<f64>,
+    pub scores: Option<Scores>,
 }
 
 /// One candidate of a generation, judged: inherits or starts fresh, adapts, and is measured as the objectives ask.

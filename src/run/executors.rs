@@ -36,17 +36,18 @@ impl Executors {
     pub fn of(&self, train: &Train) -> Result<&dyn Executor> {
         match (&train.precision, train.recompute) {
             (Precision::F32, false) => Ok(&*self.single),
-            (Precision::F32, true) => self.recomputing.as_deref().ok_or_else(|| {
-                let message = format!("the executor `{}` keeps all activations", self.single.name());
-                Box::new(
-                    Diagnostic::error(Code::DEVICE, message).help("leave `recompute` out, and raise `accumulate` where memory is short"),
-                )
-            }),
-            (Precision::Bf16, _) => self.bf16.as_deref().ok_or_else(|| {
+            (Precision::F32, true) => self.recomputing.as_deref().ok_or_else(|| self.keeps_all()),
+            (Precision::Bf16, true) => Err(self.keeps_all()),
+            (Precision::Bf16, false) => self.bf16.as_deref().ok_or_else(|| {
                 Box::new(
                     Diagnostic::error(Code::DEVICE, "this device does not compute in bf16").help("`precision = f32`, or `device = cuda`"),
                 )
             }),
         }
+    }
+
+    fn keeps_all(&self) -> Box<Diagnostic> {
+        let message = format!("the executor `{}` keeps all activations", self.single.name());
+        Box::new(Diagnostic::error(Code::DEVICE, message).help("leave `recompute` out, and raise `accumulate` where memory is short"))
     }
 }

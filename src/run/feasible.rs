@@ -3,6 +3,7 @@
 use super::session::models;
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::settings::Initial;
 use crate::space::{Architecture, Condition, Draw, Order, Quantity, Require, extremes};
 use crate::stream::stream;
 
@@ -21,9 +22,11 @@ pub fn acceptance(checked: &Checked) -> Result<Option<f64>> {
         return Ok(None);
     }
     let mut draws = stream(checked.settings.seed, "acceptance", 0);
+    let initial = checked.settings.search.as_ref().map(|search| &search.initial);
+    let draw = if initial == Some(&Initial::Uniform) { Draw::Uniform } else { Draw::BySize };
     let (mut met, mut in_the_way) = (0, vec![0; space.requires.len()]);
     for number in 1..=MOST {
-        let Some(architecture) = space.sample(Draw::BySize, &mut draws) else { break };
+        let Some(architecture) = space.sample(draw, &mut draws) else { break };
         match models.unmet(space, &architecture)? {
             None => met += 1,
             Some(require) => {

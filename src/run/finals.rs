@@ -47,6 +47,10 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
     }
     let best = history.best(1);
     let Some(best) = best.first() else {
+        if history.candidates.is_empty() {
+            let message = format!("no member of `{}` that meets its conditions was found, so there is no best one to train", space.name);
+            return Diagnostic::error(Code::EMPTY_SPACE, message).help("loosen a `require`, or give the space more room").into();
+        }
         let message = "every candidate failed, so there is no best one to train";
         return Diagnostic::error(Code::DIVERGED, message)
             .help("the journal tells why each failed; lower the learning rates, or train longer")

@@ -23,9 +23,14 @@ impl Folder {
             let message = format!("the run folder `{}` cannot be {what}: {}", path.display(), reason(error));
             Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`"))
         };
+        // What a run makes before its journal.
+        let begun = |entry: &fs::DirEntry| {
+            let empty = || fs::read_dir(entry.path()).is_ok_and(|mut entries| entries.next().is_none());
+            entry.file_name() == "lock" || (entry.file_name() == "work" && empty())
+        };
         let strange = path.is_dir()
             && !path.join("journal.jsonl").exists()
-            && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock")));
+            && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| !begun(&entry))));
         if strange {
             let message = format!("`{}` is not empty and is no run folder", path.display());
             return Diagnostic::error(Code::RUN_FOLDER, message).help("choose another with `--out DIR`").into();
@@ -41,8 +46,14 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(failed("locked", &error)),
         }
         if fresh {
+            for name in ["work", "predictions", "submission"] {
+                match fs::remove_dir_all(path.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
+                    _ => {}
+                }
+            }
+            // The journal last: without it what is left would be taken for something else than a run.
             for name in [
-                "journal.jsonl",
                 "experiment.phyla",
                 "experiment.yaml",
                 "vocabulary.json",
@@ -51,14 +62,9 @@ impl Folder {
                 "model.safetensors",
                 "results.csv",
                 "report.html",
+                "journal.jsonl",
             ] {
                 match fs::remove_file(path.join(name)) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
-                    _ => {}
-                }
-            }
-            for name in ["work", "predictions", "submission"] {
-                match fs::remove_dir_all(path.join(name)) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("emptied", &error)),
                     _ => {}
                 }
@@ -120,13 +126,17 @@ impl Folder {
     }
 }
 
-/// Writes a file whole: beside it, flushed, then renamed into its place.
+/// Writes a file whole: beside it, flushed, then renamed into its place, with the permissions of what stood there.
 ///
 /// # Errors
 /// Where it cannot be written; a file of that name is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension(format!("{}.part", path.extension().and_then(|extension| extension.to_str()).unwrap_or("")));
     let written = File::create(&beside).and_then(|mut file| {
+        // Whoever may read a file may read it afterwards, and nobody else.
+        if let Ok(known) = fs::metadata(path) {
+            file.set_permissions(known.permissions())?;
+        }
         file.write_all(bytes)?;
         file.sync_all()
     });

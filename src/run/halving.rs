@@ -85,7 +85,8 @@ pub(super) fn work_of(search: &Search, adapt: u64) -> (u64, u64) {
 
 /// How many of a rung's candidates reach the next.
 fn kept(halving: &Halving, alive: usize) -> usize {
-    (alive as f64 * halving.keep).ceil() as usize
+    // Without the rounding of a product such as 70 · 0.1, which is a little more than 7.
+    (alive as f64 * halving.keep - 1e-9).ceil() as usize
 }
 
 /// The candidates that were judged on a rung, by number.
@@ -116,9 +117,10 @@ fn train(
     let (seed, total) = budget(work)?;
     let outcome = (|| {
         let specs = work.models.masked_lm(&work.checked.space, architecture)?;
-        // What is not there is trained from the beginning: the same steps on the same batches.
+        // What is not there is trained from the beginning: the same steps on the same batches. So is what came as far as this rung
+        // and was not written down, since the loss of its last step is not kept.
         let mut training = match load_training(folder, &file(id), specs.parameters())? {
-            Some(training) if training.step <= until => training,
+            Some(training) if training.step < until => training,
             _ => begun(work, supernet, architecture, seed)?,
         };
         let loss = further(work, prepared, architecture, &mut training, (seed, until, total), &mut || tick())?;

@@ -95,6 +95,14 @@ pub enum Entry {
         best: f64,
         /// Whose it is.
         best_id: usize,
+        /// Seconds that the sitting which ended it spent on it.
+        #[serde(default)]
+        seconds: f64,
+    },
+    /// The search ended at its bound of time.
+    Wall {
+        /// Candidates evaluated.
+        evaluations: usize,
     },
     /// A model of the last table has been pre-trained.
     Pretrained {

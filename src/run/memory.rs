@@ -27,6 +27,9 @@ const MOST_WORDS: f64 = 3e6;
 /// Bytes held for each byte of a task's files: their rows as text, and then as tokens beside it.
 const ROWS: u64 = 4;
 
+/// Tokens of a batch at most: what a plan itself takes grows with them.
+const TOKENS: usize = 1 << 25;
+
 /// A run's memory in bytes, as the native executor takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Memory {
@@ -48,6 +51,12 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
         return Ok(None);
     }
     let program = models.masked_lm(space, architecture)?;
+    let (holders, tokens) = (settings.pretrainings(), |train: &Train| train.batch.saturating_mul(settings.model.length));
+    let trainings = holders.map(|(_, train)| train).chain(settings.suites().map(|(_, suite)| &suite.train));
+    if let Some(train) = trainings.filter(|train| tokens(train) > TOKENS).max_by_key(|train| train.batch) {
+        let message = format!("a batch of {} sentences of {} tokens is more than a step can hold", train.batch, settings.model.length);
+        return Diagnostic::error(Code::MEMORY, message).help("lower `batch`; the largest in use have some ten thousand sentences").into();
+    }
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
         let rows = train.batch.div_ceil(train.accumulate.max(1));

@@ -78,7 +78,9 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let [smallest, largest] = extremes(checked, &models)?;
     let memory = memory(checked, &models, (&largest.space, &largest.architecture))?;
     let found = usize::from(settings.search.is_some());
-    let finals = (found + checked.compare.len() + settings.compare_random) as u64 * settings.r#final.seeds;
+    // Of the initial population, which the best may belong to.
+    let random = settings.search.as_ref().map_or(0, |search| settings.compare_random.min(search.population.min(search.evaluations)));
+    let finals = (found + checked.compare.len() + random) as u64 * settings.r#final.seeds;
     let (method, warmup, adapt) =
         settings.evaluate.as_ref().map_or((&Method::Scratch, 0, 0), |evaluate| (&evaluate.method, evaluate.warmup, evaluate.adapt));
     let warmup = if *method == Method::Scratch { 0 } else { warmup };
@@ -93,7 +95,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         let models = agreement.models as u64;
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
-    let random = (settings.compare_random > 0).then(|| counted(settings.compare_random, "random member"));
+    let random = (random > 0).then(|| counted(random, "random member"));
     let mut plan = Plan {
         fingerprint: checked.fingerprint.to_string(),
         folder: default_folder(checked),
@@ -138,7 +140,11 @@ fn extremes(checked: &Checked, models: &Models) -> Result<[Priced; 2]> {
     let nothing = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "there is nothing to train"));
     if checked.settings.search.is_some() {
         let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
-        let [(small, _), (large, _)] = crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(nothing)?;
+        let [(small, _), (large, _)] = crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(|| {
+            // A model that cannot be built says why.
+            let one = checked.space.sample(Draw::BySize, &mut stream(checked.settings.seed, "plan", 0));
+            one.and_then(|one| models.cost(&checked.space, &one).err()).unwrap_or_else(nothing)
+        })?;
         return Ok([price(&checked.space, &small)?, price(&checked.space, &large)?]);
     }
     let compared = || checked.compare.iter().map(|known| price(&known.space, &known.architecture));

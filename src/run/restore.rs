@@ -5,11 +5,12 @@ use super::session::Work;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::{self, History};
 
-/// Whether the last table has begun, or the run is over: the search is then complete.
+/// Whether the search is complete: it came to its bound of time, the last table has begun, or the run is over.
 pub(super) fn finished(journal: &Journal) -> bool {
-    let of_table =
-        |entry: &Entry| matches!(entry, Entry::Pretrained { .. } | Entry::Tuned { .. } | Entry::Final(_) | Entry::Finished { .. });
-    journal.entries().iter().any(of_table)
+    let after = |entry: &Entry| {
+        matches!(entry, Entry::Wall { .. } | Entry::Pretrained { .. } | Entry::Tuned { .. } | Entry::Final(_) | Entry::Finished { .. })
+    };
+    journal.entries().iter().any(after)
 }
 
 /// How many generations are committed.

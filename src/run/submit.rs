@@ -75,7 +75,10 @@ pub fn submission(run: &Path, partial: bool) -> Result<Submission> {
         return refused(wrong.join("; "), "run again on the official test files, whole").into();
     }
     if !missing.is_empty() && (!partial || files.is_empty()) {
-        let help = "let the run end, with `final.suite = glue`; or leave out what is missing with `--partial`";
+        let help = match partial {
+            true => "let the run end, with `final.suite = glue`",
+            false => "let the run end, with `final.suite = glue`; or leave out what is missing with `--partial`",
+        };
         return refused(format!("it lacks {}", missing.join(", ")), help).into();
     }
     Ok(Submission { files, missing })

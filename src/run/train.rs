@@ -7,6 +7,7 @@ use super::texts::Texts;
 use super::{Executors, Progress, finals, outputs, prepare, pretrained};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
+use crate::graph::identity::Digest;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -35,26 +36,28 @@ pub fn train_one(
     if let Some(pretrained) = &texts.pretrained {
         pretrained::fits(checked, pretrained, architecture)?;
     }
-    let identity: String = crate::space::hash(&architecture.space, &architecture.architecture).to_string().chars().take(8).collect();
-    let fingerprint: String = checked.fingerprint.to_string().chars().take(8).collect();
-    let default = || PathBuf::from("runs").join(format!("train-{identity}-{fingerprint}-s{}", checked.settings.seed));
+    let identity = architecture.identity().to_string();
+    let fingerprint = checked.fingerprint.to_string();
+    let short = |hash: &str| hash.chars().take(8).collect::<String>();
+    let default = || PathBuf::from("runs").join(format!("train-{}-{}-s{}", short(&identity), short(&fingerprint), checked.settings.seed));
     let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     let experiment = format!("train {}", architecture.name);
+    // The experiment's own says nothing of an architecture that it does not name.
+    let both = Digest::new().text(&fingerprint).text(&identity).finish().to_string();
     match journal.entries().first() {
         None => {
             outputs::experiment(checked, &folder)?;
             journal.append(Entry::Start {
                 experiment,
-                fingerprint: checked.fingerprint.to_string(),
+                fingerprint: both,
                 seed: checked.settings.seed,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 space_size: "1".to_owned(),
                 objectives: Vec::new(),
             })?;
         }
-        Some(Entry::Start { experiment: known, fingerprint, .. })
-            if *known == experiment && *fingerprint == checked.fingerprint.to_string() => {}
+        Some(Entry::Start { experiment: known, fingerprint, .. }) if *known == experiment && *fingerprint == both => {}
         Some(_) => return Err(another(&folder)),
     }
     let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };

@@ -59,10 +59,19 @@ impl History {
         self.candidates.iter().map(|candidate| candidate.hash).collect()
     }
 
-    /// How many generations in a row, up to the last, brought no better candidate.
+    /// How many generations in a row, up to the last, brought no better candidate: of several objectives, none that lies on the first front with
+    /// values of its own. A history of several is to be [`ranked`](super::ranked).
     pub fn generations_without_gain(&self) -> u64 {
-        let (Some(last), Some(best)) = (self.candidates.last(), self.best(1).first().copied()) else { return 0 };
-        u64::try_from(last.generation.saturating_sub(best.generation)).unwrap_or(u64::MAX)
+        let several = |candidate: &&Candidate| candidate.values.len() > 1;
+        let on_front = self.candidates.iter().filter(several).filter(|candidate| candidate.finite().is_some_and(|fitness| fitness >= 0.0));
+        let new = on_front.filter(|one| {
+            let equal = self.candidates.iter().find(|other| other.values == one.values);
+            equal.is_none_or(|first| first.id == one.id)
+        });
+        let gained = new.map(|candidate| candidate.generation).max();
+        let gained = gained.or_else(|| self.best(1).first().map(|best| best.generation));
+        let (Some(last), Some(gained)) = (self.candidates.last(), gained) else { return 0 };
+        u64::try_from(last.generation.saturating_sub(gained)).unwrap_or(u64::MAX)
     }
 
     /// The standardised fitness of each candidate, over all: (fitness − mean) / deviation, 0 where the deviation is 0; a failed

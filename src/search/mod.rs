@@ -19,7 +19,7 @@ mod regularized_evolution;
 pub use history::{Candidate, History};
 pub use pareto::{dominates, fronts, ranked};
 pub use priority::{OperationPriority, Priorities, occurrences};
-pub use proposal::{Proposal, Screening};
+pub use proposal::{Proposal, Screening, UNMET};
 
 use crate::settings::{Algorithm, Search};
 use crate::space::Space;

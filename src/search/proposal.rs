@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 /// Draws in search of one candidate that is new, at most.
 const REDRAWS: usize = 20;
-/// Likewise in search of one that meets the space's conditions.
-const UNMET: usize = 1000;
+/// Members drawn in search of one that meets the space's conditions, at most.
+pub const UNMET: usize = 10_000;
 
 /// What is known of an architecture before it is evaluated.
 #[derive(Clone, Copy)]

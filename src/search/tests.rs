@@ -345,3 +345,27 @@ fn of_several_draws_the_screening_proposes_its_best() {
     assert!(alone.iter().zip(&of_four).filter(|(one, best)| worth(&one.architecture) > worth(&best.architecture)).count() == 0);
     assert!(alone.iter().zip(&of_four).any(|(one, best)| worth(&one.architecture) < worth(&best.architecture)));
 }
+
+/// With several objectives a generation gains by a new member of the first front, whichever end of it that is.
+#[test]
+fn a_new_member_of_the_front_is_a_gain() {
+    let candidate = |id: usize, generation: usize, values: [f64; 2]| Candidate {
+        id,
+        generation,
+        architecture: small().sample(crate::space::Draw::Uniform, &mut crate::stream::stream(id as u64, "front", 0)).unwrap(),
+        hash: crate::graph::identity::Digest::new().text(&id.to_string()).finish(),
+        parent: None,
+        mutation: Vec::new(),
+        fitness: Some(values[0]),
+        values: values.to_vec(),
+    };
+    let mut history = History { candidates: vec![candidate(0, 0, [-1.0, -9.0]), candidate(1, 0, [-9.0, -1.0])] };
+    let mut without = |generation, values| {
+        history.candidates.push(candidate(history.candidates.len(), generation, values));
+        ranked(&history).generations_without_gain()
+    };
+    assert_eq!(without(1, [-5.0, -5.0]), 0, "between the ends");
+    assert_eq!(without(2, [-6.0, -6.0]), 1, "behind the front");
+    assert_eq!(without(3, [-5.0, -5.0]), 2, "what was there already");
+    assert_eq!(without(4, [-0.5, -9.5]), 0, "a new end");
+}

@@ -194,9 +194,9 @@ choice! {
     pub enum Stop {
         /// The first of these.
         Any = "any" {
-            /// Generations without a better candidate; 0 for never.
+            /// Generations without a better candidate, or with several objectives without a new one on the first front; 0 for never.
             plateau: u64 = Int(Generations, 0), "0";
-            /// Time of the search in seconds; 0 for no bound.
+            /// Time of the search in seconds, looked at before each generation; 0 for no bound.
             wall: f64 = Real(Seconds, 0.0, 1e12), "0.0";
         };
     }
