@@ -69,6 +69,18 @@ fn a_plan_names_the_experiment_and_its_folder() {
     assert!(told.starts_with(&format!("experiment  fingerprint {fingerprint}, in {folder}\n")), "{told}");
 }
 
+/// Told at once, in words, and without the memory that they would take.
+#[test]
+fn sizes_that_nothing_can_hold_are_refused_by_a_plan() {
+    for (change, told) in [("final.pretrain.batch=1e9", "a batch of 1000000000 sentences"), ("model.length=1M", "than can be counted")] {
+        let (code, _, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--set", change]);
+        assert!(code == Some(1) && stderr.contains("E0908") && stderr.contains(told) && stderr.contains("help"), "{stderr}");
+    }
+    // No more random members than the initial population has.
+    let (_, told, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--set", "compare_random=100"]);
+    assert!(told.contains("4 random members"), "{told}{stderr}");
+}
+
 #[test]
 fn what_is_drawn_is_in_the_canonical_layout() {
     for n in ["1", "3"] {

@@ -18,6 +18,7 @@ use crate::supernet::Models;
 use crate::train::{Training, masking, pretrain};
 use num_bigint::BigUint;
 use num_traits::ToPrimitive;
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -139,12 +140,17 @@ fn extremes(checked: &Checked, models: &Models) -> Result<[Priced; 2]> {
     };
     let nothing = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "there is nothing to train"));
     if checked.settings.search.is_some() {
-        let cost = |architecture: &Architecture| models.cost(&checked.space, architecture).ok().map(|cost| (cost.params, cost.flops));
-        let [(small, _), (large, _)] = crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(|| {
-            // A model that cannot be built says why.
-            let one = checked.space.sample(Draw::BySize, &mut stream(checked.settings.seed, "plan", 0));
-            one.and_then(|one| models.cost(&checked.space, &one).err()).unwrap_or_else(nothing)
-        })?;
+        // A model that cannot be built says why.
+        let why = RefCell::new(None);
+        let cost = |architecture: &Architecture| match models.cost(&checked.space, architecture) {
+            Ok(cost) => Some((cost.params, cost.flops)),
+            Err(error) => {
+                why.replace(Some(error));
+                None
+            }
+        };
+        let [(small, _), (large, _)] =
+            crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(|| why.take().unwrap_or_else(nothing))?;
         return Ok([price(&checked.space, &small)?, price(&checked.space, &large)?]);
     }
     let compared = || checked.compare.iter().map(|known| price(&known.space, &known.architecture));

@@ -26,7 +26,12 @@ pub fn masked_lm_cost(around: &Graph, space: &Space, architecture: &Architecture
     let graph = whole(around, space, architecture, model)?;
     let predictions = (tokens.saturating_sub(2) as f64 * 0.15).ceil() as usize;
     let sizes = sizes(model, 1).with(Symbol::Tokens, tokens).with(Symbol::Predictions, predictions);
-    cost(&graph, &sizes).ok_or_else(|| Box::new(Diagnostic::error(Code::INTERNAL, "the cost of an architecture cannot be told")))
+    cost(&graph, &sizes).ok_or_else(|| {
+        let message = "a model of these sizes has more parameters, or takes more operations, than can be counted";
+        Box::new(
+            Diagnostic::error(Code::MEMORY, message).help("lower the sizes of `model`: `length`, `hidden`, `feed_forward` or `vocabulary`"),
+        )
+    })
 }
 
 /// The sizes of a model whose task has `classes` classes (1 for a score); `n` and `p` come with each batch.
