@@ -201,6 +201,17 @@ fn what_computes_the_same_is_trained_once_and_several_objectives_are_measured() 
     }
 }
 
+/// A bound of time that the first generation exceeds: the search is then over, also for whoever goes on later with more workers.
+#[test]
+fn a_search_that_its_bound_of_time_ended_stays_ended() {
+    let out = folder();
+    let bound = ["--set", "search.stop=any { wall = 1 ms }"];
+    let half = candidates(out.path(), "walled", &[&bound[..], &["--until", "search", "--workers", "1"]].concat());
+    let whole = candidates(out.path(), "walled", &[&bound[..], &["--workers", "2"]].concat());
+    assert!(half.len() == 8 && half == whole, "{} and {}", half.len(), whole.len());
+    assert_eq!(count(&out.path().join("walled"), "wall"), 1);
+}
+
 #[test]
 fn rank_agreement_is_measured_once_and_goes_on_after_a_kill() {
     let asked = ["--set", "agreement={ models = 5, steps = 30 }", "--set", "objective=minimize(loss)", "--until", "agreement"];

@@ -1,3 +1,4 @@
+use super::contents::Contents;
 use super::{Drawing, explain, html, results_csv, table};
 use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
 use crate::settings::{Goal, Measure};
@@ -459,4 +460,20 @@ fn long_numbers_beside_the_axis_have_room() {
     assert!(plot(1e-7).px(0.0) > 10.0 * 6.5 + 7.0);
     assert_eq!(plot(0.25).px(0.0), 48.0);
     assert!(plot(1e50).px(0.0) < 180.0);
+}
+
+/// A parent that was scored again has its last values wherever candidates are compared; an anchor keeps its first.
+#[test]
+fn parents_are_ranked_by_the_values_they_were_last_given() {
+    let mut entries = journal(1);
+    let best = |entries: &[Entry]| Contents::new(entries).best().map(|(candidate, value)| (candidate.id, value)).unwrap();
+    let (first, value) = best(&entries);
+    let again =
+        |parent: bool, value: f64| Entry::Rescored(Rescored { generation: 5, candidate: first, parent, values: vec![value], seconds: 1.0 });
+    entries.push(again(false, 0.0));
+    assert_eq!(best(&entries), (first, value));
+    entries.push(again(true, 0.0));
+    assert_ne!(best(&entries).0, first);
+    entries.push(again(true, 2.0));
+    assert_eq!(best(&entries), (first, 2.0));
 }
