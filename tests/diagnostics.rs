@@ -80,6 +80,15 @@ fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
         assert_eq!(codes(&found), [code], "{drawn}");
         assert!(drawn.contains(told) && found.iter().all(|one| one.help.is_some()), "{told}: {drawn}");
     }
+    // Thirds are written with as many places as one likes, and the last share that is allowed is.
+    for sound in [
+        "final.pretrain.phases = [phase(33.3%, length = 8), phase(33.3%, length = 16), phase(33.3%, length = 32)]",
+        "search.halving = { keep = 95% }",
+    ] {
+        let text = format!("{QUICK}experiment e = quickstart {{ {sound} }}\n");
+        let (drawn, found) = check(&Memory::new(&[("e.phyla", &text)]), "e.phyla");
+        assert!(codes(&found).is_empty(), "{drawn}");
+    }
     let score = "task s = std.tasks.overlap { metrics = [pearson], label = score { column = \"score\", low = 5, high = 0 } }\n";
     let (drawn, found) = check(&Memory::new(&[("s.phyla", score)]), "s.phyla");
     assert!(codes(&found) == [Code::TASK_PARTS] && drawn.contains("from 5 to 0"), "{drawn}");
@@ -89,7 +98,7 @@ fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
 fn a_graph_that_doubles_with_every_line_is_refused_in_time() {
     let signature = "(x: [n, h]) -> [n, h]";
     let mut text = format!("graph g0{signature} {{ x + relu(x) }}\n");
-    (1..40).for_each(|line| text += &format!("graph g{line}{signature} {{ g{before}(g{before}(x)) }}\n", before = line - 1));
+    (1..24).for_each(|line| text += &format!("graph g{line}{signature} {{ g{before}(g{before}(x)) }}\n", before = line - 1));
     let (drawn, found) = check(&Memory::new(&[("g.phyla", &text)]), "g.phyla");
     assert!(codes(&found).contains(&Code::GRAPH_SIZE), "{drawn}");
 }

@@ -439,6 +439,11 @@ fn a_new_experiment_checks_once_its_text_is_there() {
     assert_eq!(phyla(&["fmt", "--check", "mine.phyla"]), (Some(0), String::new()));
     assert_eq!(phyla(&["new", "mine"]).0, Some(1));
     assert_eq!(phyla(&["new", "Mine!"]).0, Some(2));
+    // Whatever a file is called, the source names it.
+    let odd = "a \"b\\n.txt";
+    fs::write(folder.path().join(odd), "a line\n").expect("written");
+    assert_eq!(phyla(&["new", "odd", "--corpus", odd]), (Some(0), String::new()));
+    assert_eq!(phyla(&["check", "odd.phyla"]), (Some(0), String::new()));
 }
 
 /// `--diff` shows what formatting would change, and changes nothing; applied, it is the formatted text.

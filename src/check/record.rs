@@ -361,7 +361,8 @@ impl<'w> Checker<'w> {
             let help = if given == "%" && unit == Unit::Plain { format!("`{}`", value / 100.0) } else { field.doc.trim().to_owned() };
             return self.fail(Diagnostic::error(Code::UNIT, message).at(span, "wrong unit").help(help));
         };
-        let value = value * factor;
+        // 95 · 0.01 is a little more than 0.95.
+        let value = if given == Some("%") { value / 100.0 } else { value * factor };
         if share && value >= 1.0 {
             let message = format!("`{}` is less than 100 %", plain(field));
             return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "all steps or more").help(field.doc.trim()));

@@ -106,7 +106,7 @@ impl Checker<'_> {
                 );
             }
             let phases: f64 = train.phases.iter().map(|settings::Phase::Phase { share, .. }| share).sum();
-            if !train.phases.is_empty() && (phases - 1.0).abs() > 1e-6 {
+            if !train.phases.is_empty() && (phases - 1.0).abs() > ROUNDED {
                 self.report(
                     Diagnostic::error(Code::SHARES, format!("the shares of the phases are {}% of the steps", percent(phases)))
                         .at(field(path, &["phases"]), "in these phases")
@@ -123,7 +123,7 @@ impl Checker<'_> {
                 );
             }
             if let settings::Objective::Mlm { replace, random, .. } = &train.objective
-                && replace + random > 1.0 + 1e-9
+                && replace + random > 1.0 + ROUNDED
             {
                 let message = format!("{}% are to be replaced by `[MASK]` or by a random token", percent(replace + random));
                 self.report(
@@ -364,6 +364,9 @@ impl Checker<'_> {
         }
     }
 }
+
+/// By how much shares may miss their whole: `33.3%` is a third.
+const ROUNDED: f64 = 2e-3;
 
 /// A share in hundredths, to two places.
 fn percent(share: f64) -> f64 {

@@ -17,14 +17,13 @@ pub(super) fn new(name: &str, corpus: &[String]) -> u8 {
     if Path::new(&file).exists() {
         return show_one(&Diagnostic::error(Code::WRITE, format!("`{file}` is there already")).help("choose another name"));
     }
-    if let Some(path) = corpus.iter().find(|path| path.is_empty() || path.contains(['"', '\n', '\r'])) {
+    if let Some(path) = corpus.iter().find(|path| path.is_empty() || path.contains('\r')) {
         let message = format!("a corpus cannot be called {path:?} in a source");
-        return show_one(
-            &Diagnostic::error(Code::USAGE, message).help("a path has no quotation marks or line ends; rename it, or name its folder"),
-        );
+        return show_one(&Diagnostic::error(Code::USAGE, message).help("rename it, or name its folder"));
     }
-    let path = |path: &String| if cfg!(windows) { path.replace('\\', "/") } else { path.clone() };
-    let corpus: Vec<String> = corpus.iter().map(|given| format!("\"{}\"", path(given))).collect();
+    let path = |path: &String| if cfg!(windows) { path.replace('\\', "/") } else { path.replace('\\', "\\\\") };
+    let escaped = |given: &String| path(given).replace('"', "\\\"").replace('\n', "\\n");
+    let corpus: Vec<String> = corpus.iter().map(|given| format!("\"{}\"", escaped(given))).collect();
     let text = format!(
         "//! {name}: what is searched, and why.
 

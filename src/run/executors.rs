@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Executor;
-use crate::settings::{Precision, Train};
+use crate::settings::{Experiment, Precision, Train};
 
 /// The executors of a run's device.
 pub struct Executors {
@@ -44,6 +44,14 @@ impl Executors {
                 )
             }),
         }
+    }
+
+    /// Whether all trainings of an experiment can be carried out.
+    ///
+    /// # Errors
+    /// As for [`Self::of`], of the first that cannot.
+    pub fn carry_out(&self, settings: &Experiment) -> Result<()> {
+        settings.trainings().try_for_each(|train| self.of(train).map(|_| ()))
     }
 
     fn keeps_all(&self) -> Box<Diagnostic> {

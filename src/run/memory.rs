@@ -51,16 +51,16 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
         return Ok(None);
     }
     let program = models.masked_lm(space, architecture)?;
-    let (holders, tokens) = (settings.pretrainings(), |train: &Train| train.batch.saturating_mul(settings.model.length));
-    let trainings = holders.map(|(_, train)| train).chain(settings.suites().map(|(_, suite)| &suite.train));
-    if let Some(train) = trainings.filter(|train| tokens(train) > TOKENS).max_by_key(|train| train.batch) {
+    let rows = |train: &Train| train.batch.div_ceil(train.accumulate.max(1));
+    if let Some(train) = settings.trainings().find(|train| rows(train).saturating_mul(settings.model.length) > TOKENS) {
         let message = format!("a batch of {} sentences of {} tokens is more than a step can hold", train.batch, settings.model.length);
-        return Diagnostic::error(Code::MEMORY, message).help("lower `batch`; the largest in use have some ten thousand sentences").into();
+        return Diagnostic::error(Code::MEMORY, message)
+            .help("lower `batch`, or raise `accumulate`; the largest batches in use have some ten thousand sentences")
+            .into();
     }
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
-        let rows = train.batch.div_ceil(train.accumulate.max(1));
-        needs(&program, rows, length, masking_places(train, length), 1, Keep::of(train.recompute))
+        needs(&program, rows(train), length, masking_places(train, length), 1, Keep::of(train.recompute))
     };
     let length = settings.model.length;
     let values = |specs: &[crate::exec::ParameterSpec]| specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum::<u64>();
@@ -73,7 +73,7 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
     for (_, suite) in settings.suites() {
         for task in &suite.tasks {
             let program = models.classifier(space, architecture, task.classes())?;
-            let rows = suite.train.batch.div_ceil(suite.train.accumulate.max(1));
+            let rows = rows(&suite.train);
             let lengths = Lengths::of(suite, task, length);
             for (rows, length, keep) in
                 [(rows, lengths.shuffled(rows), Keep::of(suite.train.recompute)), (EVALUATED, lengths.longest(EVALUATED), Keep::Output)]

@@ -112,6 +112,7 @@ pub fn run(
         let message = format!("`{}` searches nothing, and `--until` names a stage of a search", checked.settings.name);
         return Diagnostic::error(Code::NO_SEARCH, message).help("leave `--until` out").into();
     }
+    executors.carry_out(&checked.settings)?;
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     begin(checked, &folder, &mut journal, progress)?;

@@ -36,6 +36,7 @@ pub fn train_one(
     if let Some(pretrained) = &texts.pretrained {
         pretrained::fits(checked, pretrained, architecture)?;
     }
+    executors.carry_out(&checked.settings)?;
     let identity = architecture.identity().to_string();
     let fingerprint = checked.fingerprint.to_string();
     let short = |hash: &str| hash.chars().take(8).collect::<String>();

@@ -106,6 +106,11 @@ impl Experiment {
         last.chain(self.evaluate.iter().map(|evaluate| ("evaluate", &evaluate.pretrain)))
     }
 
+    /// All its trainings.
+    pub fn trainings(&self) -> impl Iterator<Item = &Train> {
+        self.pretrainings().map(|(_, train)| train).chain(self.suites().map(|(_, suite)| &suite.train))
+    }
+
     /// The paths of its corpus.
     pub fn texts(&self) -> &[String] {
         match self.corpus.as_ref().map(|corpus| &corpus.source) {
