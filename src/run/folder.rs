@@ -134,8 +134,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension(format!("{}.part", path.extension().and_then(|extension| extension.to_str()).unwrap_or("")));
     let written = File::create(&beside).and_then(|mut file| {
         // Whoever may read a file may read it afterwards, and nobody else.
-        if let Ok(known) = fs::metadata(path) {
-            file.set_permissions(known.permissions())?;
+        if let Some(known) = fs::metadata(path).ok().map(|known| known.permissions())
+            && file.metadata()?.permissions() != known
+        {
+            file.set_permissions(known)?;
         }
         file.write_all(bytes)?;
         file.sync_all()
