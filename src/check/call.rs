@@ -231,7 +231,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<NodeIndex> {
         // Calls within calls double a graph with each line.
-        if b.len() > LARGEST {
+        if b.nodes() > LARGEST {
             let message = format!("this graph has more than {LARGEST} operations");
             return self.fail(
                 Diagnostic::error(Code::GRAPH_SIZE, message)

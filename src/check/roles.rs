@@ -106,9 +106,14 @@ fn misfit(task: &Task, metric: &Metric, at: &dyn Fn(&str) -> Span) -> Diagnostic
     Diagnostic::error(Code::TASK_PARTS, message).at(at("metrics"), "cannot measure this label").at(at("label"), "the label").help(help)
 }
 
+/// The first of several that is the same as one before it.
+pub(super) fn repeated<T>(all: &[T], same: impl Fn(&T, &T) -> bool) -> Option<&T> {
+    all.iter().enumerate().find(|(place, one)| all.iter().take(*place).any(|other| same(one, other))).map(|(_, one)| one)
+}
+
 /// Metrics that are none, or named twice.
 fn measured(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
-    let twice = task.metrics.iter().enumerate().any(|(place, metric)| task.metrics.iter().take(place).any(|known| known == metric));
+    let twice = repeated(&task.metrics, |one, other| one == other).is_some();
     let message = match (task.metrics.is_empty(), twice) {
         (true, _) => format!("`{}` has no metric", task.name),
         (_, true) => format!("a metric of `{}` is named twice, and would count twice in its score", task.name),
@@ -121,9 +126,8 @@ fn measured(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
 fn label(task: &Task, value: &Val) -> Option<Diagnostic> {
     let (message, field, help) = match &task.label {
         Label::Classes { names, .. } => {
-            let twice = names.iter().enumerate().find(|(place, name)| names.iter().take(*place).any(|known| known == *name));
-            let message = match twice {
-                Some((_, name)) => format!("`{}` names the label `{name}` twice", task.name),
+            let message = match repeated(names, |one, other| one == other) {
+                Some(name) => format!("`{}` names the label `{name}` twice", task.name),
                 None if names.len() < 2 => format!("`{}` has {}, which tells nothing apart", task.name, counted(names.len(), "label")),
                 None => return None,
             };

@@ -1,6 +1,7 @@
 //! What no single field can tell: values of an experiment that do not go together.
 
 use super::Checker;
+use super::roles::repeated;
 use super::value::Val;
 use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
 use crate::settings::{self, Experiment};
@@ -169,8 +170,7 @@ impl Checker<'_> {
                         .help("`tasks = [order, kin, overlap]`"),
                 );
             }
-            let twice = suite.tasks.iter().enumerate().find(|(at, task)| suite.tasks.iter().take(*at).any(|known| known.name == task.name));
-            if let Some((_, task)) = twice {
+            if let Some(task) = repeated(&suite.tasks, |one, other| one.name == other.name) {
                 let message = format!("two tasks of this suite are called `{}`", task.name);
                 let help = format!("declare one of them under a name of its own: `task {}_2 = {} {{ … }}`", task.name, task.name);
                 self.report(
@@ -290,7 +290,7 @@ impl Checker<'_> {
             }
         }
         let measures: Vec<&settings::Measure> = settings.objective.iter().map(|goal| goal.sought().0).collect();
-        let twice = measures.iter().enumerate().any(|(place, measure)| measures.iter().skip(place + 1).any(|other| other == measure));
+        let twice = repeated(&measures, |one, other| one == other).is_some();
         if measures.is_empty() || twice {
             let message = if twice { "two objectives are about the same measure" } else { "a search needs an objective" };
             self.report(
