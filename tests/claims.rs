@@ -15,6 +15,17 @@ const AROUND: &str = "op swish(x: [i, j]) -> [i, j] {
 
 space two = std.spaces.autobert_zero { layers = 2 }
 
+/// Of a hidden width of 64 nothing is left.
+graph narrow(x: [n, h]) -> [n, h] {
+    x |> linear(h - 64) |> linear(h)
+}
+
+space narrowing {
+    body = std.layers.encoder_layer(narrow)
+}
+
+architecture narrowed = narrowing {}
+
 train slow = std.train.pretrain { steps = 800 }
 
 search brief = std.search.op_nas { population = 4, evaluations = 6 }
@@ -77,6 +88,8 @@ fn what_is_true_holds() {
         "error(brief { population = 0 }) == E0303",
         "error(tried { model.hidden = 65 }) == E0605",
         "error(two { layers = 0 }) == E0318",
+        "error(params(narrowed, std.models.micro)) == E0317",
+        "params(narrowed, std.models.micro { hidden = 65, heads = 5 }) > 0",
         "error([n, d] @ [n, d]) == E0401",
         "error(nothing_of_this_name) == E0203",
         "error(swish([n, d])) != E0401",

@@ -46,6 +46,16 @@ fn several_mistakes_are_reported_together() {
 }
 
 #[test]
+fn what_the_library_cannot_carry_out_is_told_where_it_was_asked_to() {
+    let file = "tests/mistakes/library.phyla";
+    let (drawn, found) = check(&Disk, file);
+    let codes: Vec<Code> = found.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::SIZE, Code::SIZE, Code::REPEAT, Code::STATIC_ARGUMENT, Code::MISSING_ARGUMENT], "{drawn}");
+    assert_eq!(drawn.matches(&format!("[{file}:")).count(), found.len(), "{drawn}");
+    insta::assert_snapshot!("library", drawn);
+}
+
+#[test]
 fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
     let text = "use std.models { micro }\nuse \"experiments/quickstart.phyla\" { quickstart }\n\n\
         graph lost(x: [n, h]) -> [n, h] { nothing(x) }\n\n\

@@ -199,8 +199,13 @@ impl Checker<'_> {
             }
             ("number", Value::Size(size)) => match size.constant() {
                 Some(value) => Some(Value::Number(value as f64)),
-                None => self.wrong_static(name, "a number", expr, NO_TENSOR.to_owned()),
+                None => self.wrong_static(name, "a number", self.source_of(frame, expr), NO_TENSOR.to_owned()),
             },
+            ("size", Value::Size(size)) if self.owns(item) && size.constant().is_some_and(|size| size < 1) => {
+                let message = format!("`{name}` is at least 1");
+                let this = format!("this is {size}");
+                self.fail(Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), this).help("sizes are whole and above 0"))
+            }
             ("size" | "", value @ (Value::Size(_) | Value::Hole(_))) => Some(value),
             ("number" | "", value @ Value::Number(_)) => Some(value),
             ("text" | "", value @ Value::Text(_)) => Some(value),
@@ -211,14 +216,26 @@ impl Checker<'_> {
                     Value::Node(_) => format!("tensors go into parentheses of their own, behind the others: `{called}(…)(x)`"),
                     _ => NO_TENSOR.to_owned(),
                 };
-                self.wrong_static(name, &format!("a {kind}"), expr, help)
+                self.wrong_static(name, &format!("a {kind}"), self.source_of(frame, expr), help)
             }
         }
     }
 
-    fn wrong_static<T>(&self, name: &str, wanted: &str, expr: &Expr, help: String) -> Option<T> {
+    fn wrong_static<T>(&self, name: &str, wanted: &str, place: Span, help: String) -> Option<T> {
         let message = format!("`{name}` is {wanted}");
-        self.fail(Diagnostic::error(Code::STATIC_ARGUMENT, message).at(expr.span, format!("{wanted} is wanted here")).help(help))
+        self.fail(Diagnostic::error(Code::STATIC_ARGUMENT, message).at(place, format!("{wanted} is wanted here")).help(help))
+    }
+
+    /// Whether it is a primitive, whose sizes are those of its parameters.
+    fn owns(&self, item: ItemId) -> bool {
+        self.item(item).is_some_and(|item| item.kind.text == "primitive")
+    }
+
+    /// Where the value of an expression is written: a name that is a field of the space leads to that field.
+    pub(super) fn source_of(&self, frame: &Rc<Frame>, expr: &Expr) -> Span {
+        let ExprKind::Path(path) = &expr.kind else { return expr.span };
+        let ([name], Some(space)) = (path.as_slice(), &frame.space) else { return expr.span };
+        space.fields.get(&name.text).filter(|_| frame_lacks(frame, &name.text)).map_or(expr.span, |(_, field)| field.span)
     }
 
     /// Calls with tensors; `names` tell which input each argument is, where inputs bind by name.

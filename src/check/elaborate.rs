@@ -335,7 +335,7 @@ impl Checker<'_> {
                 self.mistakes_of_one(frame, body, span);
                 let message = "`repeat` takes a whole number from 1 to 4096";
                 let this = given.map_or_else(|| "this is none".to_owned(), |given| format!("this is {given}"));
-                return self.fail(Diagnostic::error(Code::REPEAT, message).at(arg.value.span, this).help("write `repeat(12) { … }`"));
+                return self.fail(Diagnostic::error(Code::REPEAT, message).at(self.source_of(frame, &arg.value), this).help("write `repeat(12) { … }`"));
             };
             match (position, arg.name.as_ref().map(|name| name.text.as_str())) {
                 (_, Some("tie")) => tie = number,

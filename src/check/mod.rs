@@ -46,7 +46,7 @@ pub use reference::{DECLARED, Declared, Entry, Form, Gradient, OF_GRAPHS, OF_SPA
 
 pub use crate::diagnostic::counted;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Label, Severity, Span};
 use crate::graph::Op;
 use modules::ItemId;
 use std::cell::{Cell, RefCell};
@@ -64,12 +64,14 @@ pub struct Checker<'w> {
     diagnostics: RefCell<Vec<Diagnostic>>,
     /// Declarations being evaluated, outermost first: meeting one again is a circle.
     busy: RefCell<Vec<ItemId>>,
+    /// Where the declarations and spaces being evaluated are used, outermost first.
+    trail: RefCell<Vec<Span>>,
     ops: RefCell<BTreeMap<ItemId, Option<Op>>>,
     spaces: RefCell<BTreeMap<ItemId, Option<Rc<space::SpaceValue>>>>,
     /// Spaces that were built, each once: architectures fill the same ones again and again.
     built: RefCell<Vec<(Rc<space::SpaceValue>, SharedSpace)>>,
     /// Paths that named a declaration, for writing the experiment back as one file.
-    references: RefCell<BTreeMap<crate::diagnostic::Span, ItemId>>,
+    references: RefCell<BTreeMap<Span, ItemId>>,
     checked: RefCell<BTreeSet<ItemId>>,
     /// Every `dag` that was met: equal ones are one, and counted once.
     dags: RefCell<Vec<Arc<crate::space::DagDomain>>>,
@@ -89,6 +91,7 @@ impl<'w> Checker<'w> {
             files,
             diagnostics: RefCell::new(world.diagnostics.clone()),
             busy: RefCell::default(),
+            trail: RefCell::default(),
             ops: RefCell::default(),
             spaces: RefCell::default(),
             built: RefCell::default(),
@@ -152,7 +155,14 @@ impl<'w> Checker<'w> {
         self.world.items_of("std.prelude").into_iter().filter_map(|item| self.op(item)).collect()
     }
 
-    fn report(&self, diagnostic: Diagnostic) {
+    fn report(&self, mut diagnostic: Diagnostic) {
+        let standard = |span: Span| self.world.is_standard(span.file);
+        // What the standard library cannot carry out is mended where it was asked to.
+        if diagnostic.labels.first().is_some_and(|label| standard(label.span))
+            && let Some(used) = self.trail.borrow().iter().rev().find(|used| !standard(**used))
+        {
+            diagnostic.labels.insert(0, Label { span: *used, text: "asked for here".to_owned() });
+        }
         self.diagnostics.borrow_mut().push(diagnostic);
     }
 
@@ -171,6 +181,14 @@ impl<'w> Checker<'w> {
     fn fail<T>(&self, diagnostic: Diagnostic) -> Option<T> {
         self.report(diagnostic);
         None
+    }
+
+    /// Does some work that is asked for at this place.
+    fn asked_at<T>(&self, place: Span, work: impl FnOnce() -> T) -> T {
+        self.trail.borrow_mut().push(place);
+        let result = work();
+        self.trail.borrow_mut().pop();
+        result
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files and the standard library: reading, parsing, imports, circles.
 
-use crate::diagnostic::{Code, Diagnostic, Sources, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, nearest};
 use crate::syntax::{self, Known, ast};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -178,6 +178,11 @@ impl World {
         let items = &self.modules.get(module)?.ast.items;
         let item = items.iter().position(|item| item.name.text == name && kinds.contains(&item.kind.text.as_str()))?;
         Some(ItemId { module, item })
+    }
+
+    /// Whether this source belongs to the standard library.
+    pub(super) fn is_standard(&self, file: FileId) -> bool {
+        STANDARD_LIBRARY.iter().any(|(name, _)| *name == self.sources.name(file))
     }
 
     fn module(&mut self, key: &str, loading: &mut Loading<'_>, import: Option<Span>) -> Option<usize> {

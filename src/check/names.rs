@@ -139,7 +139,7 @@ impl<'w> Checker<'w> {
             return self.fail(diagnostic.help("recursion is not part of the language; `repeat(k) { … }` repeats a layer"));
         }
         self.busy.borrow_mut().push(id);
-        let result = work();
+        let result = self.asked_at(span, work);
         self.busy.borrow_mut().pop();
         result
     }

@@ -114,11 +114,16 @@ impl Checker<'_> {
             return known.clone().or_else(|| self.told_already());
         }
         let equal = self.built.borrow().iter().find(|(known, _)| known.equals(value)).map(|(_, space)| space.clone());
-        let built = equal.or_else(|| self.build_space(value).map(SharedSpace::new));
+        let built = equal.or_else(|| {
+            self.asked_at(value.span, || {
+                let built = self.build_space(value).map(SharedSpace::new);
+                if built.is_none() {
+                    self.other_fields(value);
+                }
+                built
+            })
+        });
         self.built.borrow_mut().extend(built.iter().map(|space| (value.clone(), space.clone())));
-        if built.is_none() {
-            self.other_fields(value);
-        }
         *value.built.borrow_mut() = Some(built.clone());
         built
     }

@@ -61,7 +61,7 @@ codes! {
     ARCHITECTURE_WANTED = "E0314": "An architecture is wanted.";
     COMPARISON = "E0315": "A comparison has no meaning in a graph.";
     EMPTY_RANGE = "E0316": "A range is empty.";
-    SIZE = "E0317": "A size cannot be computed.";
+    SIZE = "E0317": "A size cannot be computed, or is not above 0.";
     REPEAT = "E0318": "`repeat` takes a count from 1 to 4096, and `tie`.";
     MISSING_ARGUMENT = "E0319": "An argument is missing.";
     UNKNOWN_PARAMETER = "E0320": "There is no such parameter.";

@@ -132,6 +132,11 @@ impl Dim {
 
     /// The value under `sizes`; `None` where it is negative or too large, or a symbol has no value.
     pub fn evaluate(&self, sizes: &Sizes) -> Option<usize> {
+        usize::try_from(self.value(sizes)?).ok()
+    }
+
+    /// The value under `sizes`, which may be below 0; `None` where it is too large, or a symbol has no value.
+    pub fn value(&self, sizes: &Sizes) -> Option<i64> {
         let mut total: i64 = 0;
         for (term, coefficient) in &self.0 {
             let mut product = *coefficient;
@@ -140,7 +145,7 @@ impl Dim {
             }
             total = total.checked_add(product)?;
         }
-        usize::try_from(total).ok()
+        Some(total)
     }
 }
 

@@ -54,7 +54,10 @@ impl Checker<'_> {
         let tokens = named.iter().find(|arg| name == "flops" && arg.name.as_ref().is_some_and(|name| name.text == "n"));
         if given.len() != measure.arguments.len() || named.len() != usize::from(tokens.is_some()) {
             let wanted = counted(measure.arguments.len(), "argument");
-            let message = format!("`{name}` takes {wanted}, and {} given", were(args.len()));
+            let message = match named.first().filter(|_| tokens.is_none()) {
+                Some(_) => format!("`{name}` takes {wanted} in order, without names"),
+                None => format!("`{name}` takes {wanted}, and {} given", were(args.len())),
+            };
             let help = format!("`{name}({})`: {}", measure.arguments.join(", "), measure.doc);
             return Some(self.fail(Diagnostic::error(Code::ARGUMENTS, message).at(span, "here").help(help)));
         }
