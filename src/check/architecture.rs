@@ -1,10 +1,11 @@
 //! Architectures: a space with its holes filled.
 
-use super::elaborate::{Frame, GraphType, Scope, Value};
+use super::frame::{Frame, GraphType, Scope, Value};
+use super::literal::{join, number, path_of, were};
 use super::modules::ItemId;
-use super::record::{counted, join, number, path_of, were};
 use super::space::SpaceValue;
 use super::{Checker, SharedSpace};
+use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, Graph, Pattern, Type};
 use crate::space::{Architecture, DagDomain, Domain, Filling, Hole, term};
@@ -243,11 +244,8 @@ impl Checker<'_> {
         let inputs = dag.inputs.iter().map(|(name, shape)| (name.clone(), typed(shape))).collect();
         let ty = GraphType { inputs, output: typed(&dag.output), named: true };
         let nodes: Vec<_> = dag.inputs.iter().map(|(name, shape)| (b.input(name, shape.clone(), false, true), expr.span)).collect();
-        let typed = Rc::new(super::elaborate::Callable {
-            kind: super::elaborate::CallKind::Typed(callable, ty),
-            path: String::new(),
-            span: expr.span,
-        });
+        let typed =
+            Rc::new(super::frame::Callable { kind: super::frame::CallKind::Typed(callable, ty), path: String::new(), span: expr.span });
         let output = self.call(&mut b, &typed, &nodes, None, expr.span)?;
         let graph: Graph = b.finish(output);
         match term::from_graph(&graph, &dag.inputs) {

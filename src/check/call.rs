@@ -1,21 +1,19 @@
-//! Calls: static arguments make an instance with parameters of its own, tensors make nodes.
+//! Calls: of a declared graph with static arguments, and of anything with tensors, which makes nodes.
 
 use super::Checker;
-use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Slot, Value};
-use super::modules::ItemId;
+use super::apply::{attributes, signature};
+use super::frame::{CallKind, Callable, Frame, GraphType, Scope, Slot, Value};
+use super::literal::{path_of, were};
 use super::names::CALLABLE;
-use super::record::{counted, path_of, were};
+use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
 use crate::graph::op::show_type;
 use crate::graph::weights::PARAMETERISED;
-use crate::graph::{Attr, Builder, Dim, HoleRef, NodeIndex, Op, OpDef};
-use crate::syntax::ast::{Arg, Expr, ExprKind, Item, ItemBody, Param, Type as AstType};
+use crate::graph::{Builder, Dim, HoleRef, NodeIndex, OpDef};
+use crate::syntax::ast::{Arg, Expr, ExprKind, Item};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// What may stand in the first parentheses of a call.
-const NO_TENSOR: &str = "static arguments are sizes, numbers, texts and graphs";
 
 /// Operations of a graph, about, at most.
 const LARGEST: usize = 100_000;
@@ -23,7 +21,7 @@ const LARGEST: usize = 100_000;
 impl Checker<'_> {
     pub(super) fn eval_call(&self, frame: &Rc<Frame>, b: &mut Builder, callee: &Expr, args: &[Arg], span: Span) -> Option<Value> {
         if let Some([name]) = path_of(callee).map(Vec::as_slice)
-            && frame_lacks(frame, &name.text)
+            && frame.lacks(&name.text)
         {
             match name.text.as_str() {
                 "choose" | "dag" => return self.stray_hole(span),
@@ -33,7 +31,7 @@ impl Checker<'_> {
         }
         // A declared graph with two lists: the first call gives the static ones, unless all have defaults and a tensor is given.
         if let Some(path) = path_of(callee)
-            && (path.len() > 1 || path.first().is_some_and(|name| frame_lacks(frame, &name.text) && !self.is_space_name(frame, &name.text)))
+            && (path.len() > 1 || path.first().is_some_and(|name| frame.lacks(&name.text) && !self.is_space_name(frame, &name.text)))
         {
             let Some(item) = self.find(frame.module, path, CALLABLE) else {
                 return self.eval(frame, b, callee).and(None);
@@ -90,7 +88,7 @@ impl Checker<'_> {
     fn is_tensor(&self, frame: &Rc<Frame>, expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Path(path) => match path.as_slice() {
-                [name] => slot(frame, &name.text).is_some_and(|(slot, home)| match slot {
+                [name] => frame.slot(&name.text).is_some_and(|(slot, home)| match slot {
                     Slot::Ready(Value::Node(_)) => true,
                     // While it is looked at, the name stands for what it meant before, as when it is evaluated.
                     Slot::Pending(expr) => {
@@ -110,132 +108,6 @@ impl Checker<'_> {
             ExprKind::Call { args, .. } => args.iter().any(|arg| self.is_tensor(frame, &arg.value)),
             _ => false,
         }
-    }
-
-    fn statics(&self, item: ItemId) -> &[Param] {
-        match self.item(item).map(|item| &item.body) {
-            Some(ItemBody::Signature { statics, .. }) => statics,
-            _ => &[],
-        }
-    }
-
-    /// An instance of a declared graph or operation: static arguments bound, a path of its own.
-    pub(super) fn instance(&self, frame: &Rc<Frame>, b: &mut Builder, item: ItemId, args: &[Arg], span: Span) -> Option<Rc<Callable>> {
-        let declared = self.item(item)?;
-        let what = format!("`{}`", declared.name.text);
-        let params = self.statics(item);
-        let mut given: BTreeMap<&str, &Expr> = BTreeMap::new();
-        for (position, arg) in args.iter().enumerate() {
-            let param = match &arg.name {
-                Some(name) => params.iter().find(|param| param.name.text == name.text),
-                None => params.get(position),
-            };
-            match (param, &arg.name) {
-                (Some(param), _) => {
-                    given.insert(&param.name.text, &arg.value);
-                }
-                (None, Some(name)) => {
-                    let known: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
-                    return self.unknown_argument(&what, name, &known);
-                }
-                (None, None) => {
-                    let message = format!("{what} takes {}", counted(params.len(), "static argument"));
-                    return self
-                        .fail(Diagnostic::error(Code::ARGUMENTS, message).at(arg.value.span, "one too many").help(self.called(declared)));
-                }
-            }
-        }
-        let mut statics = BTreeMap::new();
-        for param in params {
-            let name = param.name.text.as_str();
-            let value = match (given.get(name), &param.default) {
-                (Some(expr), _) => self.static_argument(frame, b, item, param, expr)?,
-                (None, Some(default)) => {
-                    // A default belongs to the declaration: it sees that module's names, and takes its path here.
-                    let home = Rc::new(Frame::root(item.module, frame.scope.clone()));
-                    self.static_argument(&home, b, item, param, default)?
-                }
-                (None, None) => {
-                    let message = format!("{what} needs `{name}`");
-                    return self.fail(
-                        Diagnostic::error(Code::MISSING_ARGUMENT, message)
-                            .at(span, format!("`{name}` is not given"))
-                            .help(self.called(declared)),
-                    );
-                }
-            };
-            statics.insert(name.to_owned(), value);
-        }
-        let path = frame.scope.next(&declared.name.text);
-        let kind = match declared.kind.text.as_str() {
-            "graph" => CallKind::Declared { item, statics },
-            _ => CallKind::Op { op: self.op(item)?, statics },
-        };
-        Some(Rc::new(Callable { kind, path, span }))
-    }
-
-    pub(super) fn static_argument(&self, frame: &Rc<Frame>, b: &mut Builder, item: ItemId, param: &Param, expr: &Expr) -> Option<Value> {
-        let expected = param.ty.as_ref();
-        let graph_type = match expected {
-            Some(AstType::Graph { inputs, output, .. }) => Some(self.graph_type(item.module, inputs, output)?),
-            _ => None,
-        };
-        if self.is_hole(frame, expr) {
-            return self.hole_argument(frame, &param.name.text, graph_type.as_ref(), expr);
-        }
-        let value = self.eval(frame, b, expr)?;
-        let name = &param.name.text;
-        let kind = match expected {
-            Some(AstType::Named(name)) => name.text.as_str(),
-            Some(AstType::Graph { .. }) => "graph",
-            _ => "",
-        };
-        match (kind, value) {
-            ("graph", Value::Graph(callable)) => {
-                let ty = graph_type?;
-                let span = callable.span;
-                let path = callable.path.clone();
-                Some(Value::Graph(Rc::new(Callable { kind: CallKind::Typed(callable, ty), path, span })))
-            }
-            ("number", Value::Size(size)) => match size.constant() {
-                Some(value) => Some(Value::Number(value as f64)),
-                None => self.wrong_static(name, "a number", self.source_of(frame, expr), NO_TENSOR.to_owned()),
-            },
-            ("size", Value::Size(size)) if self.owns(item) && size.constant().is_some_and(|size| size < 1) => {
-                let message = format!("`{name}` is at least 1");
-                let this = format!("this is {size}");
-                self.fail(Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), this).help("sizes are whole and above 0"))
-            }
-            ("size" | "", value @ (Value::Size(_) | Value::Hole(_))) => Some(value),
-            ("number" | "", value @ Value::Number(_)) => Some(value),
-            ("text" | "", value @ Value::Text(_)) => Some(value),
-            ("", value) => Some(value),
-            (kind, value) => {
-                let called = self.item(item).map_or("linear", |item| item.name.text.as_str());
-                let help = match value {
-                    Value::Node(_) => format!("tensors go into parentheses of their own, behind the others: `{called}(…)(x)`"),
-                    _ => NO_TENSOR.to_owned(),
-                };
-                self.wrong_static(name, &format!("a {kind}"), self.source_of(frame, expr), help)
-            }
-        }
-    }
-
-    fn wrong_static<T>(&self, name: &str, wanted: &str, place: Span, help: String) -> Option<T> {
-        let message = format!("`{name}` is {wanted}");
-        self.fail(Diagnostic::error(Code::STATIC_ARGUMENT, message).at(place, format!("{wanted} is wanted here")).help(help))
-    }
-
-    /// Whether it is a primitive, whose sizes are those of its parameters.
-    fn owns(&self, item: ItemId) -> bool {
-        self.item(item).is_some_and(|item| item.kind.text == "primitive")
-    }
-
-    /// Where the value of an expression is written: a name that is a field of the space leads to that field.
-    pub(super) fn source_of(&self, frame: &Rc<Frame>, expr: &Expr) -> Span {
-        let ExprKind::Path(path) = &expr.kind else { return expr.span };
-        let ([name], Some(space)) = (path.as_slice(), &frame.space) else { return expr.span };
-        space.fields.get(&name.text).filter(|_| frame_lacks(frame, &name.text)).map_or(expr.span, |(_, field)| field.span)
     }
 
     /// Calls with tensors; `names` tell which input each argument is, where inputs bind by name.
@@ -438,108 +310,6 @@ impl Checker<'_> {
         let message = format!("`{}` takes {}, and {} given", what.trim_matches('`'), counted(inputs.len(), "input"), were(args.len()));
         self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(help()))
     }
-
-    pub(super) fn apply(
-        &self,
-        b: &mut Builder,
-        op: &Op,
-        attrs: BTreeMap<String, Attr>,
-        path: &str,
-        args: &[(NodeIndex, Span)],
-        span: Span,
-    ) -> Option<NodeIndex> {
-        let nodes: Vec<NodeIndex> = args.iter().map(|(node, _)| *node).collect();
-        let result = b.apply(op, attrs, path, &nodes);
-        if let Err(error) = &result
-            && !error.world
-        {
-            let shapes: Vec<Vec<Dim>> = nodes.iter().map(|node| b.shape(*node)).collect();
-            let mut diagnostic = Diagnostic::error(
-                Code::SHAPE,
-                format!("`{}` cannot take {}", op.name, shapes.iter().map(|shape| show_shape(shape)).collect::<Vec<_>>().join(" and ")),
-            );
-            for (position, ((_, at), shape)) in args.iter().zip(&shapes).enumerate() {
-                let text = if position == error.argument { error.why.clone() } else { format!("this is {}", show_shape(shape)) };
-                diagnostic = diagnostic.at(*at, text);
-            }
-            // The place at fault comes first.
-            let at_fault = error.argument.min(diagnostic.labels.len().saturating_sub(1));
-            if !diagnostic.labels.is_empty() {
-                diagnostic.labels.swap(0, at_fault);
-            }
-            return self.fail(diagnostic.help(self.mend(op, &shapes, error.argument)));
-        }
-        self.built(result, args, span)
-    }
-
-    /// Where transposing one operand mends a shape, says so; otherwise shows the signature.
-    fn mend(&self, op: &Op, shapes: &[Vec<Dim>], at_fault: usize) -> String {
-        let order = (at_fault..shapes.len()).chain(0..at_fault);
-        for at in order {
-            let mut turned = shapes.to_vec();
-            if let Some(shape) = turned.get_mut(at).filter(|shape| shape.len() == 2) {
-                shape.reverse();
-            }
-            if op.infer(&turned, &BTreeMap::new()).is_ok() {
-                let name = op.inputs.get(at).map_or("", |(name, _)| name);
-                return format!("`transpose` of the {} operand (`{name}`) would fit", if at == 0 { "first" } else { "second" });
-            }
-        }
-        signature(op)
-    }
-
-    /// A built node, or the builder's complaint as a diagnostic.
-    pub(super) fn built(
-        &self,
-        result: Result<NodeIndex, crate::graph::ShapeError>,
-        args: &[(NodeIndex, Span)],
-        span: Span,
-    ) -> Option<NodeIndex> {
-        match result {
-            Ok(node) => Some(node),
-            Err(error) => {
-                let at = args.get(error.argument).map_or(span, |(_, at)| *at);
-                let (code, help) = if error.world {
-                    (Code::WORLD, "what is inside `per_head(…)` sees one head; pass values in as its arguments")
-                } else {
-                    (Code::SHAPE, "see `docs/language.md` for the shapes of the primitives")
-                };
-                self.fail(Diagnostic::error(code, error.why).at(at, "here").help(help))
-            }
-        }
-    }
-}
-
-/// Whether no binding in scope has this name.
-fn frame_lacks(frame: &Rc<Frame>, name: &str) -> bool {
-    slot(frame, name).is_none()
-}
-
-fn slot(frame: &Rc<Frame>, name: &str) -> Option<(Slot, Rc<Frame>)> {
-    let mut frame = Some(frame.clone());
-    while let Some(current) = frame {
-        if let Some(slot) = current.slots.borrow().get(name) {
-            return Some((slot.clone(), current.clone()));
-        }
-        frame = current.parent.clone();
-    }
-    None
-}
-
-fn attributes(statics: &BTreeMap<String, Value>) -> BTreeMap<String, Attr> {
-    let attr = |value: &Value| match value {
-        Value::Size(size) => Some(Attr::Size(size.clone())),
-        Value::Number(value) => Some(Attr::Number(*value)),
-        Value::Hole(hole) => Some(Attr::Hole(hole.clone())),
-        _ => None,
-    };
-    statics.iter().filter_map(|(name, value)| Some((name.clone(), attr(value)?))).collect()
-}
-
-/// An operation with what it takes and gives.
-fn signature(op: &Op) -> String {
-    let inputs: Vec<String> = op.inputs.iter().map(|(name, ty)| format!("{name}: {}", show_type(ty))).collect();
-    format!("`{}({}) -> {}`", op.name, inputs.join(", "), show_type(&op.output))
 }
 
 fn transposed(wanted: &[Dim], found: &[Dim]) -> String {

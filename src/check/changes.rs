@@ -1,7 +1,7 @@
 //! What differs between two values of a field's type, told field by field.
 
 use super::Checker;
-use super::experiment::describe;
+use super::fingerprint::describe;
 use super::record::plain;
 use super::space::SpaceValue;
 use super::value::{Fields, Val};

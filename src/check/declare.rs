@@ -1,14 +1,13 @@
-//! Declarations of operations, sets of operations and graphs.
+//! Declarations of operations and graphs.
 
 use super::Checker;
-use super::elaborate::{CallKind, Callable, Frame, GraphType, Scope, Value};
+use super::frame::{CallKind, Callable, Frame, Scope, Value};
+use super::literal::{join, number};
 use super::modules::ItemId;
-use super::record::{join, number};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::{in_letters, show_shape};
-use crate::graph::weights::PARAMETERISED;
-use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Symbol, Type};
-use crate::syntax::ast::{BinaryOp, Body, Expr, ExprKind, ItemBody, Name, Param, Type as AstType};
+use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Type};
+use crate::syntax::ast::{Body, ExprKind, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -128,95 +127,6 @@ impl Checker<'_> {
         self.fail(diagnostic.help(help))
     }
 
-    pub(super) fn input_types(&self, params: &[Param], statics: &[String]) -> Option<Vec<(String, Type)>> {
-        let types = params.iter().map(|param| match &param.ty {
-            Some(ty) => Some((param.name.text.clone(), self.signature_type(ty, statics)?)),
-            None => {
-                let message = format!("`{}` has no shape", param.name.text);
-                self.fail(
-                    Diagnostic::error(Code::SHAPE_WANTED, message)
-                        .at(param.name.span, "add its shape")
-                        .help("every tensor states its shape: `: [n, h]` of tokens, `: [i, j]` where any sizes will do"),
-                )
-            }
-        });
-        types.collect()
-    }
-
-    pub(super) fn signature_type(&self, ty: &AstType, statics: &[String]) -> Option<Type> {
-        match ty {
-            AstType::Shape { index, sizes, .. } => {
-                let axes = sizes.iter().map(|size| self.axis(size, statics)).collect::<Option<Vec<_>>>()?;
-                Some(Type { axes, index: *index })
-            }
-            AstType::Graph { span, .. } => self.fail(
-                Diagnostic::error(Code::SHAPE_WANTED, "a graph is a static parameter")
-                    .at(*span, "not a tensor")
-                    .help("put it into a parameter list of its own, before the tensors"),
-            ),
-            AstType::Named(name) => self.fail(
-                Diagnostic::error(Code::SHAPE_WANTED, format!("`{}` is no shape", name.text))
-                    .at(name.span, "a tensor is wanted")
-                    .help("shapes are written `[n, h]`"),
-            ),
-        }
-    }
-
-    fn axis(&self, size: &Expr, statics: &[String]) -> Option<Pattern> {
-        if let ExprKind::Path(path) = &size.kind
-            && let [name] = path.as_slice()
-        {
-            let text = &name.text;
-            if statics.contains(text) {
-                return Some(Pattern::Static(text.clone()));
-            }
-            if let Some(symbol) = Symbol::from_letter(text) {
-                return Some(Pattern::Fixed(symbol.into()));
-            }
-            if text.chars().count() == 1 && text.chars().all(|letter| letter.is_ascii_lowercase()) {
-                return Some(Pattern::Any(text.clone()));
-            }
-        }
-        self.size(size).map(Pattern::Fixed)
-    }
-
-    /// A size over the model's symbols alone.
-    pub(super) fn size(&self, expr: &Expr) -> Option<Dim> {
-        let wrong =
-            |help: &str| self.fail(Diagnostic::error(Code::SIZE_WANTED, "a size is wanted here").at(expr.span, "not a size").help(help));
-        match &expr.kind {
-            ExprKind::Path(path) => match Symbol::from_letter(&join(path)) {
-                Some(symbol) => Some(symbol.into()),
-                None => wrong("sizes are n, m, h, a, d, f, v, p, c, s, whole numbers, and letters that stand for any size"),
-            },
-            ExprKind::Number { .. } => match number(expr) {
-                Some((value, None)) if value.fract() == 0.0 && (0.0..9e15).contains(&value) => Some(Dim::from(value as i64)),
-                _ => wrong("a whole number"),
-            },
-            ExprKind::Binary { op, left, right } => {
-                let (x, y) = (self.size(left)?, self.size(right)?);
-                let size = match op {
-                    BinaryOp::Add => x.plus(&y, 1),
-                    BinaryOp::Sub => x.plus(&y, -1),
-                    BinaryOp::Mul => x.times(&y),
-                    _ => None,
-                };
-                size.or_else(|| wrong("sizes are built with + - *"))
-            }
-            _ => wrong("sizes are built of symbols and numbers"),
-        }
-    }
-
-    pub(super) fn graph_type(&self, _module: usize, inputs: &[(Option<Name>, AstType)], output: &AstType) -> Option<GraphType> {
-        let named = inputs.iter().all(|(name, _)| name.is_some());
-        let types = inputs.iter().enumerate().map(|(position, (name, ty))| {
-            let name = name.as_ref().map_or_else(|| format!("input {position}"), |name| name.text.clone());
-            Some((name, self.signature_type(ty, &[])?))
-        });
-        let inputs = types.collect::<Option<Vec<_>>>()?;
-        Some(GraphType { inputs, output: self.signature_type(output, &[])?, named })
-    }
-
     #[expect(clippy::too_many_arguments, reason = "a call is its callee, its arguments and where they stand")]
     pub(super) fn call_declared(
         &self,
@@ -299,7 +209,7 @@ impl Checker<'_> {
             }
             let value = match &param.ty {
                 Some(AstType::Graph { inputs, output, span }) => {
-                    let kind = CallKind::Opaque(self.graph_type(id.module, inputs, output)?);
+                    let kind = CallKind::Opaque(self.graph_type(inputs, output)?);
                     Value::Graph(Rc::new(Callable { kind, path: param.name.text.clone(), span: *span }))
                 }
                 Some(AstType::Named(name)) if name.text == "number" => Value::Number(0.0),
@@ -329,110 +239,6 @@ impl Checker<'_> {
         }
         let node = self.in_letters(&letters, || self.call_declared(&mut b, id, &bound, "", &nodes, None, item.name.span))?;
         Some(b.finish(node).with_letters(letters))
-    }
-
-    /// The operations of a set: a list, a declared set, or sets joined with `+`.
-    pub(super) fn op_set(&self, module: usize, expr: &Expr) -> Option<Vec<Op>> {
-        let mut ops: Vec<Op> = match &expr.kind {
-            ExprKind::List(items) => {
-                let found: Vec<Option<Op>> = items
-                    .iter()
-                    .map(|item| match &item.kind {
-                        ExprKind::Path(path) => self.dag_op(module, path, item.span),
-                        ExprKind::Error => self.told_already(),
-                        _ => self.fail(
-                            Diagnostic::error(Code::OPS_WANTED, "a set of operations lists their names")
-                                .at(item.span, "not a name")
-                                .help("as in `[add, matmul, softmax]`"),
-                        ),
-                    })
-                    .collect();
-                found.into_iter().collect::<Option<_>>()?
-            }
-            ExprKind::Path(path) => match self.find(module, path, &["ops"]) {
-                Some(id) => match &self.item(id)?.body {
-                    ItemBody::Value(inner) => self.within(id, expr.span, || self.op_set(id.module, inner))?,
-                    _ => {
-                        let message = "a set of operations is a list";
-                        return self.fail(
-                            Diagnostic::error(Code::OPS_WANTED, message)
-                                .at(expr.span, "not a list")
-                                .help("`ops mine = [add, matmul, softmax]`"),
-                        );
-                    }
-                },
-                None => return self.unknown(module, path, &["ops"], &[]),
-            },
-            ExprKind::Binary { op: BinaryOp::Add, left, right } => {
-                let (left, right) = (self.op_set(module, left), self.op_set(module, right));
-                left?.into_iter().chain(right?).collect()
-            }
-            ExprKind::Binary { .. } => {
-                return self.fail(
-                    Diagnostic::error(Code::OPS_WANTED, "sets of operations are joined with `+`, and nothing else is done with them")
-                        .at(expr.span, "another operator")
-                        .help("list the operations that are wanted: `[add, matmul]`"),
-                );
-            }
-            _ => {
-                return self.fail(
-                    Diagnostic::error(Code::OPS_WANTED, "a set of operations is wanted here")
-                        .at(expr.span, "not a set")
-                        .help("`[add, matmul]`, a declared set, or sets joined with `+`"),
-                );
-            }
-        };
-        let mut seen = Vec::new();
-        ops.retain(|op| {
-            let fresh = !seen.contains(&op.identity);
-            seen.push(op.identity.clone());
-            fresh
-        });
-        if ops.is_empty() {
-            return self.fail(
-                Diagnostic::error(Code::EMPTY_OPS, "this set of operations is empty")
-                    .at(expr.span, "no members")
-                    .help("`std.ops.autobert_zero` is the paper's set"),
-            );
-        }
-        Some(ops)
-    }
-
-    /// An operation that a `dag` may hold: parameter-free, of one or two tensors.
-    fn dag_op(&self, module: usize, path: &[Name], span: Span) -> Option<Op> {
-        if self.find(module, path, &["op", "primitive"]).is_none()
-            && let Some(graph) = self.find(module, path, &["graph"])
-        {
-            let name = self.item(graph).map_or("", |item| &item.name.text);
-            return self.unfit(name, span, "a graph is no operation", "declare it as an `op`: `op name(x: [i, j]) -> [i, j] { … }`");
-        }
-        let op = self.op_named(module, path)?;
-        let any = |ty: &Type| ty.axes.iter().all(|axis| matches!(axis, Pattern::Any(_)));
-        let fixed = "operations inside a `dag` are of any size: `[i, j] -> [i, j]`";
-        let why = if !op.statics.is_empty() || PARAMETERISED.contains(&op.name.as_str()) {
-            Some(("owns parameters", "operations inside a `dag` are primitives without parameters, or an `op` of one's own"))
-        } else if op.name == "dropout" {
-            Some(("is random", "operations inside a `dag` give the same result each time"))
-        } else if !(1..=2).contains(&op.inputs.len()) {
-            Some(("takes neither one tensor nor two", "operations inside a `dag` take one tensor or two"))
-        } else if op.inputs.iter().any(|(_, ty)| ty.index) {
-            Some(("takes indices", "operations inside a `dag` take numbers"))
-        } else if op.inputs.iter().any(|(_, ty)| ty.axes.len() != 2) {
-            Some(("takes a tensor that has not two axes", fixed))
-        } else if !any(&op.output) {
-            Some(("fixes a size of its result", fixed))
-        } else {
-            None
-        };
-        match why {
-            Some((why, help)) => self.unfit(&op.name, span, why, help),
-            None => Some(op),
-        }
-    }
-
-    fn unfit<T>(&self, name: &str, span: Span, why: &str, help: &str) -> Option<T> {
-        let message = format!("`{name}` cannot be an operation of a `dag`");
-        self.fail(Diagnostic::error(Code::OP_IN_DAG, message).at(span, why).help(help))
     }
 }
 

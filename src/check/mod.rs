@@ -1,20 +1,24 @@
 //! Sources to a resolved experiment: modules, names, types, units, shapes.
 //!
-//! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `record`
-//! (fields against their schema), `elaborate` (expressions to graphs), `declare` (primitives, ops, graphs), `primitive` (what a primitive states),
-//! `space` (spaces and architectures), `unused` (what nothing uses), `data` (where it is named, and its contents), `experiment` (the whole, and its fingerprint), `sense` (values that do not go together), `bundle` and `written` (the whole
-//! written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what tests say),
-//! `reference` (what is said of a name), `again` (checking a source that has changed).
+//! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `literal` (paths and numbers),
+//! `record` (fields against their schema), `frame` (values and names of a graph's body), `elaborate` (its expressions), `statics` and `call`
+//! (what is given to a graph), `apply` (operations on tensors), `signature` (stated shapes), `declare` (primitives, ops, graphs), `primitive`
+//! (what a primitive states), `op_set`, `domain` and `dag` (what fills a place), `space` and `architecture`, `unused` (what nothing uses), `data`
+//! (where it is named, and its contents), `experiment` (the whole), `fingerprint`, `sense` and `roles` (values that do not go together), `bundle`
+//! and `written` (the whole written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what
+//! tests say), `reference` (what is said of a name), `again` (checking a source that has changed).
 //!
 //! Everything known before training is checked here, and every independent mistake is reported. This module reads
 //! files only through [`Files`]; it trains nothing and writes nothing.
 
 mod again;
+mod apply;
 mod architecture;
 mod bundle;
 mod call;
 mod changes;
 mod claim;
+mod dag;
 mod data;
 mod declare;
 mod diff;
@@ -22,15 +26,21 @@ mod domain;
 mod elaborate;
 mod empty;
 mod experiment;
+mod fingerprint;
+mod frame;
+mod literal;
 mod modules;
 mod names;
+mod op_set;
 mod primitive;
 mod record;
 mod reference;
 mod require;
 mod roles;
 mod sense;
+mod signature;
 mod space;
+mod statics;
 mod unused;
 mod value;
 mod written;

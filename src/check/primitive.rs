@@ -1,7 +1,7 @@
 //! The fields of a primitive: its algebra, and for readers its formula and gradients.
 
 use super::Checker;
-use super::record::{join, path_of};
+use super::literal::{join, path_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::Laws;
 use crate::syntax::ast::{Block, ExprKind, Field, Name};

@@ -1,7 +1,7 @@
 //! `require` lines of a space.
 
 use super::Checker;
-use super::record::{factor, join, number, path_of};
+use super::literal::{factor, join, number, path_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::Symbol;
 use crate::settings::Unit;

@@ -1,8 +1,8 @@
 //! Spaces: a graph with holes, from the fields of its declaration.
 
-use super::elaborate::{Frame, GraphType, Scope, Value};
+use super::frame::{Frame, GraphType, Scope, Value};
+use super::literal::{join, number, path_of};
 use super::modules::ItemId;
-use super::record::{join, number, path_of};
 use super::{Checker, SharedSpace};
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, HoleRef, Symbol};

@@ -3,8 +3,9 @@
 use super::side::Side;
 use crate::check::Checker;
 use crate::check::architecture::ArchitectureValue;
-use crate::check::record::{counted, join, path_of, were};
+use crate::check::literal::{join, path_of, were};
 use crate::check::value::Val;
+use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::graph::{Cost, Symbol, mixes};
 use crate::settings::{Experiment, Kind, Model};

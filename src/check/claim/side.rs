@@ -4,7 +4,7 @@ use crate::check::Checker;
 use crate::check::SharedSpace;
 use crate::check::architecture::ArchitectureValue;
 use crate::check::changes::Comparison;
-use crate::check::experiment::describe;
+use crate::check::fingerprint::describe;
 use crate::check::value::Val;
 use crate::diagnostic::{CODES, counted};
 use crate::graph::dim::show_shape;

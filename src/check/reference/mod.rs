@@ -10,8 +10,8 @@ pub use entry::{Declared, Entry, Gradient, Told, Value};
 pub use forms::{DECLARED, Form, OF_GRAPHS, OF_SPACES};
 
 use super::claim::MEASURES;
+use super::literal::join;
 use super::modules::{Module, World};
-use super::record::join;
 use crate::settings::{CHOICES, Field, RECORDS, Schema, UNITS, Variant};
 use crate::syntax::ast::{ExprKind, Field as Written, Item, ItemBody};
 
