@@ -89,6 +89,37 @@ fn the_same_text_is_the_same_corpus_however_it_is_kept() {
     }
 }
 
+/// Hugging Face's cache is made of links.
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_endings_may_be_large() {
+    let lines = lines();
+    let halves = lines.split_at(300);
+    let [plain, linked] = [folder(), folder()];
+    for (place, second) in [(&plain, "b.txt"), (&linked, "B.TXT")] {
+        fs::create_dir(place.path().join("texts")).expect("made");
+        fs::write(place.path().join("texts").join(second), halves.1.join("\n")).expect("written");
+    }
+    fs::write(plain.path().join("texts/A.txt"), halves.0.join("\n") + "\n").expect("written");
+    fs::write(linked.path().join("blob"), halves.0.join("\n") + "\n").expect("written");
+    std::os::unix::fs::symlink("../blob", linked.path().join("texts/A.txt")).expect("linked");
+    let found = [plain, linked].map(|place| {
+        let (code, told) = run(place.path(), "text(\"texts\")", "run");
+        assert_eq!(code, Some(0), "{told}");
+        results(place.path(), "run")
+    });
+    assert_eq!(found[0], found[1]);
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_refused() {
+    let place = folder();
+    fs::create_dir(place.path().join("texts")).expect("made");
+    fs::write(place.path().join("texts/a.txt"), lines().join("\n")).expect("written");
+    let (code, told) = run(place.path(), "text(\"texts\", \"texts/a.txt\")", "run");
+    assert!(code == Some(1) && told.contains("texts/a.txt twice") && !place.path().join("run").exists(), "{told}");
+}
+
 #[test]
 fn what_is_damaged_is_named_before_anything_is_trained() {
     let whole = gzip(lines().join("\n").as_bytes());

@@ -81,11 +81,13 @@ fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
         ("final.suite.tasks = [std.tasks.kin, std.tasks.order, std.tasks.kin]".to_owned(), Code::TASK_PARTS, "two tasks of this suite"),
         (task("metrics = []"), Code::TASK_PARTS, "has no metric"),
         (task("metrics = [accuracy, f1, accuracy]"), Code::TASK_PARTS, "named twice"),
+        ("final.suite.tasks = [std.tasks.kin, kin_mm]".to_owned(), Code::TASK_PARTS, "the second dev set of another task"),
+        (label("[\"a\", \"b\"], codes = [\"0\", \"0\"]"), Code::TASK_PARTS, "the code `0` twice"),
         (label("[]"), Code::TASK_PARTS, "has 0 labels"),
         (label("[\"a\", \"b\", \"a\"]"), Code::TASK_PARTS, "the label `a` twice"),
         ("seed = 9100000000000000".to_owned(), Code::RANGE, "at most 9000000000000000"),
     ] {
-        let text = format!("{QUICK}experiment e = quickstart {{ {change} }}\n");
+        let text = format!("{QUICK}task kin_mm = std.tasks.kin\n\nexperiment e = quickstart {{ {change} }}\n");
         let (drawn, found) = check(&Memory::new(&[("e.phyla", &text)]), "e.phyla");
         assert_eq!(codes(&found), [code], "{drawn}");
         assert!(drawn.contains(told) && found.iter().all(|one| one.help.is_some()), "{told}: {drawn}");

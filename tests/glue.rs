@@ -153,7 +153,7 @@ fn a_trained_encoder_answers_all_of_glue() {
     assert!(stdout.contains("11 files, and submission.zip") && stderr.is_empty(), "{stdout}{stderr}");
     let folder = place.path().join("run/submission");
     let held = unzipped(&folder.join("submission.zip"));
-    let names: Vec<String> = SUBMISSION.iter().map(|(name, ..)| format!("{name}.tsv")).collect();
+    let names: Vec<String> = SUBMISSION.iter().map(|answered| format!("{}.tsv", answered.name)).collect();
     assert_eq!(held.len(), 11);
     for (name, words) in [
         ("CoLA", &["0", "1"][..]),

@@ -9,7 +9,7 @@ use common::{Memory, experiment};
 use phyla::check::NamedArchitecture;
 use phyla::data::Vocabulary;
 use phyla::exec::checkpoint::to_safetensors;
-use phyla::exec::hugging_face::names;
+use phyla::exec::hugging_face::{fitted, names};
 use phyla::exec::parameters::initialise;
 use phyla::exec::{Array, Parameters};
 use phyla::supernet::Models;
@@ -152,6 +152,7 @@ fn weights_that_do_not_fit_are_named_and_nothing_is_written() {
     let mut strange = ones(&[32, 32]);
     strange.data[5] = f32::NAN;
     let config = config(32);
+    let saying = |field: &str| config.replace("\"hidden_act\": \"gelu\"", field);
     for (tensors, config, expected) in [
         (without(key), config.clone(), format!("`{key}` is missing")),
         (
@@ -161,6 +162,13 @@ fn weights_that_do_not_fit_are_named_and_nothing_is_written() {
         ),
         (with(key, ones(&[32, 16])), config.clone(), format!("`{key}` has shape [32, 16], and [32, 32] is wanted")),
         (with(key, strange), config.clone(), format!("`{key}` is not finite in 1 of its 1024 values")),
+        (
+            with("cls.predictions.decoder.weight", ones(&[PIECES, 32])),
+            config.clone(),
+            "`cls.predictions.decoder.weight` differs from the word embedding".into(),
+        ),
+        (sound.clone(), saying("\"layer_norm_eps\": 1e-5"), "its `layer_norm_eps` is `1e-5`, and only `1e-12` is understood".into()),
+        (sound.clone(), saying("\"is_decoder\": true"), "its `is_decoder` is `true`".into()),
         (sound.clone(), self::config(48), "its `hidden_size` is 48, and `model.hidden` is 32".into()),
         (sound.clone(), "[1".into(), "hf/config.json cannot be used".into()),
     ] {
@@ -179,10 +187,55 @@ fn weights_that_do_not_fit_are_named_and_nothing_is_written() {
     let bytes = fs::read(&file).expect("there");
     fs::write(&file, &bytes[..bytes.len() / 2]).expect("written");
     let (code, _, told) = finish(&mut command(place.path(), ""));
-    assert!(code == Some(1) && told.contains("the download may have been cut off"), "{told}");
+    assert!(code == Some(1) && told.contains("it was cut off or changed"), "{told}");
     fs::remove_file(&file).expect("there");
     let (code, _, told) = finish(&mut command(place.path(), ""));
     assert!(code == Some(1) && told.contains("hf/model.safetensors` cannot be read"), "{told}");
+    fs::write(place.path().join("hf/model.safetensors.index.json"), "{}").expect("written");
+    let (code, _, told) = finish(&mut command(place.path(), ""));
+    assert!(code == Some(1) && told.contains("in several parts"), "{told}");
+}
+
+/// Files of the transformers library hold the masked-LM head's bias under one of two names.
+#[test]
+fn the_bias_of_the_head_has_two_names() {
+    let (models, bert) = models();
+    let program = models.masked_lm(&bert.space, &bert.architecture).expect("lowered");
+    let sound = tensors();
+    let mut other = sound.clone();
+    let bias = Array { shape: vec![PIECES], data: vec![0.5; PIECES] };
+    other.0.remove("cls.predictions.bias");
+    other.0.insert("cls.predictions.decoder.bias".into(), bias);
+    // Its own copy of the table of words is that table.
+    other.0.insert("cls.predictions.decoder.weight".into(), other.0["bert.embeddings.word_embeddings.weight"].clone());
+    let found = fitted(&program, &other).expect("fits");
+    assert_eq!(found.0.keys().collect::<Vec<_>>(), fitted(&program, &sound).expect("fits").0.keys().collect::<Vec<_>>());
+    assert!(found.0.values().any(|array| array.data == vec![0.5; PIECES]));
+}
+
+/// Small letters or not is part of what an experiment means, and files that say both are refused.
+#[test]
+fn what_is_said_of_the_tokenizer_counts() {
+    let files = |said: Option<&str>| {
+        let source = source("");
+        let mut files = vec![("tuned.phyla", source.as_str()), ("hf/config.json", ""), ("hf/model.safetensors", ""), ("hf/vocab.txt", "")];
+        files.extend(said.map(|said| ("hf/tokenizer_config.json", said)));
+        experiment(&Memory::new(&files), "tuned.phyla").fingerprint
+    };
+    let prints = [None, Some("{}"), Some("{\"do_lower_case\": false}")].map(files);
+    assert!(prints[0] != prints[1] && prints[1] != prints[2] && prints[0] != prints[2]);
+    for (said, expected) in [
+        ("{\"do_lower_case\": false}", "its normaliser has true for what `do_lower_case` of tokenizer_config.json says otherwise"),
+        ("{\"do_lower_case\"", "hf/tokenizer_config.json: this is not as JSON has it"),
+    ] {
+        let place = folder();
+        write(place.path(), &tensors(), &config(32));
+        fs::write(place.path().join("hf/tokenizer_config.json"), said).expect("written");
+        let (code, _, told) = finish(&mut command(place.path(), ""));
+        let plain = told.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(code == Some(1) && plain.contains(expected), "{told}");
+        assert!(!place.path().join("run").exists(), "something was written");
+    }
 }
 
 /// Every way of tuning ends in a table, and in the same one after a kill between two fine-tunings.

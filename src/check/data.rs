@@ -36,13 +36,17 @@ impl Checker<'_> {
             };
             match found {
                 Ok(found) => drop(data.insert(path.clone(), found)),
-                Err(why) => self.report(at(Diagnostic::error(Code::MISSING_FILE, format!("`{path}` cannot be read: {why}"))).help(
-                    if named.len() > 1 {
-                        "a task's files are relative to its suite's `data`"
-                    } else {
-                        "paths of data are relative to the file that names them"
-                    },
-                )),
+                Err(why) => {
+                    let help = match named.len() {
+                        _ if path.ends_with(".safetensors") && self.files.stamp(&format!("{path}.index.json")).is_ok() => {
+                            "the weights lie there in several parts: let `save_pretrained` of the transformers library write them as one, \
+                             with `max_shard_size=\"100GB\"`"
+                        }
+                        2.. => "a task's files are relative to its suite's `data`",
+                        _ => "paths of data are relative to the file that names them",
+                    };
+                    self.report(at(Diagnostic::error(Code::MISSING_FILE, format!("`{path}` cannot be read: {why}"))).help(help));
+                }
             }
         }
         data
@@ -74,13 +78,14 @@ pub(super) fn places(value: &Val, settings: &Experiment, files: &dyn Files) -> P
     places
 }
 
-/// The files of a folder in Hugging Face's layout: sizes, weights, and the vocabulary in whichever of its two forms is there.
-pub(super) fn hugging_face(folder: &str, files: &dyn Files) -> [String; 3] {
+/// The files of a folder in Hugging Face's layout: sizes, weights, the vocabulary in whichever of its two forms is there, and how text is
+/// normalised where a file of its own says it.
+pub(super) fn hugging_face(folder: &str, files: &dyn Files) -> Vec<String> {
     let file = |name: &str| format!("{folder}/{name}");
-    let list = file("vocab.txt");
-    let whole = file("tokenizer.json");
-    let vocabulary = if files.stamp(&whole).is_err() && files.stamp(&list).is_ok() { list } else { whole };
-    [file("config.json"), file("model.safetensors"), vocabulary]
+    let there = |name: &str| files.stamp(&file(name)).is_ok();
+    let vocabulary = if !there("tokenizer.json") && there("vocab.txt") { "vocab.txt" } else { "tokenizer.json" };
+    let normalisation = Some("tokenizer_config.json").filter(|name| there(name));
+    ["config.json", "model.safetensors", vocabulary].into_iter().chain(normalisation).map(file).collect()
 }
 
 /// A file of a task that an experiment reads.

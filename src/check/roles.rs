@@ -13,6 +13,15 @@ impl Checker<'_> {
     pub(super) fn idle_fields(&self, value: &Val, settings: &Experiment) {
         let pretrained = settings.pretrainings().map(|(holder, train)| (vec![holder, "pretrain"], train, unread_by_mlm(train)));
         let tuned = settings.suites().map(|(holder, suite)| (vec![holder, "suite", "train"], &suite.train, unread_by_labels(&suite.train)));
+        if settings.search.is_none()
+            && settings.r#final.weights.is_some()
+            && settings.corpus.as_ref().is_some_and(|corpus| !corpus.lowercase)
+        {
+            let span = value.get(&["corpus", "lowercase"]).unwrap_or(value).span();
+            let message = "`lowercase` makes no difference beside `weights`";
+            let help = "the vocabulary of the weights says whether letters become small";
+            self.report(Diagnostic::warning(Code::IDLE_FIELD, message).at(span, "never read").help(help));
+        }
         let mut told: Vec<Span> = Vec::new();
         for (mut path, train, idle) in pretrained.chain(tuned) {
             let role = if train.objective == Objective::Labels { "fine-tuning" } else { "pre-training" };
@@ -157,10 +166,14 @@ fn columns(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
 
 fn codes(task: &Task, value: &Val) -> Option<Diagnostic> {
     let Label::Classes { names, codes: Some(codes), .. } = &task.label else { return None };
-    (names.len() != codes.len()).then(|| {
-        let message = format!("`{}` has {} of labels and {}", task.name, counted(names.len(), "name"), counted(codes.len(), "code"));
-        let at = value.get(&["label", "codes"]).or_else(|| value.get(&["label"])).unwrap_or(value).span();
-        let told = Diagnostic::error(Code::TASK_PARTS, message).at(at, "one for each name, in their order");
-        told.help("`codes` say what files write in place of the names; leave them out where files write the names")
-    })
+    let message = match repeated(codes, |one, other| one == other) {
+        _ if names.len() != codes.len() => {
+            format!("`{}` has {} of labels and {}", task.name, counted(names.len(), "name"), counted(codes.len(), "code"))
+        }
+        Some(code) => format!("`{}` has the code `{code}` twice", task.name),
+        None => return None,
+    };
+    let at = value.get(&["label", "codes"]).or_else(|| value.get(&["label"])).unwrap_or(value).span();
+    let told = Diagnostic::error(Code::TASK_PARTS, message).at(at, "one for each name, in their order");
+    Some(told.help("`codes` say what files write in place of the names; leave them out where files write the names"))
 }

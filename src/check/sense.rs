@@ -177,6 +177,13 @@ impl Checker<'_> {
                     Diagnostic::error(Code::TASK_PARTS, message).at(field(path, &["tasks"]), "told apart by their names").help(help),
                 );
             }
+            if let Some(task) = suite.tasks.iter().find(|task| suite.tasks.iter().any(|other| other.second() == task.name)) {
+                let message = format!("`{}` is what the second dev set of another task of this suite is called", task.name);
+                let help = "declare it under another name";
+                self.report(
+                    Diagnostic::error(Code::TASK_PARTS, message).at(field(path, &["tasks"]), "told apart by their names").help(help),
+                );
+            }
             self.intermediate(suite, &|below| field(path, below));
             if suite.train.objective != settings::Objective::Labels || suite.train.epochs == 0 {
                 let learns = suite.train.objective == settings::Objective::Labels;

@@ -1,7 +1,7 @@
 //! The averages over the tasks of a suite. Three are in use for GLUE, and numbers of different ones do not compare.
 
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::settings::{Averaging, Metric};
+use crate::settings::{Averaging, Metric, Task};
 use std::collections::BTreeMap;
 
 /// The metrics of one task; a second dev set (MNLI's mismatched) is a task of its own, named `<task>_mm`.
@@ -11,14 +11,6 @@ pub struct TaskScore {
     pub task: String,
     /// Its metrics with their values, on any one scale.
     pub metrics: Vec<(Metric, f64)>,
-}
-
-/// What follows the name of a task on its second dev set.
-const SECOND: &str = "_mm";
-
-/// The name under which a task is scored on its second dev set.
-pub fn second(task: &str) -> String {
-    format!("{task}{SECOND}")
 }
 
 /// Columns of an average, each the mean of its parts.
@@ -83,7 +75,7 @@ fn mean_of_tasks(scores: &[TaskScore]) -> Result<f64> {
         if values.is_empty() {
             return Diagnostic::error(Code::DATA, format!("task `{}` has no metric to average", score.task)).into();
         }
-        tasks.entry(score.task.strip_suffix(SECOND).unwrap_or(&score.task)).or_default().push(mean(&values));
+        tasks.entry(Task::scored(&score.task)).or_default().push(mean(&values));
     }
     if tasks.is_empty() {
         return Diagnostic::error(Code::DATA, "there is no task to average over").into();

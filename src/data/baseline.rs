@@ -39,39 +39,74 @@ pub fn majority(train: &[Example], count: usize) -> Result<Answers> {
     })
 }
 
-/// The predictions for `examples` of a linear model on TF-IDF of single words: logistic regression, one class against
-/// the rest, or ridge regression. Of a pair it sees the words that its sentences have not in common, and their cosine.
+/// The predictions of a [`BagOfWords`] that learnt from `train`.
 ///
 /// # Errors
-/// Where not every training example has a label.
+/// As [`BagOfWords::learn`].
 pub fn bag_of_words(train: &[Example], examples: &[Example]) -> Result<Answers> {
-    let labels = gold(train)?;
-    let bag = Bag::new(train);
-    let (x, new): (Vec<Sparse>, Vec<Sparse>) =
-        (train.iter().map(|e| bag.features(e)).collect(), examples.iter().map(|e| bag.features(e)).collect());
-    let apply = |w: &[f64]| -> Vec<f64> { new.iter().map(|row| dot(row, w)).collect() };
-    Ok(match labels {
-        Answers::Scores(scores) => {
-            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-            let centred: Vec<f64> = scores.iter().map(|score| score - mean).collect();
-            Answers::Scores(apply(&Fit { x: &x, y: &centred, size: bag.size() }.ridge()).iter().map(|score| score + mean).collect())
-        }
-        Answers::Classes(classes) => {
-            let count = classes.iter().max().map_or(0, |&most| most + 1);
-            // Of two classes one against the rest is the other against the rest.
-            let fitted: Vec<u32> = if count == 2 { vec![1] } else { (0..count).collect() };
-            let mut best: Vec<(f64, u32)> = new.iter().map(|_| if count == 2 { (0.0, 0) } else { (f64::NEG_INFINITY, 0) }).collect();
-            for class in fitted {
-                let y: Vec<f64> = classes.iter().map(|&c| f64::from(u8::from(c == class))).collect();
-                for (best, score) in best.iter_mut().zip(apply(&Fit { x: &x, y: &y, size: bag.size() }.logistic())) {
-                    if score > best.0 {
-                        *best = (score, class);
-                    }
-                }
+    Ok(BagOfWords::learn(train, &mut || Ok(()))?.predict(examples))
+}
+
+/// A linear model on TF-IDF of single words: logistic regression, one class against the rest, or ridge regression. Of a pair it sees the words
+/// that its sentences have not in common, and their cosine.
+pub struct BagOfWords {
+    bag: Bag,
+    fitted: Fitted,
+}
+
+/// What was learnt: a weight of each feature.
+enum Fitted {
+    /// For scores, beside their mean.
+    Scores(Vec<f64>, f64),
+    /// For each of the classes told from the rest. Of two it is the second alone: one against the rest is the other against the rest.
+    Classes(Vec<(u32, Vec<f64>)>),
+}
+
+impl BagOfWords {
+    /// Learns from examples; `go_on` is asked before each of Newton's steps.
+    ///
+    /// # Errors
+    /// Where not every example has a label, or `go_on` gives one.
+    pub fn learn(train: &[Example], go_on: &mut dyn FnMut() -> Result<()>) -> Result<Self> {
+        let labels = gold(train)?;
+        let bag = Bag::new(train);
+        let x: Vec<Sparse> = train.iter().map(|example| bag.features(example)).collect();
+        let fit = |y: &[f64], go_on: &mut dyn FnMut() -> Result<()>| Fit { x: &x, y, size: bag.size() }.logistic(go_on);
+        let fitted = match labels {
+            Answers::Scores(scores) => {
+                let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+                let centred: Vec<f64> = scores.iter().map(|score| score - mean).collect();
+                Fitted::Scores(Fit { x: &x, y: &centred, size: bag.size() }.ridge(), mean)
             }
-            Answers::Classes(best.into_iter().map(|(_, class)| class).collect())
+            Answers::Classes(classes) => {
+                let count = classes.iter().max().map_or(0, |&most| most + 1);
+                let told = if count == 2 { 1..2 } else { 0..count };
+                let one = |class: u32| {
+                    let y: Vec<f64> = classes.iter().map(|&c| f64::from(u8::from(c == class))).collect();
+                    Ok((class, fit(&y, go_on)?))
+                };
+                Fitted::Classes(told.map(one).collect::<Result<_>>()?)
+            }
+        };
+        Ok(Self { bag, fitted })
+    }
+
+    /// The answers for examples, whose labels are not looked at.
+    pub fn predict(&self, examples: &[Example]) -> Answers {
+        let rows = examples.iter().map(|example| self.bag.features(example));
+        match &self.fitted {
+            Fitted::Scores(w, mean) => Answers::Scores(rows.map(|row| dot(&row, w) + mean).collect()),
+            Fitted::Classes(told) => {
+                // What the second of two classes does not win is the first's.
+                let floor = if let [_] = told.as_slice() { 0.0 } else { f64::NEG_INFINITY };
+                let best = |row: Sparse| {
+                    let scores = told.iter().map(|(class, w)| (dot(&row, w), *class));
+                    scores.fold((floor, 0), |best, next| if next.0 > best.0 { next } else { best }).1
+                };
+                Answers::Classes(rows.map(best).collect())
+            }
         }
-    })
+    }
 }
 
 /// A row of features: places and values.
@@ -147,9 +182,10 @@ impl Fit<'_> {
     }
 
     /// The minimum of Σ log(1 + exp(∓x·w)) + penalty‖w‖²/2, by Newton's method.
-    fn logistic(&self) -> Vec<f64> {
+    fn logistic(&self, go_on: &mut dyn FnMut() -> Result<()>) -> Result<Vec<f64>> {
         let mut w = vec![0.0; self.size];
         for _ in 0..NEWTON {
+            go_on()?;
             let p: Vec<f64> = self.x.iter().map(|row| 1.0 / (1.0 + (-dot(row, &w)).exp())).collect();
             let rest: Vec<f64> = self.y.iter().zip(&p).map(|(y, p)| y - p).collect();
             let mut downhill = self.back(&rest);
@@ -162,7 +198,7 @@ impl Fit<'_> {
                 break;
             }
         }
-        w
+        Ok(w)
     }
 
     /// The solution of (xᵀ diag(weights) x + penalty) w = right by conjugate gradients.
@@ -248,6 +284,7 @@ mod tests {
         // [2 1; 1 3] w = [1, 0]: w = (3/5, −1/5).
         assert!((found[0] - 0.4).abs() < 1e-9 && (found[1] + 0.2).abs() < 1e-9, "{found:?}");
     }
+
     #[test]
     fn sentences_of_a_pair_are_compared() {
         let pair =

@@ -23,13 +23,13 @@ mod trainer;
 mod vocabulary;
 mod words;
 
-pub use averages::{TaskScore, average, second};
+pub use averages::{TaskScore, average};
 pub use corpus::{Corpus, enough};
 pub use duel::{Duel, duels};
 pub use labelled::{Labelled, drawn, restored};
 pub use masking::{Masked, Masking, predicted};
 pub use metrics::{Answers, measure};
-pub use submission::{SUBMISSION, predictions, unfit};
+pub use submission::{Answered, SUBMISSION, predictions, unfit};
 pub use task::{Example, Examples, Gold, read_labelled, read_part, read_test};
-pub use vocabulary::{Specials, Vocabulary};
+pub use vocabulary::{Normalisation, Specials, Vocabulary};
 pub use words::Words;

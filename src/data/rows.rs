@@ -215,15 +215,18 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// The places of columns: by their names in the header, else by their numbers from 1.
+/// The places of columns: by their names in the header, or by their numbers from 1 where there is none.
 fn places(file: &str, header: Option<&[&str]>, columns: &[Column<'_>]) -> Result<Vec<usize>> {
     columns.iter().map(|column| column_of(file, header, column.name)).collect()
 }
 
 fn column_of(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
-    let named = header.unwrap_or_default().iter().position(|cell| cell.trim() == name.trim());
-    let numbered = || name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-    if let Some(place) = named.or_else(numbered) {
+    let number = name.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let place = match header {
+        Some(header) => header.iter().position(|cell| cell.trim() == name.trim()),
+        None => number,
+    };
+    if let Some(place) = place {
         return Ok(place);
     }
     let Some(header) = header else {
@@ -235,6 +238,10 @@ fn column_of(file: &str, header: Option<&[&str]>, name: &str) -> Result<usize> {
         // The whole line is one cell.
         [only] if only.split([';', ',', '\t']).any(|cell| cell.trim() == name.trim()) => {
             let help = "cells are parted by commas in files that end in `.csv`, and by tabs in others";
+            Diagnostic::error(Code::DATA, message).help(help).into()
+        }
+        _ if number.is_some() => {
+            let help = "numbers count where there is no line of names; a file to be answered has one, and `test_text` names its columns";
             Diagnostic::error(Code::DATA, message).help(help).into()
         }
         _ if nearest(name, header.iter().copied()).is_some() => missing(message, name, header),
@@ -340,6 +347,22 @@ mod tests {
             told.starts_with("a.csv, line 1: expected a column `text`, found `good`, `1`") && told.contains("`header = false`"),
             "{told}"
         );
+    }
+
+    /// A number would take a row of text for the line of names, and shift all answers.
+    #[test]
+    fn numbers_count_only_where_there_is_no_header() {
+        let columns = [Column { name: "2", label: false }];
+        let text = |header: bool| {
+            let mut seen = Vec::new();
+            let read = rows("a.tsv", "0\tfirst\n1\tsecond\n", &columns, header, &mut |_, cells| {
+                seen.push(format!("{cells:?}"));
+                Ok(())
+            });
+            read.map(|()| seen.len()).map_err(|error| error.help.unwrap_or_default())
+        };
+        assert_eq!(text(false), Ok(2));
+        assert!(text(true).unwrap_err().contains("`test_text` names its columns"));
     }
 
     #[test]

@@ -4,20 +4,41 @@ use super::metrics::Answers;
 use crate::settings::{Label, Part, Task};
 use std::fmt::Write;
 
-/// The files of a submission: the name, and the task and the field of its `files` whose rows are answered. AX is MNLI's model's.
-pub const SUBMISSION: [(&str, &str, &str); 11] = [
-    ("CoLA", "cola", "test"),
-    ("SST-2", "sst2", "test"),
-    ("MRPC", "mrpc", "test"),
-    ("STS-B", "stsb", "test"),
-    ("MNLI-m", "mnli", "test"),
-    ("MNLI-mm", "mnli", "test2"),
-    ("QNLI", "qnli", "test"),
-    ("QQP", "qqp", "test"),
-    ("RTE", "rte", "test"),
-    ("WNLI", "wnli", "test"),
-    ("AX", "mnli", "diagnostic"),
+/// A file of a submission.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Its name, without the ending.
+    pub name: &'static str,
+    /// The task whose rows are answered; AX is MNLI's model's.
+    pub task: &'static str,
+    /// The field of its `files` that names them.
+    pub field: &'static str,
+    /// The labels as GLUE's server reads them; none for a score from 0 to 5.
+    pub words: &'static [&'static str],
+}
+
+const BINARY: &[&str] = &["0", "1"];
+const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
+const MNLI: &[&str] = &["contradiction", "entailment", "neutral"];
+
+/// The files of a submission.
+pub const SUBMISSION: [Answered; 11] = [
+    answered("CoLA", "cola", "test", BINARY),
+    answered("SST-2", "sst2", "test", BINARY),
+    answered("MRPC", "mrpc", "test", BINARY),
+    answered("STS-B", "stsb", "test", &[]),
+    answered("MNLI-m", "mnli", "test", MNLI),
+    answered("MNLI-mm", "mnli", "test2", MNLI),
+    answered("QNLI", "qnli", "test", ENTAILMENT),
+    answered("QQP", "qqp", "test", BINARY),
+    answered("RTE", "rte", "test", ENTAILMENT),
+    answered("WNLI", "wnli", "test", BINARY),
+    answered("AX", "mnli", "diagnostic", MNLI),
 ];
+
+const fn answered(name: &'static str, task: &'static str, field: &'static str, words: &'static [&'static str]) -> Answered {
+    Answered { name, task, field, words }
+}
 
 /// The first line of every file.
 const HEADER: &str = "index\tprediction";
@@ -39,8 +60,8 @@ pub fn predictions(task: &Task, answers: &Answers) -> String {
 }
 
 /// Why a file of predictions is not to be submitted, if it is not: its rows are as many as the task tells, numbered from 0, and its words are
-/// the task's.
-pub fn unfit(task: &Task, part: &Part<'_>, text: &str) -> Option<String> {
+/// those that the server reads.
+pub fn unfit(words: &[&str], part: &Part<'_>, text: &str) -> Option<String> {
     let mut lines = text.lines();
     if lines.next() != Some(HEADER) {
         return Some("line 1 is not `index` and `prediction` with a tab between".to_owned());
@@ -52,17 +73,15 @@ pub fn unfit(task: &Task, part: &Part<'_>, text: &str) -> Option<String> {
         if index.parse() != Ok(rows) {
             return Some(format!("line {number} has the index `{index}`, and {rows} is due"));
         }
-        let fits = match &task.label {
-            Label::Classes { names, .. } => names.iter().any(|name| name == word),
-            Label::Score { low, high, .. } => word.parse::<f64>().is_ok_and(|score| (*low..=*high).contains(&score)),
-        };
+        let fits = if words.is_empty() { word.parse().is_ok_and(|score| (0.0..=5.0).contains(&score)) } else { words.contains(&word) };
         if !fits {
-            return Some(format!("line {number} predicts `{word}`, which is no label of `{}`", task.name));
+            let wanted = if words.is_empty() { "a score from 0 to 5".to_owned() } else { words.join(", ") };
+            return Some(format!("line {number} predicts `{word}`, and GLUE reads {wanted}"));
         }
         rows += 1;
     }
     match part.counts() {
-        None => Some(format!("`{}` does not tell how many rows its `{}` file has whole (`rows.{}`)", task.name, part.field, part.field)),
+        None => Some(format!("the task does not tell how many rows its `{}` file has whole (`rows.{}`)", part.field, part.field)),
         Some(counts) if !part.rows.contains(&rows) => Some(format!("it has {rows} rows, and the whole test file has {counts}")),
         Some(_) => None,
     }
@@ -70,7 +89,7 @@ pub fn unfit(task: &Task, part: &Part<'_>, text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{predictions, unfit};
+    use super::{ENTAILMENT, predictions, unfit};
     use crate::data::Answers;
     use crate::settings::{Label, Part, Task};
 
@@ -84,18 +103,18 @@ mod tests {
         let rte = Task::without_files("rte", &["a"], Label::Classes { column: "b".into(), names, codes: None });
         let text = predictions(&rte, &Answers::Classes(vec![1, 0]));
         assert_eq!(text, "index\tprediction\n0\tnot_entailment\n1\tentailment\n");
-        assert_eq!(unfit(&rte, &part(&[2]), &text), None);
+        assert_eq!(unfit(ENTAILMENT, &part(&[2]), &text), None);
         let stsb = Task::without_files("stsb", &["a"], Label::Score { column: "b".into(), low: 0.0, high: 5.0 });
         let text = predictions(&stsb, &Answers::Scores(vec![0.0, 3.25, 5.0]));
         assert_eq!(text, "index\tprediction\n0\t0\n1\t3.25\n2\t5\n");
-        assert_eq!(unfit(&stsb, &part(&[2, 3]), &text), None);
+        assert_eq!(unfit(&[], &part(&[2, 3]), &text), None);
         let wrong =
             [("0\t5.5\n", "predicts `5.5`"), ("0\tNaN\n", "predicts `NaN`"), ("1\t2\n", "index `1`, and 0 is due"), ("0 2\n", "no tab")];
         for (row, why) in wrong {
-            assert!(unfit(&stsb, &part(&[1]), &format!("index\tprediction\n{row}")).unwrap().contains(why));
+            assert!(unfit(&[], &part(&[1]), &format!("index\tprediction\n{row}")).unwrap().contains(why));
         }
-        assert!(unfit(&stsb, &part(&[]), &text).unwrap().contains("does not tell"));
-        assert_eq!(unfit(&stsb, &part(&[1379]), &text).unwrap(), "it has 3 rows, and the whole test file has 1379");
-        assert!(unfit(&stsb, &part(&[3]), text.trim_start_matches("index")).unwrap().contains("line 1"));
+        assert!(unfit(&[], &part(&[]), &text).unwrap().contains("does not tell"));
+        assert_eq!(unfit(&[], &part(&[1379]), &text).unwrap(), "it has 3 rows, and the whole test file has 1379");
+        assert!(unfit(&[], &part(&[3]), text.trim_start_matches("index")).unwrap().contains("line 1"));
     }
 }

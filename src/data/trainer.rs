@@ -18,9 +18,13 @@ pub(super) const CONTINUATION: &str = "##";
 /// A pair seen less often says nothing about words to come.
 const LEAST: u64 = 2;
 
+/// As many one-character pieces any vocabulary may have; one of more than twice as many pieces has up to a half of them. Without a bound
+/// a few lines in a script of thousands of characters would take all room from the words.
+const LETTERS: usize = 256;
+
 /// The pieces of a vocabulary of at most `size`: `specials`, the characters sorted, the merges in order.
 pub(super) fn train(specials: &[&str], words: &BTreeMap<String, u64>, size: usize) -> Result<Vec<String>> {
-    let alphabet = alphabet(words, size.saturating_sub(specials.len()));
+    let alphabet = alphabet(words, size.saturating_sub(specials.len()).min(LETTERS.max(size / 2)));
     // The crate reads a character only where it knows it without its mark, too. What begins no word is taken out again.
     let bare = alphabet.iter().filter_map(|piece| piece.strip_prefix(CONTINUATION)).filter(|bare| !alphabet.contains(*bare));
     let bare: BTreeSet<&str> = bare.collect();
@@ -89,6 +93,14 @@ mod tests {
     #[test]
     fn overlapping_pairs_are_merged_from_the_left() {
         assert_eq!(train(&[], &words(&[("xaaab", 3)]), 99).unwrap(), ["##a", "##b", "x", "##aa", "##ab", "xaa", "xaaab"]);
+    }
+
+    #[test]
+    fn characters_leave_room_for_merges() {
+        let mut list: BTreeMap<String, u64> = (0..1000).filter_map(|at| char::from_u32(0x4e00 + at)).map(|c| (c.to_string(), 1)).collect();
+        list.insert("low".to_owned(), 5);
+        let pieces = train(&["[PAD]"], &list, 600).unwrap();
+        assert_eq!((pieces.len(), &pieces[301..]), (303, &["##ow".to_owned(), "low".to_owned()][..]));
     }
 
     proptest! {

@@ -5,12 +5,14 @@ use super::words::Words;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use cache::Cache;
 pub(super) use cache::LONGEST;
+use serde::Deserialize;
 use spell::{Speller, plain_words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::{BertNormalizer, NormalizerWrapper};
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::bert::BertProcessing;
 use tokenizers::tokenizer::{
@@ -88,6 +90,14 @@ impl Vocabulary {
     /// # Errors
     /// Where a special piece is missing or a piece stands twice.
     pub fn from_pieces(pieces: &[String], lowercase: bool) -> Result<Self> {
+        Self::of_pieces(pieces, &Normalisation { do_lower_case: Some(lowercase), ..Normalisation::default() })
+    }
+
+    /// Likewise, normalising text as is said.
+    ///
+    /// # Errors
+    /// As [`Vocabulary::from_pieces`].
+    pub fn of_pieces(pieces: &[String], said: &Normalisation) -> Result<Self> {
         let distinct = pieces.iter().collect::<BTreeSet<_>>().len();
         if distinct < pieces.len() {
             return broken(format!("{} pieces are there twice", pieces.len() - distinct));
@@ -95,7 +105,7 @@ impl Vocabulary {
         let vocab = WordPiece::read_bytes(pieces.join("\n").as_bytes()).or_else(|error| broken(error.to_string()))?;
         let model = WordPiece::builder().vocab(vocab).max_input_chars_per_word(LONGEST_WORD).build();
         let model = model.or_else(|error| broken(error.to_string()))?;
-        Self::from_parts(model, normalizer(lowercase))
+        Self::from_parts(model, said.normalizer())
     }
 
     fn from_parts(model: WordPiece, normalizer: BertNormalizer) -> Result<Self> {
@@ -106,7 +116,7 @@ impl Vocabulary {
         let piece = |id| u32::try_from(id).ok().and_then(|id| model.id_to_token(id));
         let continues: Option<Vec<bool>> = (0..size).map(|id| piece(id).map(|piece| piece.starts_with(CONTINUATION))).collect();
         let Some(continues) = continues else { return broken("the ids have gaps".into()) };
-        let speller = Speller::new(model.get_vocab().into_iter(), specials.unknown);
+        let speller = Speller::new(model.get_vocab().into_iter(), specials.unknown, model.max_input_chars_per_word);
         Ok(Self { model, normalizer, speller, specials, size, continues, caches: Mutex::default() })
     }
 
@@ -120,9 +130,36 @@ impl Vocabulary {
             Some(NormalizerWrapper::BertNormalizer(normalizer)) => *normalizer,
             _ => return broken("its normaliser is not BERT's".into()),
         };
+        if !matches!(tokenizer.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_))) {
+            return broken("its `pre_tokenizer` is not BERT's".into());
+        }
+        let added = tokenizer.get_added_tokens_decoder().into_values().find(|token| !SPECIAL.contains(&token.content.as_str()));
+        if let Some(added) = added {
+            return broken(format!("`added_tokens` has `{}`, and only the five special ones are understood", added.content));
+        }
         match tokenizer.get_model() {
             ModelWrapper::WordPiece(model) => Self::from_parts(model.clone(), normalizer),
             _ => broken("its model is not WordPiece".into()),
+        }
+    }
+
+    /// Whether text is normalised as is said.
+    ///
+    /// # Errors
+    /// Where another file says otherwise, naming the field.
+    pub fn says(&self, said: &Normalisation) -> Result<()> {
+        let BertNormalizer { lowercase, strip_accents, handle_chinese_chars, .. } = self.normalizer;
+        let pairs = [
+            ("do_lower_case", said.do_lower_case, lowercase),
+            ("strip_accents", said.strip_accents, strip_accents.unwrap_or(lowercase)),
+            ("tokenize_chinese_chars", said.tokenize_chinese_chars, handle_chinese_chars),
+        ];
+        match pairs.into_iter().find(|(_, said, own)| said.is_some_and(|said| said != *own)) {
+            Some((field, _, own)) => {
+                let message = format!("its normaliser has {own} for what `{field}` of tokenizer_config.json says otherwise");
+                Diagnostic::error(Code::DATA, message).help("correct the one that is wrong: the model was trained with one of them").into()
+            }
+            None => Ok(()),
         }
     }
 
@@ -196,14 +233,16 @@ impl Vocabulary {
 
     /// Appends the pieces of a stretch of text without white space.
     fn spell(&self, stretch: &str, tokens: &mut Vec<u32>) {
-        let BertNormalizer { clean_text, lowercase, .. } = self.normalizer;
+        let BertNormalizer { clean_text, lowercase, handle_chinese_chars, .. } = self.normalizer;
         if clean_text && plain_words(stretch, lowercase, &mut |word| self.speller.spell(word, tokens)) {
             return;
         }
-        match split(&self.normalizer, stretch) {
-            Ok(words) => words.iter().for_each(|word| self.speller.spell(word, tokens)),
-            // No text makes it fail; should one with a later version of the crate, it is unknown.
-            Err(_) => tokens.push(self.specials.unknown),
+        for part in parts(stretch, handle_chinese_chars) {
+            match split(&self.normalizer, part) {
+                Ok(words) => words.iter().for_each(|word| self.speller.spell(word, tokens)),
+                // No text makes it fail; should one with a later version of the crate, it is unknown.
+                Err(_) => tokens.push(self.specials.unknown),
+            }
         }
     }
 
@@ -236,8 +275,34 @@ impl Vocabulary {
     }
 }
 
+/// What a `tokenizer_config.json` says of the normalisation of text; what it leaves out is as BERT has it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Normalisation {
+    /// Whether letters become small.
+    pub do_lower_case: Option<bool>,
+    /// Whether accents are dropped; they are where letters become small.
+    pub strip_accents: Option<bool>,
+    /// Whether Chinese characters are words.
+    pub tokenize_chinese_chars: Option<bool>,
+}
+
+impl Normalisation {
+    /// Reads a `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).or_else(|error| Diagnostic::error(Code::DATA, format!("this is not as JSON has it: {error}")).into())
+    }
+
+    fn normalizer(&self) -> BertNormalizer {
+        let chinese = self.tokenize_chinese_chars.unwrap_or(true);
+        BertNormalizer::new(true, chinese, self.strip_accents, self.do_lower_case.unwrap_or(true))
+    }
+}
+
 fn normalizer(lowercase: bool) -> BertNormalizer {
-    BertNormalizer::new(true, true, None, lowercase)
+    Normalisation { do_lower_case: Some(lowercase), ..Normalisation::default() }.normalizer()
 }
 
 /// The stretches of a text between white space. Only the characters that BERT's cleaning takes for a blank
@@ -254,9 +319,28 @@ pub(super) fn words_of(stretch: &str, lowercase: bool, see: &mut dyn FnMut(&str)
         }
     };
     if !plain_words(stretch, lowercase, &mut short) {
-        split(&normalizer(lowercase), stretch)?.iter().for_each(|word| short(word));
+        let normalizer = normalizer(lowercase);
+        for part in parts(stretch, normalizer.handle_chinese_chars) {
+            split(&normalizer, part)?.iter().for_each(|word| short(word));
+        }
     }
     Ok(())
+}
+
+/// As many bytes of a stretch without white space are normalised at once, about: it takes a hundred times their room.
+const AT_ONCE: usize = 4096;
+
+/// A long stretch in parts that are normalised by themselves: each begins with a character that begins a word whatever stands before it.
+fn parts(stretch: &str, chinese: bool) -> impl Iterator<Item = &str> {
+    let begins = move |letter: char| letter.is_ascii_punctuation() || chinese && ('\u{4e00}'..='\u{9fff}').contains(&letter);
+    let mut rest = stretch;
+    std::iter::from_fn(move || {
+        let far = rest.char_indices().skip_while(|(at, _)| *at < AT_ONCE);
+        let end = far.into_iter().find(|(_, letter)| begins(*letter)).map_or(rest.len(), |(at, _)| at);
+        let (part, left) = rest.split_at_checked(end)?;
+        rest = left;
+        (!part.is_empty()).then_some(part)
+    })
 }
 
 /// The words of a text after BERT's normalisation: runs of letters, and punctuation one by one.

@@ -3,7 +3,7 @@
 
 use super::{Array, ParameterSpec, Parameters};
 use crate::diagnostic::{Code, Diagnostic, Result};
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub fn to_safetensors(parameters: &Parameters, metadata: &BTreeMap<String, Strin
 /// # Errors
 /// Where the bytes are no such file, or a tensor has a type that is not read; the message names it.
 pub fn from_safetensors(bytes: &[u8]) -> Result<Parameters> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| unreadable(&error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(broken)?;
     let mut parameters = Parameters::default();
     for (name, view) in file.iter() {
         let data = match view.dtype() {
@@ -44,8 +44,12 @@ pub fn from_safetensors(bytes: &[u8]) -> Result<Parameters> {
             Dtype::F64 => view.data().as_chunks().0.iter().map(|value| f64::from_le_bytes(*value) as f32).collect(),
             // The upper half of a single.
             Dtype::BF16 => view.data().as_chunks().0.iter().map(|[low, high]| f32::from_le_bytes([0, 0, *low, *high])).collect(),
+            Dtype::F16 => view.data().as_chunks().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes).to_f32()).collect(),
             Dtype::I64 | Dtype::I32 | Dtype::U8 | Dtype::BOOL => continue,
-            other => return Err(unreadable(&format!("the tensor `{name}` has the type {other}; F32, F64 and BF16 are read"))),
+            other => {
+                let why = format!("the tensor `{name}` has the type {other}; F32, F64, F16 and BF16 are read");
+                return unreadable(&why).help("save the model in one of them").into();
+            }
         };
         parameters.0.insert(name.to_owned(), Array { shape: view.shape().to_vec(), data });
     }
@@ -73,12 +77,16 @@ pub fn misfits(specs: &[ParameterSpec], parameters: &Parameters, all: bool) -> V
 /// # Errors
 /// Where the bytes are no such file.
 pub fn metadata(bytes: &[u8]) -> Result<BTreeMap<String, String>> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| unreadable(&error.to_string()))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
     Ok(header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-fn unreadable(why: &str) -> Box<Diagnostic> {
-    Box::new(Diagnostic::error(Code::DATA, format!("the checkpoint cannot be read: {why}")))
+fn broken(error: SafeTensorError) -> Box<Diagnostic> {
+    Box::new(unreadable(&error.to_string()).help("it was cut off or changed: fetch it, or write it, anew"))
+}
+
+fn unreadable(why: &str) -> Diagnostic {
+    Diagnostic::error(Code::DATA, format!("the checkpoint cannot be read: {why}"))
 }
 
 #[cfg(test)]
@@ -144,12 +152,25 @@ mod tests {
     }
 
     #[test]
+    fn halves_are_read_as_what_they_are() {
+        // 1.5 and −2⁻²⁴, the least that is not 0; as BF16, 1.5 and −1.
+        for (kind, [one, other], wanted) in [("F16", [0x3e00_u16, 0x8001], [1.5, -5.960_464_5e-8]), ("BF16", [0x3fc0, 0xbf80], [1.5, -1.0])]
+        {
+            let header = format!("{{\"a\":{{\"dtype\":\"{kind}\",\"shape\":[2],\"data_offsets\":[0,4]}}}}");
+            let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+            bytes.extend(header.bytes().chain(one.to_le_bytes()).chain(other.to_le_bytes()));
+            let read = from_safetensors(&bytes).unwrap();
+            assert_eq!(read.0["a"].data, wanted, "{kind}");
+        }
+    }
+
+    #[test]
     fn errors_name_what_is_wrong() {
         let parameters = Parameters([("a".to_owned(), Array { shape: vec![2], data: vec![0.0, 2.0] })].into());
         let bytes = to_safetensors(&parameters, &BTreeMap::new());
-        let text = String::from_utf8_lossy(&bytes).replace("F32", "F16").replace("\"shape\":[2]", "\"shape\":[4]").into_bytes();
+        let text = String::from_utf8_lossy(&bytes).replace("F32", "I16").replace("\"shape\":[2]", "\"shape\":[4]").into_bytes();
         let message = from_safetensors(&text).unwrap_err().message;
-        assert!(message.contains("`a`") && message.contains("F16"), "{message}");
+        assert!(message.contains("`a`") && message.contains("I16"), "{message}");
         assert!(from_safetensors(&bytes[..bytes.len() - 1]).is_err());
     }
 }

@@ -3,6 +3,7 @@
 //! A parameter is known by the export name of its operation and by how many of that name come before it, so any graph that lays an
 //! encoder out as BERT's is understood, however it was written.
 
+use super::kernel::LAYER_NORM_EPSILON;
 use super::{Array, Parameters, Program};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::graph::Graph;
@@ -32,6 +33,12 @@ pub struct Config {
     /// How positions enter.
     #[serde(default = "absolute")]
     pub position_embedding_type: String,
+    /// What is added to the variance in norms.
+    #[serde(default = "epsilon")]
+    pub layer_norm_eps: f64,
+    /// Whether a token sees those before it only.
+    #[serde(default)]
+    pub is_decoder: bool,
 }
 
 fn gelu() -> String {
@@ -42,6 +49,10 @@ fn absolute() -> String {
     "absolute".to_owned()
 }
 
+fn epsilon() -> f64 {
+    LAYER_NORM_EPSILON
+}
+
 impl Config {
     /// Reads a `config.json`.
     ///
@@ -50,9 +61,11 @@ impl Config {
     pub fn read(text: &str) -> Result<Self> {
         let config: Self = serde_json::from_str(text).map_err(|error| unfit(format!("it does not describe a BERT: {error}")))?;
         let known = [
-            ("model_type", &config.model_type, "bert"),
-            ("hidden_act", &config.hidden_act, "gelu"),
-            ("position_embedding_type", &config.position_embedding_type, "absolute"),
+            ("model_type", config.model_type.clone(), "bert".to_owned()),
+            ("hidden_act", config.hidden_act.clone(), gelu()),
+            ("position_embedding_type", config.position_embedding_type.clone(), absolute()),
+            ("layer_norm_eps", format!("{:e}", config.layer_norm_eps), format!("{LAYER_NORM_EPSILON:e}")),
+            ("is_decoder", config.is_decoder.to_string(), false.to_string()),
         ];
         for (field, found, wanted) in known {
             if found != wanted {
@@ -65,6 +78,12 @@ impl Config {
 
 /// The encoder's own prefix, which files of a bare encoder leave out.
 const PREFIX: &str = "bert.";
+
+/// The table of words, which the masked-LM head uses again, and the names under which files may hold that head's own copy and bias.
+const WORD: &str = "bert.embeddings.word_embeddings.weight";
+const PREDICTIONS: &str = "cls.predictions";
+const DECODER: &str = "cls.predictions.decoder.weight";
+const DECODER_BIAS: &str = "cls.predictions.decoder.bias";
 
 /// Tensors of heads that a program need not have, and buffers that hold no weights.
 const BESIDE: &[&str] = &["cls.", "bert.pooler.", "pooler.", "classifier."];
@@ -98,7 +117,7 @@ pub fn names(graph: &Graph) -> Result<BTreeMap<String, String>> {
 fn counterpart(name: &str, number: usize, layers: usize) -> Option<String> {
     let layer = |part: &str, layer: usize| format!("bert.encoder.layer.{layer}.{part}");
     Some(match (name, number) {
-        ("word", 0) => "bert.embeddings.word_embeddings".to_owned(),
+        ("word", 0) => WORD.trim_end_matches(".weight").to_owned(),
         ("segments", 0) => "bert.embeddings.token_type_embeddings".to_owned(),
         ("positions", 0) => "bert.embeddings.position_embeddings".to_owned(),
         ("layer_norm", 0) => "bert.embeddings.LayerNorm".to_owned(),
@@ -110,7 +129,7 @@ fn counterpart(name: &str, number: usize, layers: usize) -> Option<String> {
         ("layer_norm", _) if number <= 2 * layers => layer("output.LayerNorm", number / 2 - 1),
         ("transform", 0) => "cls.predictions.transform.dense".to_owned(),
         ("layer_norm", _) if number == 2 * layers + 1 => "cls.predictions.transform.LayerNorm".to_owned(),
-        ("unembed", 0) => "cls.predictions".to_owned(),
+        ("unembed", 0) => PREDICTIONS.to_owned(),
         ("linear", 0) => "bert.pooler.dense".to_owned(),
         ("linear", 1) => "classifier".to_owned(),
         _ => return None,
@@ -130,7 +149,7 @@ pub fn fitted(program: &Program, tensors: &Parameters) -> Result<Parameters> {
     for spec in program.parameters() {
         let Some((path, role)) = spec.name.rsplit_once('/') else { continue };
         let name = format!("{}.{role}", names.get(path).map_or(path, String::as_str));
-        let Some((theirs, array)) = tensor(tensors, &name) else {
+        let Some((theirs, array)) = tensor(tensors, &name).or_else(|| tensor(tensors, decoder(&name)?)) else {
             if !beside(&name) {
                 wrong.push(format!("`{name}` is missing"));
             }
@@ -156,6 +175,12 @@ pub fn fitted(program: &Program, tensors: &Parameters) -> Result<Parameters> {
         }
         found.0.insert(spec.name.clone(), array);
     }
+    if let (Some((theirs, decoder)), Some((_, word))) = (tensor(tensors, DECODER), tensor(tensors, WORD))
+        && decoder.data != word.data
+        && names.values().any(|name| name == PREDICTIONS)
+    {
+        wrong.push(format!("`{theirs}` differs from the word embedding, and is the same here"));
+    }
     let over = tensors.0.keys().filter(|name| !used.contains(name.as_str()) && !beside(name));
     wrong.extend(over.map(|name| format!("`{name}` belongs to no part of the model")));
     if wrong.is_empty() { Ok(found) } else { Err(unfit(wrong.join("; "))) }
@@ -169,6 +194,11 @@ fn tensor<'t>(tensors: &'t Parameters, name: &str) -> Option<(&'t str, &'t Array
         .iter()
         .find_map(|name| tensors.0.get_key_value(name.as_str()))
         .map(|(name, array)| (name.as_str(), array))
+}
+
+/// The other name of the masked-LM head's bias.
+fn decoder(name: &str) -> Option<&'static str> {
+    (name.strip_prefix(PREDICTIONS) == Some(".bias")).then_some(DECODER_BIAS)
 }
 
 fn beside(name: &str) -> bool {

@@ -73,7 +73,7 @@ pub fn free_memory() -> Option<u64> {
 }
 
 /// The text files that a corpus path stands for: itself, or the `.txt` and `.jsonl` files below a folder, also those that end in `.gz`
-/// or `.zst` behind that, in the order of their names.
+/// or `.zst` behind that, in the order of their names; links are followed.
 ///
 /// # Errors
 /// Why they cannot be found, in a few words.
@@ -86,7 +86,7 @@ pub fn text_files(path: &str) -> Result<Vec<String>, String> {
         return Ok(vec![path.to_owned()]);
     }
     let mut found = Vec::new();
-    for entry in WalkDir::new(path).sort_by_file_name() {
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| format!("its folder cannot be read: {error}"))?;
         if entry.file_type().is_file() && entry.file_name().to_str().is_some_and(is_text) {
             found.push(entry.path().display().to_string());

@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Bytes of text in a piece, about.
 const PIECE: usize = 1 << 20;
 
+/// The logarithm of the largest window of a zstd file, the format's own bound: files made with `--long` ask for more than is usual.
+const WINDOW: u32 = 31;
+
 /// No line is longer: a paragraph is not, and a line is held whole.
 const LONGEST: usize = 256 << 20;
 
@@ -126,7 +129,11 @@ impl<'s> Open<'s> {
         let text = match Compression::of(&source.file.to_ascii_lowercase()) {
             Compression::None => Decoder::Plain(raw),
             Compression::Gzip => Decoder::Gzip(MultiGzDecoder::new(raw)),
-            Compression::Zstd => Decoder::Zstd(zstd::Decoder::with_buffer(raw).map_err(failed)?),
+            Compression::Zstd => {
+                let mut text = zstd::Decoder::with_buffer(raw).map_err(failed)?;
+                text.window_log_max(WINDOW).map_err(failed)?;
+                Decoder::Zstd(text)
+            }
         };
         Ok(Self { source, text, begun: Vec::new(), line: 1 })
     }

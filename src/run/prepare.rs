@@ -6,9 +6,10 @@ use super::journal::{Entry, Journal, Scores};
 use super::pretrained::Pretrained;
 use super::texts::{TaskRows, Texts};
 use super::vocabulary::vocabulary;
+use super::workers::go_on;
 use crate::check::Checked;
-use crate::data::baseline::{bag_of_words, gold, majority};
-use crate::data::{Corpus, Example, Labelled, TaskScore, Vocabulary, average, drawn, measure, second};
+use crate::data::baseline::{BagOfWords, gold, majority};
+use crate::data::{Corpus, Example, Labelled, TaskScore, Vocabulary, average, drawn, measure};
 use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::settings::{Corpus as CorpusSettings, Evaluate, Suite, Task};
 use crate::train::{SuiteScore, TaskData};
@@ -68,7 +69,8 @@ pub(super) fn prepare(
     if let Some(corpus) = &corpus {
         rows_of(corpus, settings.model.length)?;
     }
-    note(checked, corpus.as_ref(), &vocabulary, &texts.finals, journal)?;
+    note(corpus.as_ref(), &vocabulary, journal)?;
+    baselines(&settings.r#final.suite, &texts.finals, journal, progress, stop)?;
     let encode = |rows: &TaskRows, field: &str| rows.get(field).map(|rows| Labelled::new(rows, &vocabulary, settings.model.length));
     let seed = settings.seed;
     let held_out = |(evaluate, task, rows): (&Evaluate, &Task, &TaskRows)| {
@@ -101,41 +103,49 @@ fn rows_of(corpus: &Corpus, length: usize) -> Result<()> {
     Ok(())
 }
 
-/// The corpus and the baselines, journalled once.
-fn note(checked: &Checked, corpus: Option<&Corpus>, vocabulary: &Vocabulary, rows: &[TaskRows], journal: &mut Journal) -> Result<()> {
+/// The corpus, journalled once.
+fn note(corpus: Option<&Corpus>, vocabulary: &Vocabulary, journal: &mut Journal) -> Result<()> {
     if let Some(corpus) = corpus.filter(|_| !journal.entries().iter().any(|entry| matches!(entry, Entry::Corpus { .. }))) {
         let (train_tokens, held_out_tokens) = corpus.tokens();
         let unigram_entropy = corpus.unigram_entropy().unwrap_or(f64::NAN);
         journal.append(Entry::Corpus { train_tokens, held_out_tokens, vocabulary: vocabulary.size(), unigram_entropy })?;
     }
+    Ok(())
+}
+
+/// The scores of the baselines on the dev sets, learnt from the rows that models are trained on, and journalled once.
+fn baselines(suite: &Suite, rows: &[TaskRows], journal: &mut Journal, progress: &dyn Progress, stop: &AtomicBool) -> Result<()> {
     for name in ["majority", "bag_of_words"] {
         if journal.entries().iter().any(|entry| matches!(entry, Entry::Baseline { name: known, .. } if known == name)) {
             continue;
         }
-        let scores = scores(&baseline(name, &checked.settings.r#final.suite, rows)?);
-        journal.append(Entry::Baseline { name: name.to_owned(), scores })?;
+        progress.stage(&name.replace('_', " "), suite.tasks.len() as u64, "tasks");
+        let mut tasks = Vec::new();
+        for ((task, rows), done) in suite.tasks.iter().zip(rows).zip(0..) {
+            progress.at(done, &task.name);
+            tasks.extend(baseline(name, task, suite.limit(task), rows, stop)?);
+        }
+        let score = average(&suite.score, &tasks)?;
+        journal.append(Entry::Baseline { name: name.to_owned(), scores: scores(&SuiteScore { tasks, score }) })?;
     }
     Ok(())
 }
 
-/// The scores of a baseline on the dev sets, learnt from the rows that models are trained on.
-fn baseline(name: &str, suite: &Suite, rows: &[TaskRows]) -> Result<SuiteScore> {
-    let mut tasks = Vec::new();
-    for (task, rows) in suite.tasks.iter().zip(rows) {
-        let all = rows.get("train").map_or(&[][..], Vec::as_slice);
-        let count = suite.limit(task).unwrap_or(all.len());
-        let places = drawn(all.len(), count, 0, &format!("rows/{}", task.name));
-        let train: Vec<Example> = places.into_iter().filter_map(|place| all.get(place).cloned()).collect();
-        for (scored, dev) in [(task.name.clone(), rows.get("dev")), (second(&task.name), rows.get("dev2"))] {
-            let Some(dev) = dev else { continue };
-            let predicted = if name == "majority" { majority(&train, dev.len())? } else { bag_of_words(&train, dev)? };
-            let right = gold(dev)?;
-            let metrics = task.metrics.iter().map(|metric| Ok((metric.clone(), measure(metric, &right, &predicted)?)));
-            tasks.push(TaskScore { task: scored, metrics: metrics.collect::<Result<_>>()? });
-        }
+/// The scores of a baseline on the dev sets of a task.
+fn baseline(name: &str, task: &Task, limit: Option<usize>, rows: &TaskRows, stop: &AtomicBool) -> Result<Vec<TaskScore>> {
+    let all = rows.get("train").map_or(&[][..], Vec::as_slice);
+    let places = drawn(all.len(), limit.unwrap_or(all.len()), 0, &format!("rows/{}", task.name));
+    let train: Vec<Example> = places.into_iter().filter_map(|place| all.get(place).cloned()).collect();
+    let bag = if name == "majority" { None } else { Some(BagOfWords::learn(&train, &mut || go_on(stop))?) };
+    let mut scores = Vec::new();
+    for (scored, dev) in [(task.name.clone(), rows.get("dev")), (task.second(), rows.get("dev2"))] {
+        let Some(dev) = dev else { continue };
+        let predicted = bag.as_ref().map_or_else(|| majority(&train, dev.len()), |bag| Ok(bag.predict(dev)))?;
+        let right = gold(dev)?;
+        let metrics = task.metrics.iter().map(|metric| Ok((metric.clone(), measure(metric, &right, &predicted)?)));
+        scores.push(TaskScore { task: scored, metrics: metrics.collect::<Result<_>>()? });
     }
-    let score = average(&suite.score, &tasks)?;
-    Ok(SuiteScore { tasks, score })
+    Ok(scores)
 }
 
 /// Scores as the journal keeps them.

@@ -4,13 +4,12 @@ use super::files::reason;
 use super::session::models;
 use super::texts::{placed, text, unreadable};
 use crate::check::{Checked, NamedArchitecture};
-use crate::data::Vocabulary;
+use crate::data::{Normalisation, Vocabulary};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::checkpoint::from_safetensors;
 use crate::exec::hugging_face::{Config, fitted};
 use crate::exec::{Parameters, Program};
 use crate::settings::{Model, Weights};
-use serde::Deserialize;
 use std::path::Path;
 
 /// A model's tensors under the names of its file, and its vocabulary.
@@ -52,8 +51,8 @@ pub(super) fn pretrained(checked: &Checked) -> Result<Option<Pretrained>> {
     let file = format!("{folder}/model.safetensors");
     let bytes = std::fs::read(&file).map_err(|error| at(&file, unreadable(&file, &reason(&error))))?;
     let tensors = from_safetensors(&bytes).map_err(|error| {
-        let told = Diagnostic::error(Code::WEIGHTS, format!("{file}: {}", error.message)).help("the download may have been cut off");
-        at(&file, Box::new(told))
+        let told = Diagnostic::error(Code::WEIGHTS, format!("{file}: {}", error.message));
+        at(&file, Box::new(Diagnostic { help: error.help, ..told }))
     })?;
     let pretrained = Pretrained { tokenizer, tensors };
     checked.compare.iter().try_for_each(|known| fits(checked, &pretrained, known))?;
@@ -105,31 +104,24 @@ fn sizes(config: &Config, model: &Model, path: &str) -> Result<()> {
     Diagnostic::error(Code::WEIGHTS, format!("{path} describes another model: {}", wrong.join("; "))).help(help).into()
 }
 
-/// What a `tokenizer_config.json` says, of which one field matters.
-#[derive(Deserialize)]
-struct TokenizerConfig {
-    #[serde(default = "lowercase")]
-    do_lower_case: bool,
-}
-
-fn lowercase() -> bool {
-    true
-}
-
-/// The vocabulary of a folder as a `tokenizer.json`.
+/// The vocabulary of a folder as a `tokenizer.json`. What a `tokenizer_config.json` says of the normalisation holds for a bare list of
+/// pieces, and must not contradict a `tokenizer.json`: the libraries of the field do not agree which of them counts then.
 fn tokenizer(folder: &str) -> Result<String> {
-    let whole = format!("{folder}/tokenizer.json");
-    let list = format!("{folder}/vocab.txt");
+    let [whole, list, beside] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json"].map(|name| format!("{folder}/{name}"));
+    let said = if Path::new(&beside).exists() { Some(text(&beside)?) } else { None };
+    let said = said.map_or(Ok(Normalisation::default()), |said| Normalisation::read(&said)).map_err(|error| named(&beside, &error))?;
     let (path, vocabulary) = if Path::new(&whole).exists() || !Path::new(&list).exists() {
-        let vocabulary = Vocabulary::from_json(&text(&whole)?);
+        let vocabulary = Vocabulary::from_json(&text(&whole)?).and_then(|vocabulary| vocabulary.says(&said).map(|()| vocabulary));
         (whole, vocabulary)
     } else {
-        let beside = text(&format!("{folder}/tokenizer_config.json")).ok();
-        let lower = beside.and_then(|text| serde_json::from_str::<TokenizerConfig>(&text).ok()).is_none_or(|config| config.do_lower_case);
         let pieces: Vec<String> = text(&list)?.lines().map(str::to_owned).collect();
-        let vocabulary = Vocabulary::from_pieces(&pieces, lower);
-        (list, vocabulary)
+        (list, Vocabulary::of_pieces(&pieces, &said))
     };
-    let told = |error: Box<Diagnostic>| Box::new(Diagnostic::error(error.code, format!("{path}: {}", error.message)));
-    vocabulary.and_then(|vocabulary| vocabulary.to_json()).map_err(told)
+    vocabulary.and_then(|vocabulary| vocabulary.to_json()).map_err(|error| named(&path, &error))
+}
+
+/// The mistake with the file that it lies in.
+fn named(path: &str, error: &Diagnostic) -> Box<Diagnostic> {
+    let told = Diagnostic::error(error.code, format!("{path}: {}", error.message));
+    Box::new(Diagnostic { help: error.help.clone(), ..told })
 }

@@ -3,7 +3,7 @@
 use super::answers::file;
 use super::files::reason;
 use super::folder::write_whole;
-use crate::data::{SUBMISSION, unfit};
+use crate::data::{Answered, SUBMISSION, unfit};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::Suite;
 use serde::Deserialize;
@@ -51,7 +51,7 @@ pub fn submission(run: &Path, partial: bool) -> Result<Submission> {
         Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("restore it from a copy"))
     })?;
     let (mut files, mut missing, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, task, field) in SUBMISSION {
+    for Answered { name, task, field, words } in SUBMISSION {
         let name = format!("{name}.tsv");
         let Some(known) = suite.tasks.iter().find(|known| known.name == task) else {
             missing.push(format!("{name} (the run has no task `{task}`)"));
@@ -63,7 +63,7 @@ pub fn submission(run: &Path, partial: bool) -> Result<Submission> {
         };
         match fs::read_to_string(run.join(file(task, field))) {
             Err(error) => missing.push(format!("{name} (`{}`: {})", file(task, field), reason(&error))),
-            Ok(text) => match unfit(known, &part, &text) {
+            Ok(text) => match unfit(words, &part, &text) {
                 Some(why) => wrong.push(format!("{name}: {why}")),
                 None => files.push((name, text)),
             },
@@ -94,7 +94,7 @@ impl Submission {
             let message = format!("`{}` cannot be made: {}", folder.display(), reason(&error));
             Box::new(Diagnostic::error(Code::WRITE, message).help("name another folder with `--out DIR`"))
         })?;
-        for (name, ..) in SUBMISSION {
+        for Answered { name, .. } in SUBMISSION {
             let _was_not_there = fs::remove_file(folder.join(format!("{name}.tsv")));
         }
         for (name, text) in &self.files {

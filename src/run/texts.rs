@@ -7,10 +7,10 @@ use super::pretrained::{Pretrained, pretrained};
 use crate::check::{Checked, NOT_TEXT};
 use crate::data::baseline::gold;
 use crate::data::piece::CONVERT;
-use crate::data::{Example, TaskScore, average, read_part, second};
+use crate::data::{Example, TaskScore, average, read_part};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::{Part, Suite, Task};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The texts and tasks of an experiment.
@@ -39,8 +39,15 @@ pub fn texts(checked: &Checked) -> Result<Texts, Vec<Diagnostic>> {
     has_data(checked)?;
     let settings = &checked.settings;
     let (mut corpus, mut wrong) = (CorpusText::default(), Vec::new());
+    let mut read = BTreeSet::new();
     for path in settings.texts() {
-        wrong.extend(corpus.add(path, sources(checked, path)).err().map(|error| *placed(checked, path, *error)));
+        let sources = sources(checked, path);
+        let twice = sources.iter().find(|source| !read.insert(source.file.clone())).map(|source| {
+            let told = Diagnostic::error(Code::DATA, format!("the corpus names {} twice", source.file));
+            Box::new(told.help("name it once: what is held out of one copy would be trained on in the other"))
+        });
+        let added = twice.map_or_else(|| corpus.add(path, sources), Err);
+        wrong.extend(added.err().map(|error| *placed(checked, path, *error)));
     }
     let search = settings.evaluate.as_ref().map_or_else(Vec::new, |evaluate| suite(checked, &evaluate.suite, true, &mut wrong));
     let finals = suite(checked, &settings.r#final.suite, false, &mut wrong);
@@ -84,7 +91,7 @@ fn suite(checked: &Checked, suite: &Suite, search: bool, wrong: &mut Vec<Diagnos
     let rows = suite.tasks.iter().map(&mut task).collect();
     let scores = suite.tasks.iter().flat_map(|task| {
         let metrics: Vec<_> = task.metrics.iter().map(|metric| (metric.clone(), 0.0)).collect();
-        let names = std::iter::once(task.name.clone()).chain(task.files.dev2.as_ref().map(|_| second(&task.name)));
+        let names = std::iter::once(task.name.clone()).chain(task.files.dev2.as_ref().map(|_| task.second()));
         names.map(move |task| TaskScore { task, metrics: metrics.clone() })
     });
     if wrong.len() == before {

@@ -15,7 +15,7 @@ impl Layout {
     /// The layout that the ending of a file's name tells; `key` is where JSON Lines keep their text.
     pub fn of(file: &str, key: &str) -> Self {
         let name = file.to_ascii_lowercase();
-        let plain = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        let plain = plain(&name);
         if plain.ends_with(".jsonl") || plain.ends_with(".json") { Self::Json(key.into()) } else { Self::Text }
     }
 }
@@ -25,8 +25,14 @@ const COMPRESSED: [&str; 2] = [".gz", ".zst"];
 
 /// Whether a file in a folder belongs to a corpus, by the ending of its name.
 pub fn is_text(file: &str) -> bool {
-    let plain = COMPRESSED.iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(file);
+    let name = file.to_ascii_lowercase();
+    let plain = plain(&name);
     plain.ends_with(".txt") || plain.ends_with(".jsonl")
+}
+
+/// A name without the ending that tells its compression.
+fn plain(name: &str) -> &str {
+    COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -35,7 +41,7 @@ mod tests {
 
     #[test]
     fn files_of_a_folder_that_belong_to_a_corpus() {
-        assert!(["a.txt", "a.txt.gz", "a.jsonl", "a.jsonl.zst"].iter().all(|name| is_text(name)));
+        assert!(["a.txt", "A.TXT", "a.txt.gz", "a.Txt.GZ", "a.jsonl", "a.jsonl.zst"].iter().all(|name| is_text(name)));
         assert!(!["a.md", "a.gz", "a.tar.gz", "a.json", "a.tsv"].iter().any(|name| is_text(name)));
     }
 }

@@ -69,7 +69,7 @@ choice! {
     pub enum Label {
         /// One of several classes.
         Classes = "classes" {
-            /// Its column: a header name, or a number from 1.
+            /// Its column: a header name, or a number from 1 where there is no header.
             column: String = Text;
             /// The labels; their order numbers the classes.
             names: Vec<String> = List(&Text);
@@ -78,7 +78,7 @@ choice! {
         };
         /// A number.
         Score = "score" {
-            /// Its column: a header name, or a number from 1.
+            /// Its column: a header name, or a number from 1 where there is no header.
             column: String = Text;
             /// The smallest value.
             low: f64 = Real(Plain, -1e12, 1e12), "0.0";
@@ -203,7 +203,20 @@ impl Part<'_> {
     }
 }
 
+/// What follows the name of a task on its second dev set, MNLI's mismatched.
+const SECOND: &str = "_mm";
+
 impl Task {
+    /// The name under which it is scored on its second dev set.
+    pub fn second(&self) -> String {
+        format!("{}{SECOND}", self.name)
+    }
+
+    /// The task that is scored under a name, which may be that on its second dev set.
+    pub fn scored(name: &str) -> &str {
+        name.strip_suffix(SECOND).unwrap_or(name)
+    }
+
     /// A task without files, for rows that come from elsewhere.
     pub fn without_files(name: &str, text: &[&str], label: Label) -> Self {
         let none = Vec::new;

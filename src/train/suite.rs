@@ -1,7 +1,7 @@
 //! All tasks of a suite: fine-tuned, predicted, measured, averaged.
 
 use super::{Watch, finetune, predict};
-use crate::data::{Answers, Labelled, TaskScore, average, measure, second};
+use crate::data::{Answers, Labelled, TaskScore, average, measure};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::{Executor, Parameters, Program};
 use crate::settings::{Metric, Report, Suite, Task};
@@ -150,7 +150,7 @@ pub fn scored(suite: &Suite, data: &[TaskData], found: &BTreeMap<Tuning, Vec<Vec
                 rates.get(best_of(rates.iter().copied())?).copied()
             })
             .collect();
-        let names = std::iter::once(data.task.name.clone()).chain(data.second.as_ref().map(|_| second(&data.task.name)));
+        let names = std::iter::once(data.task.name.clone()).chain(data.second.as_ref().map(|_| data.task.second()));
         for (set, name) in names.enumerate() {
             let value = |at: usize| runs.iter().filter_map(|run| run.get(set)?.get(at)).copied().collect();
             let metrics = data.task.metrics.iter().enumerate();
@@ -221,10 +221,11 @@ fn judge_by(
 
 /// The scores to be averaged: a hold-out stands for both dev sets of a task that has two.
 fn with_seconds(tasks: &[TaskScore], data: &[TaskData]) -> Vec<TaskScore> {
-    let lacks = |score: &&TaskScore| {
-        data.iter().any(|data| data.task.name == score.task && data.task.files.dev2.is_some() && data.second.is_none())
-    };
-    let doubled = tasks.iter().filter(lacks).map(|score| TaskScore { task: second(&score.task), metrics: score.metrics.clone() });
+    let doubled = tasks.iter().filter_map(|score| {
+        let lacks = |data: &&TaskData| data.task.name == score.task && data.task.files.dev2.is_some() && data.second.is_none();
+        let data = data.iter().find(lacks)?;
+        Some(TaskScore { task: data.task.second(), metrics: score.metrics.clone() })
+    });
     tasks.iter().cloned().chain(doubled).collect()
 }
 

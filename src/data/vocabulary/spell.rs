@@ -1,7 +1,6 @@
 //! A stretch of text cut into words, and a word into pieces: what the `tokenizers` crate does, in a tenth of its time.
 
 use super::super::trainer::CONTINUATION;
-use super::LONGEST_WORD;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
@@ -35,6 +34,8 @@ pub(super) struct Speller {
     begins: Pieces,
     continues: Pieces,
     unknown: u32,
+    /// As many characters as a word has at most; a longer one becomes `unknown`.
+    most: usize,
 }
 
 #[derive(Debug, Default)]
@@ -58,9 +59,9 @@ impl Pieces {
 }
 
 impl Speller {
-    /// For pieces with their ids; what cannot be spelt becomes `unknown`.
-    pub(super) fn new(pieces: impl Iterator<Item = (String, u32)>, unknown: u32) -> Self {
-        let mut speller = Self { unknown, ..Self::default() };
+    /// For pieces with their ids; what cannot be spelt, or has more than `most` characters, becomes `unknown`.
+    pub(super) fn new(pieces: impl Iterator<Item = (String, u32)>, unknown: u32, most: usize) -> Self {
+        let mut speller = Self { unknown, most, ..Self::default() };
         for (piece, id) in pieces {
             // A word may begin with the mark itself.
             if let Some(letters) = piece.strip_prefix(CONTINUATION) {
@@ -75,7 +76,7 @@ impl Speller {
     pub(super) fn spell(&self, word: &str, tokens: &mut Vec<u32>) {
         let before = tokens.len();
         let (mut rest, mut pieces) = (word, &self.begins);
-        let short = word.len() <= LONGEST_WORD || word.chars().count() <= LONGEST_WORD;
+        let short = word.len() <= self.most || word.chars().count() <= self.most;
         while short && !rest.is_empty() {
             let Some((id, left)) = pieces.longest(rest) else { break };
             tokens.push(id);

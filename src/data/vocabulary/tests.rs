@@ -73,6 +73,53 @@ fn what_cannot_be_a_vocabulary_is_refused() {
     assert!(Vocabulary::from_pieces(&twice, true).unwrap_err().message.contains("twice"));
 }
 
+/// A `tokenizer.json` says more than pieces: what is not carried out is refused.
+#[test]
+fn a_tokenizer_that_cuts_otherwise_is_refused() {
+    let json: serde_json::Value = serde_json::from_str(&vocabulary().to_json().unwrap()).unwrap();
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut json = json.clone();
+        change(&mut json);
+        Vocabulary::from_json(&json.to_string())
+    };
+    let why = |change: &dyn Fn(&mut serde_json::Value)| with(change).unwrap_err().message;
+    assert!(why(&|json| json["pre_tokenizer"] = serde_json::json!({ "type": "Whitespace" })).contains("`pre_tokenizer`"));
+    assert!(why(&|json| json["pre_tokenizer"] = serde_json::Value::Null).contains("`pre_tokenizer`"));
+    let added = why(&|json| {
+        let mut more = json["added_tokens"][0].clone();
+        (more["id"], more["content"]) = (64.into(), "covid".into());
+        json["added_tokens"].as_array_mut().unwrap().push(more);
+    });
+    assert!(added.contains("`covid`"), "{added}");
+    // How long a word may be is carried out.
+    let short = with(&|json| json["model"]["max_input_chars_per_word"] = 2.into()).unwrap();
+    assert_eq!(pieces(&short, "the a"), ["[UNK]", "a"]);
+}
+
+#[test]
+fn what_a_list_of_pieces_leaves_open_is_said_beside_it() {
+    let list: Vec<String> = super::SPECIAL.iter().chain(&["a", "\u{e4}", "\u{4e00}", "##\u{4e00}"]).map(|s| (*s).to_string()).collect();
+    let said = |text: &str| Vocabulary::of_pieces(&list, &super::Normalisation::read(text).unwrap()).unwrap();
+    assert_eq!(pieces(&said("{}"), "\u{c4} \u{4e00}\u{4e00}"), ["a", "\u{4e00}", "\u{4e00}"]);
+    assert_eq!(pieces(&said(r#"{"strip_accents": false}"#), "\u{c4}"), ["\u{e4}"]);
+    assert_eq!(pieces(&said(r#"{"do_lower_case": false}"#), "\u{e4}"), ["\u{e4}"]);
+    assert_eq!(pieces(&said(r#"{"tokenize_chinese_chars": false}"#), "\u{4e00}\u{4e00}"), ["\u{4e00}", "##\u{4e00}"]);
+    assert!(said("{}").says(&super::Normalisation::read(r#"{"strip_accents": false}"#).unwrap()).is_err());
+    assert!(super::Normalisation::read("[").is_err());
+}
+
+#[test]
+fn long_stretches_without_blanks_are_cut_where_words_begin() {
+    let stretch = "\u{e9}t\u{e9}\u{4e00}\u{301}\u{4e8c}x,\u{3a3}\u{3002}".repeat(2000);
+    for chinese in [true, false] {
+        let normalizer = tokenizers::normalizers::BertNormalizer::new(true, chinese, None, true);
+        let parts: Vec<&str> = super::parts(&stretch, chinese).collect();
+        assert!(parts.len() > 5 && parts.concat() == stretch);
+        let words: Vec<String> = parts.iter().flat_map(|part| super::split(&normalizer, part).unwrap()).collect();
+        assert_eq!(words, super::split(&normalizer, &stretch).unwrap());
+    }
+}
+
 proptest! {
     /// Remembering stretches between blanks changes nothing: a text encodes as the crate's own tokenizer does it.
     #[test]
