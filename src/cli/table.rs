@@ -190,6 +190,15 @@ fn compared(found: &Comparison) -> String {
         let (area, low, high) = rival.area;
         lines.push(format!("{:width$}  {medians}  {area:.4} [{low:.4}, {high:.4}]  {:>3.0} %", rival.name, 100.0 * rival.near_best));
     }
+    for rival in found.rivals.iter().filter(|rival| rival.short.0 > 0) {
+        let (short, median) = rival.short;
+        let budget = counted(found.evaluations, "evaluation");
+        lines.push(format!(
+            "{} ended before its {budget} on {}: nothing new was found; median {median:.0}",
+            rival.name,
+            counted(short, "seed")
+        ));
+    }
     for (what, of) in [("loss at the end", 0), ("area under the curve", 1)] {
         lines.push(format!("by {what}:"));
         for pair in &found.pairs {

@@ -73,6 +73,11 @@ pub(super) fn search(
         let next = |history: &History| propose(&work.checked.space, settings, seed, &ranked(history), &screening);
         let mut proposals = next(&history);
         if proposals.is_empty() {
+            let (made, budget) = (history.candidates.len(), settings.evaluations);
+            if made < budget {
+                let why = "nothing new was found, or nothing better for as long as `stop` says";
+                work.progress.line(&format!("the search ends after {made} of {budget} candidates: {why}"));
+            }
             return Ok(history);
         }
         if let Some(supernet) = &supernet

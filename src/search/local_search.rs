@@ -6,7 +6,7 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation, one_mutation};
+use super::proposal::{Proposal, Screening, Way, allowed, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
 
@@ -26,10 +26,11 @@ pub(super) fn propose(
     let next = history.next_generation();
     if let Some(top) = summit(history).filter(|top| next - top.generation <= patience.max(1)) {
         let picker = picker(space, settings, history);
-        let neighbours = generation(space, seed, history, screening, count, &|_, draws| {
+        let neighbour: Way<'_> = &|_, draws| {
             let (child, mutation) = one_mutation(space, settings, &picker, &top.architecture, draws)?;
             Some((child, Some(top.id), vec![mutation]))
-        });
+        };
+        let neighbours = generation(space, seed, history, screening, count, &[neighbour]);
         if !neighbours.is_empty() {
             return neighbours;
         }

@@ -1,8 +1,8 @@
 //! Searches: which architectures to evaluate next.
 //!
-//! In reading order: `history` (finished candidates), `pareto` (several objectives as one fitness), `priority` (operation priority), `proposal` (what all
-//! algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `regularized_evolution`, `local_search`,
-//! `random_search`.
+//! In reading order: `history` (finished candidates), `pareto` (several objectives as one fitness), `priority` (operation priority),
+//! `proposal` (what all algorithms share: draws without duplicates, the budget, the plateau), `op_nas`, `regularized_evolution`,
+//! `local_search`, `random_search`.
 //!
 //! Invariants: the next generation follows from (space, settings, seed, history, screening) alone, so that a search that was
 //! interrupted needs nothing but its history. This module knows no model, no data, no clock and no tensors.
@@ -25,10 +25,11 @@ use crate::settings::{Algorithm, Search};
 use crate::space::Space;
 
 /// The next generation, in the order of its numbers; empty where the search is over: at the budget, at the plateau, or
-/// where nothing new is found in the space.
+/// where nothing new is found in the space, near parents or elsewhere.
 ///
-/// Only what meets the space's conditions is proposed, and of several draws the one that the screening likes best. The history holds whole generations only; of one that was interrupted, propose it again and keep what is finished. With several
-/// objectives it is given as [`ranked`] makes it.
+/// Only what meets the space's conditions is proposed, and of several draws the one that the screening likes best. The history holds whole
+/// generations only; of one that was interrupted, propose it again and keep what is finished. With several objectives it is given as
+/// [`ranked`] makes it.
 pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History, screening: &Screening<'_>) -> Vec<Proposal> {
     match settings.algorithm {
         Algorithm::Evolution => op_nas::propose(space, settings, seed, history, screening),

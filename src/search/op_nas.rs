@@ -2,7 +2,7 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation};
+use super::proposal::{Proposal, Screening, Way, allowed, anew, drawn_anew, generation};
 use crate::settings::Search;
 use crate::space::{Space, mutate};
 
@@ -19,9 +19,11 @@ pub(super) fn propose(space: &Space, settings: &Search, seed: u64, history: &His
     }
     let picker = picker(space, settings, history);
     let count = allowed(settings, history, parents.len().saturating_mul(settings.children));
-    generation(space, seed, history, screening, count, &|place, draws| {
+    let child: Way<'_> = &|place, draws| {
         let parent = parents.get(place / settings.children.max(1))?;
         let (child, mutation) = mutate(space, &parent.architecture, &settings.mutation, &picker, draws)?;
         Some((child, Some(parent.id), mutation))
-    })
+    };
+    // A small space may hold nothing new near its best; the budget is spent all the same.
+    generation(space, seed, history, screening, count, &[child, &|_, draws| anew(space, settings, draws)])
 }

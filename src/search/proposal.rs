@@ -64,15 +64,18 @@ pub(super) fn allowed(settings: &Search, history: &History, wanted: usize) -> us
     if plateau { 0 } else { wanted.min(settings.evaluations.saturating_sub(history.candidates.len())) }
 }
 
-/// A generation of `count` candidates, each new to the history and to the others and meeting the space's conditions; a place for which
-/// none is found stays empty.
+/// How a place of a generation is filled.
+pub(super) type Way<'w> = &'w dyn Fn(usize, &mut Stream) -> Option<Drawn>;
+
+/// A generation of `count` candidates, each new to the history and to the others and meeting the space's conditions. Where one way finds none
+/// for a place the next is taken; a place for which no way does stays empty.
 pub(super) fn generation(
     space: &Space,
     seed: u64,
     history: &History,
     screening: &Screening<'_>,
     count: usize,
-    draw: &dyn Fn(usize, &mut Stream) -> Option<Drawn>,
+    ways: &[Way<'_>],
 ) -> Vec<Proposal> {
     let mut known = history.hashes();
     let mut proposals: Vec<Proposal> = Vec::new();
@@ -82,7 +85,8 @@ pub(super) fn generation(
         let mut tries = BTreeSet::new();
         let mut best: Option<(f64, Hash, Drawn)> = None;
         for _ in 0..screening.among.max(1) {
-            let Some((hash, drawn)) = fresh(space, screening, &known, &tries, &mut || draw(place, &mut draws)) else { break };
+            let mut found = ways.iter().filter_map(|way| fresh(space, screening, &known, &tries, &mut || way(place, &mut draws)));
+            let Some((hash, drawn)) = found.next() else { break };
             tries.insert(hash);
             // A single draw need not be judged.
             let worth = if screening.among > 1 { (screening.worth)(&drawn.0) } else { 0.0 };
@@ -148,9 +152,14 @@ pub(super) fn drawn_anew(
     screening: &Screening<'_>,
     count: usize,
 ) -> Vec<Proposal> {
+    generation(space, seed, history, screening, count, &[&|_, draws| anew(space, settings, draws)])
+}
+
+/// A candidate without a parent, as those of the initial population are.
+pub(super) fn anew(space: &Space, settings: &Search, draws: &mut Stream) -> Option<Drawn> {
     let draw = match settings.initial {
         Initial::BySize => Draw::BySize,
         Initial::Uniform => Draw::Uniform,
     };
-    generation(space, seed, history, screening, count, &|_, draws| Some((space.sample(draw, draws)?, None, Vec::new())))
+    Some((space.sample(draw, draws)?, None, Vec::new()))
 }

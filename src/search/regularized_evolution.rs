@@ -6,7 +6,7 @@
 
 use super::history::{Candidate, History};
 use super::priority::picker;
-use super::proposal::{Proposal, Screening, allowed, drawn_anew, generation, one_mutation};
+use super::proposal::{Proposal, Screening, Way, allowed, anew, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
 use crate::space::Space;
 use crate::stream::RngExt;
@@ -28,7 +28,7 @@ pub(super) fn propose(
         return drawn_anew(space, settings, seed, history, screening, count);
     }
     let picker = picker(space, settings, history);
-    generation(space, seed, history, screening, count, &|_, draws| {
+    let child: Way<'_> = &|_, draws| {
         let mut best: Option<(f64, &Candidate)> = None;
         for _ in 0..tournament.max(1) {
             let drawn = population.get(draws.random_range(0..population.len()))?;
@@ -40,7 +40,9 @@ pub(super) fn propose(
         let (_, parent) = best?;
         let (child, mutation) = one_mutation(space, settings, &picker, &parent.architecture, draws)?;
         Some((child, Some(parent.id), vec![mutation]))
-    })
+    };
+    // As for OP-NAS.
+    generation(space, seed, history, screening, count, &[child, &|_, draws| anew(space, settings, draws)])
 }
 
 /// The last of the history, as many as the population holds.

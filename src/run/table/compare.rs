@@ -43,6 +43,8 @@ pub struct Rival {
     pub curve: Vec<f64>,
     /// The area under the curve: the mean over evaluations and seeds of the loss reached, with its 95 % interval over seeds.
     pub area: (f64, f64, f64),
+    /// Seeds whose search found nothing new before its budget was spent, and the median of the evaluations over all seeds.
+    pub short: (usize, f64),
     /// Share of the seeds that ended within 1 % of the table's range from its smallest loss.
     pub near_best: f64,
 }
@@ -80,24 +82,26 @@ pub fn compare(
     }
     let all: Vec<u64> = seeds.clone().collect();
     progress.stage("compare", (all.len() * rivals.len()) as u64, "replays");
-    let mut curves: Vec<Vec<Vec<f64>>> = Vec::new();
+    let (mut curves, mut used): (Vec<Vec<Vec<f64>>>, Vec<Vec<usize>>) = Default::default();
     for rival in rivals {
         let lookup = Lookup::new(rival, table)?;
         let done = (curves.len() * all.len()) as u64;
-        let mut own: Vec<Vec<f64>> = Vec::new();
-        in_order(&all, workers, stop, &|_, seed| replay(rival, &lookup, *seed), &mut |number, curve| {
-            own.push(curve);
+        let (mut own, mut spent) = (Vec::new(), Vec::new());
+        in_order(&all, workers, stop, &|_, seed| replay(rival, &lookup, *seed), &mut |number, replay| {
+            own.push(replay.curve);
+            spent.push(replay.used);
             progress.at(done + number as u64 + 1, &rival.settings.name);
             Ok(())
         })?;
         curves.push(own);
+        used.push(spent);
     }
     let judged: Vec<f64> = table.rows.iter().filter_map(|row| row.loss.get(1).copied().flatten()).collect();
     let (best, worst) = judged.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
     let near = best + 0.01 * (worst - best);
     let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
     let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
-    let told = |((rival, own), area): ((&Checked, &Vec<Vec<f64>>), &Vec<f64>)| {
+    let told = |rival: &Checked, own: &[Vec<f64>], area: &[f64], used: &[usize]| {
         let reached = |count: usize| own.iter().filter_map(|curve| curve.get(count).copied()).collect::<Vec<f64>>();
         let curve: Vec<f64> = (0..evaluations).filter_map(|count| quantile(&reached(count), 0.5)).collect();
         let told = |share: &f64| {
@@ -113,10 +117,15 @@ pub fn compare(
             medians: TOLD.iter().filter_map(told).collect(),
             curve,
             area: (mean(area), low, high),
+            short: (
+                used.iter().filter(|used| **used < evaluations).count(),
+                quantile(&used.iter().map(|used| *used as f64).collect::<Vec<f64>>(), 0.5).unwrap_or(0.0),
+            ),
             near_best: close as f64 / own.len().max(1) as f64,
         }
     };
-    let named: Vec<Rival> = rivals.iter().zip(&curves).zip(&areas).map(told).collect();
+    let found = rivals.iter().zip(&curves).zip(areas.iter().zip(&used));
+    let named: Vec<Rival> = found.map(|((rival, own), (area, used))| told(rival, own, area, used)).collect();
     let pairs = pairs(&named, &ends, &areas);
     let scale = (best, quantile(&judged, 0.5).unwrap_or(f64::NAN));
     Ok(Comparison { seeds: (*seeds.start(), *seeds.end()), evaluations, scale, rivals: named, pairs })

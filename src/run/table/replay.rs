@@ -11,12 +11,20 @@ use crate::space::{Architecture, hash};
 const SEEN: usize = 0;
 const JUDGED: usize = 1;
 
-/// One search from beginning to end: after each evaluation the judged loss of the member with the smallest seen loss so far. A search that
-/// ends early keeps its last. A member whose training failed is a failed candidate.
+/// A search on a table, from beginning to end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// After each evaluation the judged loss of the member with the smallest seen loss so far; a search that ends early keeps its last.
+    pub curve: Vec<f64>,
+    /// Evaluations until it ended.
+    pub used: usize,
+}
+
+/// Carries a search out on a table. A member whose training failed is a failed candidate.
 ///
 /// # Errors
 /// Where a member is missing from the table, or every candidate failed.
-pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f64>> {
+pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Replay> {
     let (space, settings) = (&checked.space, checked.search()?);
     let row = |architecture: &Architecture| lookup.row(hash(space, architecture));
     let meets = |architecture: &Architecture| row(architecture).is_some();
@@ -57,5 +65,5 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Vec<f
     let mut whole = vec![first; history.candidates.len().saturating_sub(judged.len())];
     whole.extend(judged);
     whole.resize(settings.evaluations.max(whole.len()), last);
-    Ok(whole)
+    Ok(Replay { curve: whole, used: history.candidates.len() })
 }
