@@ -35,11 +35,14 @@ pub struct AdamW {
 /// Values that are updated at a time by one thread; sums are cut at the same places, whatever the threads.
 const CHUNK: usize = 1 << 15;
 
+/// Gradients beyond this would leave an infinite second moment behind, and a parameter that never moves again.
+const LARGEST: f64 = 1e18;
+
 impl AdamW {
     /// Updates the parameters that have a gradient, at learning rate `lr`; gives the gradients' norm before clipping.
     ///
     /// # Errors
-    /// Where a gradient is not finite (nothing is updated), or has no parameter of its shape.
+    /// Where a gradient is not finite or too large (nothing is updated), or has no parameter of its shape.
     pub fn update(&mut self, settings: &AdamWSettings, lr: f64, parameters: &mut Parameters, gradients: &Parameters) -> Result<f64> {
         let gradients = gradients.0.iter().map(|(name, array)| (name.as_str(), array.data.as_slice())).collect();
         self.update_from(settings, lr, parameters, &gradients)
@@ -64,6 +67,10 @@ impl AdamW {
         }
         // PyTorch's rule, with its guard against a division by zero.
         let factor = settings.clip.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0)) as f32;
+        if norm * f64::from(factor) > LARGEST {
+            let message = format!("the gradients have a norm of {norm:.1e}, whose square single precision does not hold");
+            return Diagnostic::error(Code::DIVERGED, message).into();
+        }
         let mut rules = Vec::with_capacity(gradients.len());
         for (name, gradient) in gradients {
             let Some(parameter) = parameters.0.get(*name).filter(|parameter| parameter.data.len() == gradient.len()) else {
@@ -202,11 +209,13 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_updates_nothing() {
-        let (mut optimizer, mut parameters) = (AdamW::default(), one("w", &[1.0]));
-        let error = optimizer.update(&settings(None), 0.01, &mut parameters, &one("w", &[f32::NAN])).unwrap_err();
-        assert_eq!(error.code, Code::DIVERGED);
-        assert!(error.message.contains("`w`"));
-        assert_eq!(parameters, one("w", &[1.0]));
-        assert_eq!(optimizer, AdamW::default());
+        for (value, told) in [(f32::NAN, "`w`"), (1e19, "1.0e19")] {
+            let (mut optimizer, mut parameters) = (AdamW::default(), one("w", &[1.0]));
+            let error = optimizer.update(&settings(None), 0.01, &mut parameters, &one("w", &[value])).unwrap_err();
+            assert_eq!(error.code, Code::DIVERGED);
+            assert!(error.message.contains(told), "{}", error.message);
+            assert_eq!(parameters, one("w", &[1.0]));
+            assert_eq!(optimizer, AdamW::default());
+        }
     }
 }

@@ -6,15 +6,19 @@ use crate::diagnostic::{Code, Diagnostic, Result};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-/// The bytes of a safetensors file; entries in the order of their names, metadata first.
-pub fn to_safetensors(parameters: &Parameters, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+/// Writes a safetensors file; entries in the order of their names, metadata first.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_safetensors(tensors: &BTreeMap<String, &Array>, metadata: &BTreeMap<String, String>, out: &mut dyn Write) -> io::Result<()> {
     let mut header = Map::new();
     if !metadata.is_empty() {
         header.insert("__metadata__".to_owned(), json!(metadata));
     }
     let mut end = 0;
-    for (name, array) in &parameters.0 {
+    for (name, array) in tensors {
         let start = end;
         end += array.data.len() * size_of::<f32>();
         header.insert(name.clone(), json!({ "dtype": "F32", "shape": array.shape, "data_offsets": [start, end] }));
@@ -22,12 +26,17 @@ pub fn to_safetensors(parameters: &Parameters, metadata: &BTreeMap<String, Strin
     let mut text = Value::Object(header).to_string();
     // Blanks up to a multiple of eight, so that the values that follow are aligned.
     text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
-    let mut bytes = Vec::with_capacity(8 + text.len() + end);
-    bytes.extend((text.len() as u64).to_le_bytes());
-    bytes.extend(text.as_bytes());
-    for array in parameters.0.values() {
-        bytes.extend(array.data.iter().flat_map(|value| value.to_le_bytes()));
-    }
+    out.write_all(&(text.len() as u64).to_le_bytes())?;
+    out.write_all(text.as_bytes())?;
+    tensors.values().flat_map(|array| &array.data).try_for_each(|value| out.write_all(&value.to_le_bytes()))
+}
+
+/// The bytes of a safetensors file.
+pub fn to_safetensors(parameters: &Parameters, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let tensors = parameters.0.iter().map(|(name, array)| (name.clone(), array)).collect();
+    let mut bytes = Vec::new();
+    // Memory takes all that is written.
+    let _always = write_safetensors(&tensors, metadata, &mut bytes);
     bytes
 }
 

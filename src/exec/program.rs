@@ -45,7 +45,7 @@ pub struct Step {
     pub axes: Vec<Axis>,
     /// Whether its result has a heads axis.
     pub per_head: bool,
-    /// The canonical path of its node; keys its random draws.
+    /// The canonical path of its node, numbered where a dropout is one of several in one place; keys its random draws.
     pub path: String,
 }
 
@@ -79,7 +79,8 @@ impl Program {
     }
 
     fn lowered(graph: &Graph, sizes: &Sizes, values: bool) -> Result<Self> {
-        let mut lowering = Lowering { sizes, values, steps: Vec::new(), shapes: Vec::new(), parameters: Vec::new() };
+        let (steps, shapes, parameters, dropouts) = Default::default();
+        let mut lowering = Lowering { sizes, values, steps, shapes, parameters, dropouts };
         let output = lowering.graph(graph, None, "")?;
         let Lowering { steps, parameters, .. } = lowering;
         Ok(Self { graph: graph.clone(), sizes: sizes.clone(), steps, output, parameters })
@@ -113,6 +114,8 @@ struct Lowering<'a> {
     steps: Vec<Step>,
     shapes: Vec<Shape>,
     parameters: Vec<ParameterSpec>,
+    /// How many dropouts each place has had.
+    dropouts: BTreeMap<String, usize>,
 }
 
 impl Lowering<'_> {
@@ -188,7 +191,16 @@ impl Lowering<'_> {
         path: &str,
     ) -> Result<usize> {
         let axes = shape.iter().map(|dim| self.axis(dim, &shape)).collect::<Result<Vec<Axis>>>()?;
-        self.steps.push(Step { kernel, arguments, parameters, axes, per_head, path: path.to_owned() });
+        let mut path = path.to_owned();
+        if matches!(kernel, Kernel::Dropout(_)) {
+            // A graph that is bound once and called again shares its weights, and draws anew.
+            let before = self.dropouts.entry(path.clone()).or_insert(0);
+            if *before > 0 {
+                path = format!("{path}#{before}");
+            }
+            *before += 1;
+        }
+        self.steps.push(Step { kernel, arguments, parameters, axes, per_head, path });
         self.shapes.push(shape);
         Ok(self.steps.len() - 1)
     }

@@ -40,13 +40,16 @@ pub(super) fn drift(contents: &Contents<'_>) -> Option<String> {
         plot
     };
     let changes: Vec<f64> = lines.values().filter_map(|line| Some(line.last()?.1 - line.first()?.1)).collect();
-    let mean = changes.iter().sum::<f64>() / changes.len().max(1) as f64;
+    let count = changes.len().max(1) as f64;
+    let mean = changes.iter().sum::<f64>() / count;
+    let deviation = (changes.iter().map(|change| (change - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0)).sqrt();
     let caption = format!(
-        "<b>Drift.</b> {} of the initial population, scored again before each generation from the supernet as it then was. Their {} changed by {} on average: by so much \
-         a later candidate looks better or worse than an early one for no merit of its own.",
+        "<b>Drift.</b> {} of the initial population, scored again before each generation from the supernet as it then was. Their {} changed by {} ± {} \
+         (mean and standard deviation): candidates of different generations that differ by less than this cannot be told apart.",
         plural(lines.len(), "anchor"),
         measure(goal),
         number(Some(mean)),
+        number(Some(deviation)),
     );
     Some(figure(draw, &format!("Drift of {}", plural(lines.len(), "anchor")), &caption))
 }

@@ -44,15 +44,12 @@ pub fn html(entries: &[Entry], source: &str, drawings: &[Drawing]) -> Result<Str
         ("results", "Final table", finals(&contents).unwrap_or_else(|| nothing("No final model has been trained and no baseline scored"))),
         ("best", "The best architecture", found),
         ("search", "Search", search + &table),
-        (
-            "agreement",
-            "Rank agreement",
-            agreement(&contents, rank_agreement(entries).as_ref()).unwrap_or_else(|| nothing("No rank agreement has been measured")),
-        ),
+        ("agreement", "Rank agreement", agreement(&contents, rank_agreement(entries).as_ref()).unwrap_or_default()),
         ("priorities", "Operation priorities", priorities(&contents).unwrap_or_else(|| nothing("No priorities have been recorded"))),
         ("experiment", "The experiment", format!("<details><summary>Its text</summary><pre>{}</pre></details>\n", escape(source))),
     ];
-    let shown = || sections.iter().filter(|(id, ..)| contents.searched || !about_search.contains(id));
+    let measured = rank_agreement(entries).is_some();
+    let shown = || sections.iter().filter(|(id, ..)| (contents.searched || !about_search.contains(id)) && (measured || *id != "agreement"));
     let links: String = shown().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>\n")).collect();
     let bodies: String = shown().map(|(id, title, body)| format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n")).collect();
     let name = escape(contents.experiment);
@@ -108,7 +105,7 @@ fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
         Entry::Warmup { steps, loss, seconds } => {
             vec![("supernet warm-up", format!("{} steps to MLM loss {}, {}", grouped(steps), number(Some(*loss)), duration(*seconds)))]
         }
-        Entry::Finished { seconds, .. } => vec![("time", duration(*seconds))],
+        Entry::Finished { seconds, .. } => vec![("time of the last sitting", duration(*seconds))],
         _ => Vec::new(),
     }
 }

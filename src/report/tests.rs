@@ -316,7 +316,6 @@ fn running_and_empty_journals_say_so() {
         "No final model has been trained and no baseline scored yet.",
         "No candidate has been evaluated yet.",
         "No priorities have been recorded yet.",
-        "No rank agreement has been measured yet.",
         "There are no drawn graphs.",
     ] {
         assert!(empty.contains(said), "{said}");

@@ -3,7 +3,7 @@
 use super::files::reason;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// An open run folder; locked until it is dropped.
@@ -94,10 +94,18 @@ impl Folder {
     /// # Errors
     /// Where it cannot be written; a file of that name is then as it was.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_by(name, &mut |out| out.write_all(bytes))
+    }
+
+    /// Likewise, of what `write` writes piece by piece.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn write_by(&self, name: &str, write: &mut Written<'_>) -> Result<()> {
         let path = self.join(name);
         // Where this fails, so does the writing, which tells why.
         let _is_there = path.parent().map(fs::create_dir_all);
-        write_whole(&path, bytes)
+        write_whole_by(&path, write)
     }
 
     /// The contents of a file, if it is there.
@@ -131,16 +139,25 @@ impl Folder {
 /// # Errors
 /// Where it cannot be written; a file of that name is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole_by(path, &mut |out| out.write_all(bytes))
+}
+
+/// What writes a file's contents.
+pub type Written<'w> = dyn FnMut(&mut dyn Write) -> std::io::Result<()> + 'w;
+
+fn write_whole_by(path: &Path, write: &mut Written<'_>) -> Result<()> {
     let beside = path.with_extension(format!("{}.part", path.extension().and_then(|extension| extension.to_str()).unwrap_or("")));
-    let written = File::create(&beside).and_then(|mut file| {
+    let written = File::create(&beside).and_then(|file| {
         // Whoever may read a file may read it afterwards, and nobody else.
         if let Some(known) = fs::metadata(path).ok().map(|known| known.permissions())
             && file.metadata()?.permissions() != known
         {
             file.set_permissions(known)?;
         }
-        file.write_all(bytes)?;
-        file.sync_all()
+        let mut buffered = BufWriter::with_capacity(1 << 16, file);
+        write(&mut buffered)?;
+        buffered.flush()?;
+        buffered.get_ref().sync_all()
     });
     written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
         let _stays = fs::remove_file(&beside);

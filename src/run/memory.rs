@@ -41,22 +41,26 @@ pub struct Memory {
     pub peak: u64,
 }
 
-/// The memory of training this architecture, by as many workers as train at once; `None` for a GPU.
+/// The memory of training this architecture, by as many workers as train at once, beside the `supernet`'s bytes; `None` for a GPU.
 ///
 /// # Errors
 /// Where the architecture cannot be lowered.
-pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): (&Space, &Architecture)) -> Result<Option<Memory>> {
+pub(super) fn memory(
+    checked: &Checked,
+    models: &Models,
+    (space, architecture): (&Space, &Architecture),
+    supernet: u64,
+) -> Result<Option<Memory>> {
     let settings = &checked.settings;
     if settings.device != Device::Cpu {
         return Ok(None);
     }
     let program = models.masked_lm(space, architecture)?;
     let rows = |train: &Train| train.batch.div_ceil(train.accumulate.max(1));
-    if let Some(train) = settings.trainings().find(|train| rows(train).saturating_mul(settings.model.length) > TOKENS) {
+    // Its rows are drawn at once, however it is carried out.
+    if let Some(train) = settings.trainings().find(|train| train.batch.saturating_mul(settings.model.length) > TOKENS) {
         let message = format!("a batch of {} sentences of {} tokens is more than a step can hold", train.batch, settings.model.length);
-        return Diagnostic::error(Code::MEMORY, message)
-            .help("lower `batch`, or raise `accumulate`; the largest batches in use have some ten thousand sentences")
-            .into();
+        return Diagnostic::error(Code::MEMORY, message).help("lower `batch`; the largest in use have some ten thousand sentences").into();
     }
     let of = |train: &Train| {
         let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
@@ -91,8 +95,11 @@ pub(super) fn memory(checked: &Checked, models: &Models, (space, architecture): 
     let rows: u64 = settings.suites().map(read).sum();
     let words = (HEAPS.0 * (text as f64 / HEAPS.1).sqrt()).min(MOST_WORDS);
     let reading = TEXT * text.min(in_hand()) + (WORD * words) as u64;
-    // Beside its own weights each worker holds those it started from.
-    let peak = PROGRAM + reading + ROWS * rows + settings.workers as u64 * (arena + training + weights) + weights;
+    // The warm-up holds the supernet with both moments, and the gradients of a path. Later each worker holds beside its own weights those it
+    // started from, and the supernet stands beside the one that a generation makes of it.
+    let warming = arena + 3 * supernet + weights;
+    let searching = settings.workers as u64 * (arena + training + weights) + weights + 2 * supernet;
+    let peak = PROGRAM + reading + ROWS * rows + searching.max(if supernet > 0 { warming } else { 0 });
     Ok(Some(Memory { arena, training, peak }))
 }
 

@@ -5,6 +5,7 @@ use super::feasible::acceptance;
 use super::files::free_memory;
 use super::halving::work_of;
 use super::memory::{Memory, memory};
+use super::rescore::again;
 use super::session::{default_folder, models};
 use crate::check::{Checked, SharedSpace};
 use crate::data::{Corpus, Vocabulary};
@@ -56,7 +57,9 @@ pub struct Plan {
     pub candidates: usize,
     /// Masked-LM steps of each; where a search is halved, of those that are kept to the end.
     pub adapt: u64,
-    /// Masked-LM steps of all, and how often one is judged.
+    /// How many candidates are scored again from the supernet as it has become, and before how many generations, at generations of full size.
+    pub again: (usize, usize),
+    /// Masked-LM steps of all, what is scored again and the supernet's own included, and how often a candidate is judged.
     pub search: (u64, u64),
     /// Models of the last table, seeds included.
     pub finals: u64,
@@ -77,7 +80,6 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let acceptance = acceptance(checked)?;
     let models = models(checked);
     let [smallest, largest] = extremes(checked, &models)?;
-    let memory = memory(checked, &models, (&largest.space, &largest.architecture))?;
     let found = usize::from(settings.search.is_some());
     // Of the initial population, which the best may belong to.
     let random = settings.search.as_ref().map_or(0, |search| settings.compare_random.min(search.population.min(search.evaluations)));
@@ -92,10 +94,16 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
             specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64 * 4).sum()
         }
     };
+    let memory = memory(checked, &models, (&largest.space, &largest.architecture), supernet)?;
     let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
         let models = agreement.models as u64;
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
+    let own = settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt));
+    let both = settings.search.as_ref().zip(settings.evaluate.as_ref());
+    let again = both.map_or((0, 0), |(search, evaluate)| again(search, evaluate));
+    let scored = (again.0 * again.1) as u64;
+    let refresh = if let Method::Biws { refresh, .. } = method { refresh * again.1 as u64 } else { 0 };
     let random = (random > 0).then(|| counted(random, "random member"));
     let mut plan = Plan {
         fingerprint: checked.fingerprint.to_string(),
@@ -112,7 +120,8 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         agreement,
         candidates: settings.search.as_ref().map_or(0, |search| search.evaluations),
         adapt,
-        search: settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt)),
+        again,
+        search: (own.0 + scored * adapt + refresh, own.1 + scored),
         finals,
         final_steps: settings.r#final.pretrain.as_ref().map_or(0, |pretrain| pretrain.steps),
         memory,
@@ -251,9 +260,13 @@ impl Plan {
             stages.push(format!("rank agreement of {}, {}", counted(models, "model"), counted(grouped(steps), "step")));
         }
         if self.candidates > 0 {
-            let halved = if self.search.1 > self.candidates as u64 { "at most " } else { "" };
+            let halved = if self.search.1 > (self.candidates + self.again.0 * self.again.1) as u64 { "at most " } else { "" };
             let adapt = counted(grouped(self.adapt), "step");
-            stages.push(format!("search {} × {halved}{adapt}", counted(self.candidates, "candidate")));
+            let again = match self.again {
+                (0, _) | (_, 0) => String::new(),
+                (each, times) => format!(", and {each} again before each of {}", counted(times, "generation")),
+            };
+            stages.push(format!("search {} × {halved}{adapt}{again}", counted(self.candidates, "candidate")));
         }
         let finals = counted(self.finals, "model");
         stages.push(match self.final_steps {

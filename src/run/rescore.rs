@@ -9,8 +9,19 @@ use super::workers::{go_on, in_order};
 use crate::diagnostic::{Code, Result};
 use crate::exec::Parameters;
 use crate::search::{Candidate, History, ranked};
-use crate::settings::{Commit, Method};
+use crate::settings::{Commit, Evaluate, Method, Search};
 use std::time::Instant;
+
+/// How many candidates a search scores again: some before each generation but the first.
+pub(super) fn again(search: &Search, evaluate: &Evaluate) -> (usize, usize) {
+    let Method::Biws { commit, anchors, rescore_parents, refresh, .. } = &evaluate.method else { return (0, 0) };
+    if *commit == Commit::None && *refresh == 0 {
+        return (0, 0);
+    }
+    let each = (*anchors).min(search.population) + if *rescore_parents { search.parents } else { 0 };
+    let later = search.evaluations.saturating_sub(search.population);
+    (each, later.div_ceil(search.parents.saturating_mul(search.children).max(1)))
+}
 
 /// Scores the anchors and, where that is asked for, the best again from the supernet as it stands before this generation; the best take on
 /// their new values, and this says whether they did. What the journal holds is not done again.

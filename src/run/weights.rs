@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::adamw::AdamW;
-use crate::exec::checkpoint::{from_safetensors, metadata, misfits, to_safetensors};
+use crate::exec::checkpoint::{from_safetensors, metadata, misfits, write_safetensors};
 use crate::exec::{Array, ParameterSpec, Parameters};
 use crate::train::Training;
 use std::collections::BTreeMap;
@@ -14,13 +14,13 @@ const PARTS: [&str; 3] = ["weights/", "first/", "second/"];
 /// Writes a training whole, so that it goes on from here as if it had never stopped.
 pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) -> Result<()> {
     let AdamW { first, second, steps } = &training.optimizer;
-    let mut all: BTreeMap<String, Array> = BTreeMap::new();
+    let mut all: BTreeMap<String, &Array> = BTreeMap::new();
     for (prefix, part) in PARTS.iter().zip([&training.parameters, first, second]) {
-        all.extend(part.0.iter().map(|(name, array)| (format!("{prefix}{name}"), array.clone())));
+        all.extend(part.0.iter().map(|(name, array)| (format!("{prefix}{name}"), array)));
     }
     let counts = serde_json::to_string(steps).unwrap_or_default();
     let notes = BTreeMap::from([("step".to_owned(), training.step.to_string()), ("steps".to_owned(), counts)]);
-    folder.write(name, &to_safetensors(&Parameters(all), &notes))
+    folder.write_by(name, &mut |out| write_safetensors(&all, &notes, out))
 }
 
 /// Reads a training of these specifications back; `None` where there is none, or where it was damaged: it is then done again.
@@ -30,11 +30,8 @@ pub(super) fn load_training(folder: &Folder, name: &str, specs: &[ParameterSpec]
     let (Ok(all), Ok(notes)) = (from_safetensors(&bytes), metadata(&bytes)) else { return Ok(None) };
     let mut parts = [const { BTreeMap::new() }; 3];
     for (name, array) in all.0 {
-        for (prefix, part) in PARTS.iter().zip(&mut parts) {
-            if let Some(name) = name.strip_prefix(prefix) {
-                part.insert(name.to_owned(), array.clone());
-            }
-        }
+        let place = PARTS.iter().zip(&mut parts).find_map(|(prefix, part)| Some((name.strip_prefix(prefix)?, part)));
+        place.map(|(name, part)| part.insert(name.to_owned(), array));
     }
     let [weights, first, second] = parts;
     let step = notes.get("step").and_then(|step| step.parse().ok());
@@ -48,7 +45,13 @@ pub(super) fn load_training(folder: &Folder, name: &str, specs: &[ParameterSpec]
         .into_iter()
         .zip(["", "first moment of ", "second moment of "])
         .flat_map(|((part, all), what)| misfits(specs, part, all).into_iter().map(move |wrong| format!("{what}{wrong}")));
-    refuse(folder, name, wrong.collect())?;
+    let AdamW { first, second, steps } = &training.optimizer;
+    // Each parameter has both, with a count of its updates, or none of them.
+    let halves = training.parameters.0.keys().filter(|name| {
+        let has = [first.0.contains_key(*name), second.0.contains_key(*name), steps.contains_key(*name)];
+        has.contains(&true) && has.contains(&false)
+    });
+    refuse(folder, name, wrong.chain(halves.map(|name| format!("the moments of `{name}` are not whole"))).collect())?;
     Ok(Some(training))
 }
 
@@ -63,7 +66,8 @@ fn refuse(folder: &Folder, name: &str, wrong: Vec<String>) -> Result<()> {
 
 /// Writes weights alone.
 pub(super) fn save_weights(folder: &Folder, name: &str, parameters: &Parameters) -> Result<()> {
-    folder.write(name, &to_safetensors(parameters, &BTreeMap::new()))
+    let all = parameters.0.iter().map(|(name, array)| (name.clone(), array)).collect();
+    folder.write_by(name, &mut |out| write_safetensors(&all, &BTreeMap::new(), out))
 }
 
 /// Reads weights of these specifications back; `None` where there are none or the file is damaged. What is whole and does not fit is

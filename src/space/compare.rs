@@ -170,9 +170,11 @@ fn filling_edits(domain: &Domain, before: &Filling, after: &Filling) -> Vec<Stri
 
 /// A long whole number to two digits: `4.1e77`.
 pub fn short(digits: &str) -> String {
-    match (digits.len() > 9, digits.get(..1), digits.get(1..2)) {
-        (true, Some(first), Some(second)) => format!("{first}.{second}e{}", digits.len() - 1),
-        _ => digits.to_owned(),
+    match digits.get(..3).filter(|_| digits.len() > 9).and_then(|first| first.parse::<u32>().ok()) {
+        // Three digits to two, the third rounded.
+        Some(first) if first >= 995 => format!("1.0e{}", digits.len()),
+        Some(first) => format!("{:.1}e{}", f64::from((first + 5) / 10) / 10.0, digits.len() - 1),
+        None => digits.to_owned(),
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Course {
     /// Of those, what no step of the way back reads before its own turn: it is made again together with its operand's gradient.
     pub joint: Vec<usize>,
     /// When a phase is carried out again.
-    pub again: Vec<usize>,
+    pub redone_at: Vec<usize>,
     /// When a phase is carried out backward.
     pub back: Vec<usize>,
 }
@@ -106,7 +106,7 @@ impl Course {
         let segments = std::iter::once(0).chain(ends.iter().copied()).zip(&ends).map(|(from, to)| from..*to).collect();
         let none = vec![Vec::new(); phases];
         let mut course = Self { uses, segments, repeated: none.clone(), light: none, ..Self::default() };
-        (course.again, course.back) = (vec![0; phases], vec![0; phases]);
+        (course.redone_at, course.back) = (vec![0; phases], vec![0; phases]);
         course.find_light(plan);
         course.repeat(plan);
         let mut time = phases;
@@ -116,7 +116,7 @@ impl Course {
         };
         for segment in course.segments.iter().rev() {
             // Of the last segment nothing is.
-            segment.clone().filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.again[phase] = next());
+            segment.clone().filter(|phase| !course.repeated[*phase].is_empty()).for_each(|phase| course.redone_at[phase] = next());
             for phase in segment.clone().rev() {
                 course.back[phase] = if course.joined(plan, phase) { course.back[phase + 1] } else { next() };
             }

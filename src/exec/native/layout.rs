@@ -146,11 +146,13 @@ impl Layout {
             };
             let kept = self.course.kept(plan, slot);
             let repeats = |user: &usize| self.course.repeats(plan, *user);
-            let again = users().filter(repeats).filter_map(|user| plan.phase_of.get(user).copied().flatten()).max();
+            let readers: Vec<usize> = users().filter(repeats).filter_map(|user| plan.phase_of.get(user).copied().flatten()).collect();
+            // Segments are carried out again from the last to the first: of several readers it is an earlier one that comes last.
+            let again = readers.iter().map(|phase| self.course.redone_at[*phase]).max();
             // The last time that what stands in the arena is wanted, from the loss on.
             // A tile that is carried out again writes all that leaves it, what was kept included.
-            let remade = self.course.repeats(plan, slot).then_some(self.course.again[made]);
-            let until = again.map(|phase| self.course.again[phase]).max(back.map(|phase| self.course.back[phase])).max(remade);
+            let remade = self.course.repeats(plan, slot).then_some(self.course.redone_at[made]);
+            let until = again.max(back.map(|phase| self.course.back[phase])).max(remade);
             if rows && last == made && (back.is_none() || !kept) && slot != end {
                 local[0][made].push(span());
             } else {
@@ -167,10 +169,10 @@ impl Layout {
             if kept || !self.course.repeats(plan, slot) {
                 continue;
             }
-            if rows && back.is_none() && again.is_none_or(|phase| phase == made) {
+            if rows && back.is_none() && readers.iter().all(|phase| *phase == made) {
                 local[1][made].push(span());
             } else {
-                let from = self.course.again[made];
+                let from = self.course.redone_at[made];
                 let place = self.buffer(extent(plan.form(slot)), from, until.unwrap_or(from));
                 set(&mut self.again, slot, place);
             }
@@ -202,7 +204,7 @@ impl Layout {
     /// is no way back, the weights stay as they are for all runs to come.
     fn weights(&mut self, plan: &Plan<'_>, back: bool) {
         for (phase, steps) in plan.phases.iter().enumerate() {
-            let (later, again) = (self.course.back[phase], self.course.again[phase]);
+            let (later, again) = (self.course.back[phase], self.course.redone_at[phase]);
             let [before, after] = self.course.packed_during(plan, phase);
             let (from, sooner) = (before.unwrap_or(phase), after.map_or(later, |after| self.course.back[after]));
             for slot in steps.steps() {

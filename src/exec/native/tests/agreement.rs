@@ -260,6 +260,48 @@ fn the_masked_lm_head() {
     }
 }
 
+/// Many phases that read what others made long before: what is computed anew must still lie there when its last reader comes.
+#[test]
+fn stacks_of_any_build_are_computed_anew_to_the_same_bytes() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let choices = prop::collection::vec((0..7u8, any::<prop::sample::Index>(), any::<prop::sample::Index>()), 3..16);
+    let batch = batch(&[5, 2, 4], 5, 3);
+    for number in 0..600 {
+        let choices = choices.new_tree(&mut runner).unwrap().current();
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let mut made = vec![x];
+        for (kind, one, other) in &choices {
+            let (x, y) = (*one.get(&made), *other.get(&made));
+            let next = match kind {
+                0 => sketch.linear(x, Symbol::Hidden),
+                1 => sketch.op("softmax", &[], &[x]),
+                2 => sketch.op("tanh", &[], &[x]),
+                3 => sketch.op("add", &[], &[x, y]),
+                4 => sketch.op("layer_norm", &[], &[x]),
+                5 => sketch.op("light_conv", &[("kernel", Attr::Size(3.into())), ("normalize", Attr::Number(1.0))], &[x]),
+                _ => {
+                    let alike = sketch.op("cosine", &[], &[x, x]);
+                    sketch.op("matmul", &[], &[alike, y])
+                }
+            };
+            made.push(next);
+        }
+        let all = made.into_iter().reduce(|sum, next| sketch.op("add", &[], &[sum, next])).unwrap();
+        let scored = sketch.scored(all);
+        let program = sketch.lower(scored);
+        let values = parameters(program.parameters(), number);
+        let step = |anew| on_threads(1, || NativeExecutor::new().recomputing(anew).gradients(&program, &values, &batch, KEY).unwrap());
+        assert_eq!(step(true), step(false), "{choices:?}");
+        if number % 10 == 0 {
+            assert_ne!(
+                std::mem::discriminant(&compare(&program, &batch, number)),
+                std::mem::discriminant(&Verdict::Differs(String::new()))
+            );
+        }
+    }
+}
+
 /// Thousands of random graphs; those that cannot be judged are few.
 #[test]
 fn random_graphs() {
