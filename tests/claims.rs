@@ -26,6 +26,28 @@ space narrowing {
 
 architecture narrowed = narrowing {}
 
+/// Two stacks of one layer share what fills them, and no weights.
+space stacked {
+    mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }
+    stack = repeat(1) { std.layers.encoder_layer(mixer) }
+    body = graph(x) { x |> stack |> stack }
+}
+
+space flat {
+    mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }
+    body = repeat(2) { std.layers.encoder_layer(mixer) }
+}
+
+architecture twice = stacked { mixer = [a] }
+
+architecture once = flat { mixer = [a, a] }
+
+/// Two of four repetitions are filled alike, and then again.
+space nested {
+    mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }
+    body = repeat(2) { repeat(4, tie = 2) { std.layers.encoder_layer(mixer) } }
+}
+
 train slow = std.train.pretrain { steps = 800 }
 
 search brief = std.search.op_nas { population = 4, evaluations = 6 }
@@ -88,6 +110,8 @@ fn what_is_true_holds() {
         "error(brief { population = 0 }) == E0303",
         "error(tried { model.hidden = 65 }) == E0605",
         "error(two { layers = 0 }) == E0318",
+        "params(twice, std.models.micro) == params(once, std.models.micro)",
+        "count(nested) == 16",
         "error(params(narrowed, std.models.micro)) == E0317",
         "params(narrowed, std.models.micro { hidden = 65, heads = 5 }) > 0",
         "error([n, d] @ [n, d]) == E0401",

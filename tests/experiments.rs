@@ -503,3 +503,32 @@ fn output_that_cannot_be_written_is_told() {
         assert!(output.status.code() == Some(1) && stderr.contains("E0902"), "{arguments:?}: {stderr}");
     }
 }
+
+/// What is written back means what was written, also where names of its parts meet.
+#[test]
+fn a_resolved_experiment_means_the_same() {
+    let head = "use \"experiments/quickstart.phyla\" { quickstart }\nuse std.layers { attention as att, encoder_layer, light_convolution, self_attention as sa }\n";
+    let hidden = "op gelu(x: [i, j]) -> [i, j] {\n    relu(x)\n}\n\ngraph curved(x: [n, h]) -> [n, h] {\n    gelu(x)\n}\n\nspace s {\n    \
+                  mixer = choose { a = curved, b = light_convolution(5) }\n    layers = 4\n    body = repeat(layers) { encoder_layer(mixer) }\n}\n";
+    let parameter = "graph both(self_attention: graph(q: [n, d], k: [n, d], v: [n, d]) -> [n, d])(q: [n, d], k: [n, d], v: [n, d]) -> [n, d] {\n    \
+                     sa(q, k, v) - self_attention(k, q, v)\n}\n\nspace s {\n    mixer = choose { a = att(both(sa)), b = light_convolution(5) }\n    \
+                     layers = 4\n    body = repeat(layers) { encoder_layer(mixer) }\n}\n";
+    let field = "space s {\n    attention = choose { a = att(), b = light_convolution(5) }\n    layers = 4\n    \
+                 body = repeat(layers) { encoder_layer(attention) }\n}\n";
+    for (text, same) in [(hidden, true), (parameter, true), (field, false)] {
+        let files = Memory::new(&[("e.phyla", &format!("{head}\n{text}\nexperiment e = quickstart {{ space = s, compare = [] }}\n"))]);
+        let checked = experiment(&files, "e.phyla");
+        let again = experiment(&Memory::new(&[("again.phyla", &checked.source)]), "again.phyla");
+        // Another name for what was captured is another path, from which first values are drawn; what is computed is the same.
+        assert_eq!(again.fingerprint == checked.fingerprint, same, "{}", checked.source);
+        assert_eq!(again.space.count(), checked.space.count());
+        for hole in &checked.space.holes {
+            let bodies =
+                |space: &phyla::space::Space| match &space.holes.iter().find(|known| known.name == hole.name).expect("the hole").domain {
+                    phyla::space::Domain::Choose(arms) => arms.iter().map(|arm| phyla::graph::hash(&arm.body)).collect::<Vec<_>>(),
+                    _ => Vec::new(),
+                };
+            assert_eq!(bodies(&again.space), bodies(&checked.space), "{}", checked.source);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::graph::{Builder, Graph, Pattern, Type};
 use crate::space::{Architecture, DagDomain, Domain, Filling, Hole, term};
-use crate::syntax::ast::{Arg, Block, Expr, ExprKind, ItemBody, Name};
+use crate::syntax::ast::{Arg, Block, Expr, ExprKind, Field, ItemBody, Name};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -86,8 +86,13 @@ impl Checker<'_> {
                     .help("`architecture mine = backbone { mixer = [ … ] }`"),
             );
         };
-        let value = self.within(id, span, || self.architecture_expr(id.module, expr))?;
-        Some(Rc::new(ArchitectureValue { name: item.name.text.clone(), ..(*value).clone() }))
+        if let Some(known) = self.architectures.borrow().get(&id) {
+            return known.clone().or_else(|| self.told_already());
+        }
+        let value = self.within(id, span, || self.architecture_expr(id.module, expr));
+        let value = value.map(|value| Rc::new(ArchitectureValue { name: item.name.text.clone(), ..(*value).clone() }));
+        self.architectures.borrow_mut().insert(id, value.clone());
+        value
     }
 
     /// `architecture.first(k)`: its first `k` repetitions.
@@ -96,7 +101,7 @@ impl Checker<'_> {
             [arg] => number(&arg.value).filter(|(value, unit)| unit.is_none() && value.fract() == 0.0),
             _ => None,
         };
-        let layers = base.space.layers;
+        let layers = base.space.declared.unwrap_or(base.space.layers);
         match count {
             Some((count, _)) if count >= 1.0 && count <= layers as f64 => {
                 let mut fields = base.fields.fields.clone();
@@ -115,6 +120,11 @@ impl Checker<'_> {
                     }
                 }
                 let name = format!("{}.first({count})", base.name);
+                if let Err(why) = crate::space::contains(&space, &architecture) {
+                    let message = format!("`{name}` does not lie in its space of {}", counted(count as usize, "layer"));
+                    let help = "`first` shortens what is repeated `layers` times";
+                    return self.fail(Diagnostic::error(Code::NOT_A_MEMBER, message).at(span, why).help(help));
+                }
                 Some(Rc::new(ArchitectureValue { name, space, fields, architecture }))
             }
             _ => {
@@ -128,8 +138,9 @@ impl Checker<'_> {
     fn filled(&self, base: &Rc<SpaceValue>, module: usize, block: &Block, span: Span) -> Option<Rc<ArchitectureValue>> {
         let unfilled = self.built_space(base)?;
         let is_hole = |name: &str| unfilled.holes.iter().any(|hole| hole.name == name);
-        let changes =
-            Block { fields: block.fields.iter().filter(|field| !is_hole(&join(&field.path))).cloned().collect(), ..block.clone() };
+        let (filled, changed) = block.fields.iter().cloned().partition(|field: &Field| is_hole(&join(&field.path)));
+        self.each_once(&Block { fields: filled, ..block.clone() });
+        let changes = Block { fields: changed, ..block.clone() };
         let fields = if changes.fields.is_empty() { base.clone() } else { Rc::new(self.changed(base, module, &changes, span)) };
         let space = self.built_space(&fields)?;
         let mut fillings = BTreeMap::new();
@@ -201,6 +212,7 @@ impl Checker<'_> {
                     );
                 };
                 let mut holes = Vec::new();
+                self.in_order(args)?;
                 for (position, (name, domain)) in arm.holes.iter().enumerate() {
                     let arg = args.iter().find(|arg| arg.name.as_ref().is_some_and(|given| given.text == *name));
                     let Some(arg) = arg.or_else(|| args.get(position).filter(|arg| arg.name.is_none())) else {

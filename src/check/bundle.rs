@@ -3,7 +3,7 @@
 use super::Checker;
 use super::modules::ItemId;
 use super::record::plain;
-use super::unused::each_path;
+use super::unused::{each_path, has_local};
 use super::value::Val;
 use super::written::Writer;
 use crate::diagnostic::Span;
@@ -130,13 +130,26 @@ impl<'c, 'w> Bundle<'c, 'w> {
             let mut name = item.name.text.clone();
             // In a table `best` is what the search finds.
             let reserved = |name: &str| name == "best" && item.kind.text == "architecture";
-            while reserved(&name) || self.names.iter().any(|(other, taken)| *taken == name && self.group(*other) == self.group(target)) {
+            while reserved(&name)
+                || self.captured(target, &name)
+                || self.names.iter().any(|(other, taken)| *taken == name && self.group(*other) == self.group(target))
+            {
                 name.push_str("_2");
             }
             self.names.insert(target, name);
             self.gather(item.span);
             self.items.push(target);
         }
+    }
+
+    /// Whether something within what names a declaration is called so itself, as where an import gave it another name.
+    fn captured(&self, target: ItemId, name: &str) -> bool {
+        if !NAMED_IN_SPACES.contains(&self.checker.item(target).map_or("", |item| item.kind.text.as_str())) {
+            return false;
+        }
+        let named = |span: Span| self.targets(span).contains(&target);
+        let mut items = self.checker.world.modules.iter().flat_map(|module| &module.ast.items);
+        items.any(|item| has_local(item, name) && named(item.span))
     }
 
     /// Notes what the names within an expression mean, where evaluation has not done so.
@@ -190,12 +203,23 @@ impl<'c, 'w> Bundle<'c, 'w> {
         for (place, target) in
             references.iter().filter(|(place, _)| place.file == span.file && place.start >= span.start && place.end <= span.end)
         {
-            let Some(name) = self.names.get(target).filter(|_| place.start >= at) else { continue };
+            let Some(name) = self.written(*target).filter(|_| place.start >= at) else { continue };
             text += sources.snippet(Span { start: at, end: place.start, ..span });
-            text += name;
+            text += &name;
             at = place.end;
         }
         text + sources.snippet(Span { start: at, ..span })
+    }
+
+    /// The name of a declaration here; `None` where it keeps the one that is written.
+    fn written(&self, target: ItemId) -> Option<String> {
+        if let Some(name) = self.names.get(&target) {
+            return Some(name.clone());
+        }
+        // A primitive that a declaration of this file hides is told by its whole name.
+        let item = self.checker.item(target).filter(|item| item.kind.text == "primitive")?;
+        let hidden = self.names.values().any(|taken| *taken == item.name.text);
+        hidden.then(|| format!("std.prelude.{}", item.name.text))
     }
 
     fn declaration(&self, id: ItemId) -> String {

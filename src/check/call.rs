@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::apply::{attributes, signature};
+use super::frame::below;
 use super::frame::{CallKind, Callable, Frame, GraphType, Scope, Slot, Value};
 use super::literal::{path_of, were};
 use super::names::CALLABLE;
@@ -45,17 +46,15 @@ impl Checker<'_> {
         }
         let callable = self.callable(frame, b, callee);
         let mut nodes = Vec::new();
-        let mut names = Vec::new();
         for arg in args {
             let value = self.eval(frame, b, &arg.value);
             nodes.push(value.and_then(|value| self.node(value, arg.value.span)).map(|node| (node, arg.value.span)));
-            names.push(arg.name.as_ref().map(|name| name.text.clone()));
         }
         let callable = callable?;
         let nodes = nodes.into_iter().collect::<Option<Vec<_>>>()?;
-        let names =
-            if names.iter().all(Option::is_some) && !names.is_empty() { names.into_iter().collect::<Option<Vec<_>>>() } else { None };
-        self.call(b, &callable, &nodes, names.as_deref(), span).map(Value::Node)
+        self.in_order(args)?;
+        let nodes = self.by_name(&callable, args, nodes)?;
+        self.call(b, &callable, &nodes, None, span).map(Value::Node)
     }
 
     fn builtin(&self, frame: &Rc<Frame>, b: &mut Builder, name: &str, args: &[Arg], span: Span) -> Option<Value> {
@@ -121,6 +120,8 @@ impl Checker<'_> {
     ) -> Option<NodeIndex> {
         // Calls within calls double a graph with each line.
         if b.nodes() > LARGEST {
+            // Whoever else calls the outermost one need not come as far to know it.
+            self.enormous.borrow_mut().extend(self.busy.borrow().first());
             let message = format!("this graph has more than {LARGEST} operations");
             return self.fail(
                 Diagnostic::error(Code::GRAPH_SIZE, message)
@@ -144,6 +145,7 @@ impl Checker<'_> {
             }
             CallKind::Declared { item, statics } => self.call_declared(b, *item, statics, &callable.path, args, names, span),
             CallKind::Literal { params, body, frame } => {
+                self.distinct(params.iter());
                 let wanted: Vec<String> = params.iter().map(|name| name.text.clone()).collect();
                 if let Some(names) = names
                     && let Some(stranger) = params.iter().find(|param| !names.contains(&param.text))
@@ -179,6 +181,11 @@ impl Checker<'_> {
             }
             CallKind::Hole { hole, all, inputs, output } => {
                 let all = names.unwrap_or(all);
+                if all.len() != args.len() {
+                    let message = format!("`{}` takes {}, and {} given", hole.name, counted(all.len(), "input"), were(args.len()));
+                    let help = format!("it takes {}", all.join(", "));
+                    return self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(help));
+                }
                 let mut used: Vec<NodeIndex> = Vec::new();
                 for (input, shape) in inputs {
                     let Some((node, at)) = all.iter().position(|name| name == input).and_then(|at| args.get(at)) else { continue };
@@ -203,10 +210,10 @@ impl Checker<'_> {
                 };
                 let mut value = *first;
                 for number in 0..*count {
-                    let scope = Scope::at(Scope::at(callable.path.clone()).next(&format!("layer.{number}")));
+                    let scope = Scope::at(below(&callable.path, &format!("layer.{number}")));
                     let mut inner = frame.inner(scope);
                     // Nested repeats number their repetitions through.
-                    inner.repetition = Some(frame.repetition.unwrap_or(0) * count + number / tie);
+                    inner.repetition = Some(frame.repetition.unwrap_or(0) * count.div_ceil(*tie) + number / tie);
                     let inner = Rc::new(inner);
                     let result = self.body(&inner, b, body)?;
                     let Value::Graph(layer) = result else {
@@ -298,18 +305,30 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<Vec<(NodeIndex, Span)>> {
         if let Some(names) = names {
-            let by_name: Option<Vec<_>> =
-                inputs.iter().map(|input| names.iter().position(|name| name == input).and_then(|at| args.get(at)).copied()).collect();
-            if let Some(found) = by_name {
+            let places: Vec<Option<usize>> = inputs.iter().map(|input| names.iter().position(|name| name == input)).collect();
+            if let Some(found) = places.iter().map(|at| args.get((*at)?).copied()).collect::<Option<Vec<_>>>() {
                 return Some(found);
+            }
+            // Inputs with names of their own bind in order; where only some are known, either way would surprise.
+            if let Some((stranger, _)) =
+                inputs.iter().zip(&places).find(|(_, at)| at.is_none()).filter(|_| places.iter().any(Option::is_some))
+            {
+                let message = format!("{} takes `{stranger}`, and is given {}", quoted(what), names.join(", "));
+                let told =
+                    Diagnostic::error(Code::UNKNOWN_INPUT, message).at(span, "some of its inputs have these names, and some have not");
+                return self.fail(told.help("name its inputs as those that it is given, or none of them so"));
             }
         }
         if inputs.len() == args.len() {
             return Some(args.to_vec());
         }
-        let message = format!("`{}` takes {}, and {} given", what.trim_matches('`'), counted(inputs.len(), "input"), were(args.len()));
+        let message = format!("{} takes {}, and {} given", quoted(what), counted(inputs.len(), "input"), were(args.len()));
         self.fail(Diagnostic::error(Code::INPUTS, message).at(span, "called here").help(help()))
     }
+}
+
+fn quoted(what: &str) -> String {
+    if what.contains(' ') { what.to_owned() } else { format!("`{what}`") }
 }
 
 fn transposed(wanted: &[Dim], found: &[Dim]) -> String {

@@ -19,11 +19,17 @@ impl Checker<'_> {
         let mut output: Shape = vec![Symbol::Tokens.into(), Symbol::HeadWidth.into()];
         let (mut depth, mut size, mut uses) = (1..=8, 1..=8, None);
         let known = ["inputs", "ops", "depth", "size", "uses", "output"];
+        self.in_order(args)?;
+        let mut seen: Vec<(&str, Span)> = Vec::new();
         for (position, arg) in args.iter().enumerate() {
             let name = match &arg.name {
                 Some(name) => name.text.as_str(),
                 None => known.get(position).copied().unwrap_or(""),
             };
+            if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+                return self.given_twice(name, arg.value.span, *first);
+            }
+            seen.push((name, arg.value.span));
             match name {
                 "inputs" => {
                     let ExprKind::List(items) = &arg.value.kind else {

@@ -7,7 +7,7 @@ use super::modules::ItemId;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::{in_letters, show_shape};
 use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Type};
-use crate::syntax::ast::{Body, ExprKind, ItemBody, Param, Type as AstType};
+use crate::syntax::ast::{Body, ExprKind, Item, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ impl Checker<'_> {
 
     fn declare_op(&self, id: ItemId) -> Option<Op> {
         let item = self.item(id)?;
-        let ItemBody::Signature { statics, inputs, output, body, fields } = &item.body else { return None };
+        let ItemBody::Signature { statics, inputs, output, body, fields } = &item.body else { return self.no_signature(item) };
+        self.distinct(statics.iter().chain(inputs).map(|param| &param.name));
         let static_names: Vec<String> = statics.iter().map(|param| param.name.text.clone()).collect();
         let inputs = self.input_types(inputs, &static_names)?;
         let Some(output) = output else {
@@ -55,7 +56,38 @@ impl Checker<'_> {
             op.identity = format!("{}#{}", op.name, crate::graph::canonical::hash(&graph));
             op.body = Some(graph);
         }
+        if item.kind.text == "primitive" && !self.world.is_standard(item.span.file) {
+            self.same_primitive(item, &op);
+        }
         Some(Arc::new(op))
+    }
+
+    /// Reports a primitive that the standard library does not declare so: its kernels and its laws are the executors' own.
+    fn same_primitive(&self, item: &Item, op: &OpDef) {
+        let known = self.standard_op(&op.name);
+        let same = known.is_some_and(|known| known.inputs == op.inputs && known.output == op.output && known.laws == op.laws);
+        if !same && !self.has_mistake(item) {
+            let message = format!("the standard library declares no such primitive `{}`, and no kernel computes another", op.name);
+            let told = Diagnostic::error(Code::UNKNOWN_KIND, message).at(item.kind.span, "not for files of one's own");
+            self.report(told.help(format!("an operation made of others: `op {}(x: [i, j]) -> [i, j] {{ … }}`", op.name)));
+        }
+    }
+
+    /// Whether something within a declaration was found wrong.
+    fn has_mistake(&self, item: &Item) -> bool {
+        let within = |span: Span| span.file == item.span.file && (item.span.start..=item.span.end).contains(&span.start);
+        self.diagnostics.borrow().iter().any(|one| one.labels.first().is_some_and(|label| within(label.span)))
+    }
+
+    /// A graph or an operation is told by what it takes and gives, and cannot be another name for something.
+    fn no_signature<T>(&self, item: &Item) -> Option<T> {
+        let (kind, name) = (&item.kind.text, &item.name.text);
+        // Parameters before `=` are a mistake of their own.
+        if self.has_mistake(item) {
+            return self.told_already();
+        }
+        let told = Diagnostic::error(Code::SIGNATURE, format!("`{name}` does not say what it takes")).at(item.name.span, "no parameters");
+        self.fail(told.help(format!("`{kind} {name}(x: [n, h]) -> [n, h] {{ … }}`; for a name alone, `use … {{ long as {name} }}`")))
     }
 
     /// The body of a user's own operation, over inputs of unknown sizes.
@@ -139,7 +171,12 @@ impl Checker<'_> {
         span: Span,
     ) -> Option<NodeIndex> {
         let declared = self.item(item)?;
-        let ItemBody::Signature { statics: params, inputs, output, body: Some(body), .. } = &declared.body else { return None };
+        let ItemBody::Signature { statics: params, inputs, output, body: Some(body), .. } = &declared.body else {
+            return self.told_already();
+        };
+        if self.enormous.borrow().contains(&item) {
+            return self.told_already();
+        }
         let static_names: Vec<String> = params.iter().map(|param| param.name.text.clone()).collect();
         let input_names: Vec<String> = inputs.iter().map(|param| param.name.text.clone()).collect();
         let ordered = self.bind_inputs(&input_names, args, names, &declared.name.text, &|| self.called(declared), span)?;
@@ -198,7 +235,8 @@ impl Checker<'_> {
     /// A declared graph by itself, its static graphs opaque; `None` where it has a mistake.
     pub fn graph(&self, id: ItemId) -> Option<Graph> {
         let item = self.item(id)?;
-        let ItemBody::Signature { statics, inputs, .. } = &item.body else { return None };
+        let ItemBody::Signature { statics, inputs, .. } = &item.body else { return self.no_signature(item) };
+        self.distinct(statics.iter().chain(inputs).map(|param| &param.name));
         let mut b = Builder::new();
         let mut bound = BTreeMap::new();
         for param in statics {

@@ -269,7 +269,7 @@ fn holds_hole(frame: &Rc<Frame>, expr: &Expr, seen: &mut HashSet<*const Expr>) -
         },
         ExprKind::With { base: Some(base), .. } => path_of(base).is_some_and(|path| join(path) == "choose"),
         ExprKind::Path(path) => match (path.as_slice(), &frame.space) {
-            ([name], Some(space)) if !frame.slots.borrow().contains_key(&name.text) => {
+            ([name], Some(space)) if frame.lacks(&name.text) => {
                 let inner = space.fields.get(&name.text);
                 inner.is_some_and(|(_, inner)| seen.len() < MAX_NESTING && seen.insert(Rc::as_ptr(inner)) && holds_hole(frame, inner, seen))
             }

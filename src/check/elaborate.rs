@@ -168,6 +168,7 @@ impl Checker<'_> {
     fn eval_repeat(&self, frame: &Rc<Frame>, b: &mut Builder, args: &[Arg], body: &Body, span: Span) -> Option<Value> {
         let mut count = None;
         let mut tie = 1;
+        self.in_order(args)?;
         for (position, arg) in args.iter().enumerate() {
             let value = self.eval(frame, b, &arg.value)?;
             let given = if let Value::Size(size) = &value { size.constant() } else { None };
@@ -203,7 +204,7 @@ impl Checker<'_> {
                 .fail(Diagnostic::error(Code::REPEAT, "`repeat` needs a count").at(span, "how often?").help("write `repeat(12) { … }`"));
         };
         let kind = CallKind::Repeat { count, tie, body: Rc::new(body.clone()), frame: frame.clone() };
-        Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.path.clone(), span })))
+        Some(Value::Graph(Rc::new(Callable { kind, path: frame.scope.stack(), span })))
     }
 
     /// Looks at the body of a `repeat` whose count is wrong for mistakes of its own.

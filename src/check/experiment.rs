@@ -2,7 +2,7 @@
 
 use super::bundle::{Bundle, SpaceSource};
 use super::data::{Data, Places, places};
-use super::fingerprint::{describe, evaluation};
+use super::fingerprint::{describe, evaluation, paths};
 use super::literal::path_of;
 use super::modules::ItemId;
 use super::value::Val;
@@ -32,7 +32,8 @@ pub struct Checked {
     pub sources: Sources,
     /// The hash of the experiment's meaning.
     pub fingerprint: Hash,
-    /// The identity of what the loss of an architecture trained from scratch depends on, besides the seed: space, model, text, training.
+    /// The identity of what the loss of an architecture trained from scratch depends on, besides the seed and
+    /// names: space, model, text, training.
     pub evaluation: Hash,
     /// The experiment as one self-contained source.
     pub source: String,
@@ -86,7 +87,7 @@ impl NamedArchitecture {
     /// What it computes and with which parameters, whatever it is called: its space's graph and its fillings.
     pub fn identity(&self) -> Hash {
         let fillings = space::hash(&self.space, &self.architecture).to_string();
-        crate::graph::identity::Digest::new().text(&describe(&self.space)).text(&fillings).finish()
+        crate::graph::identity::Digest::new().text(&describe(&self.space)).text(&paths(&self.space)).text(&fillings).finish()
     }
 }
 
@@ -335,6 +336,7 @@ impl Checker<'_> {
         let space = searched.unwrap_or_else(|| compare.first().map(|known| known.space.clone()))?;
         if settings.search.is_some() {
             self.other_depth(&value, &space);
+            self.parities(&value, &settings, &space);
         }
         Some(Resolved { value, settings, space, compare, data, places })
     }

@@ -3,7 +3,7 @@
 use super::data::{Data, TaskFile, hugging_face, task_files};
 use super::experiment::NamedArchitecture;
 use super::{Checker, SharedSpace};
-use crate::graph::Hash;
+use crate::graph::{Graph, Hash};
 use crate::settings::{self, Experiment, Layout};
 use crate::space;
 use serde_json::Value;
@@ -30,6 +30,7 @@ impl Checker<'_> {
         text += &describe(space);
         // Draws go by the order in which operations and arms are written.
         space.holes.iter().for_each(|hole| order(&hole.domain, &mut text));
+        text += &paths(space);
         for known in compare {
             text += &known.identity().to_string();
         }
@@ -54,7 +55,8 @@ fn layouts(settings: &Experiment, data: &Data) -> String {
     files.map(|(file, _)| Layout::of(file, key)).filter(|layout| *layout != Layout::Text).map(|layout| format!(" {layout:?}")).collect()
 }
 
-/// What the masked-LM loss of an architecture trained from scratch depends on, besides its seed.
+/// What the masked-LM loss of an architecture trained from scratch depends on, besides its seed and the names that first values are drawn by:
+/// another name is as another seed.
 pub(super) fn evaluation(settings: &Experiment, space: &space::Space, data: &Data) -> Hash {
     let texts = settings.texts().iter().flat_map(|file| data.get(file).into_iter().flatten()).map(|(_, hash)| hash.as_str());
     let (corpus, evaluate, read) = (settings.corpus.as_ref(), settings.evaluate.as_ref(), layouts(settings, data));
@@ -86,6 +88,22 @@ pub(super) fn describe(space: &space::Space) -> String {
     let mut requires: Vec<String> = space.requires.iter().map(|require| format!(" {:?}", require.condition)).collect();
     requires.sort();
     text + &requires.concat()
+}
+
+/// The paths of all that owns parameters or draws, in order: first values and draws go by them, so that another name trains otherwise.
+pub(super) fn paths(space: &space::Space) -> String {
+    fn each(graph: &Graph, holes: &mut dyn Iterator<Item = &space::Domain>, text: &mut String) {
+        let nodes = graph.order().into_iter().filter_map(|index| graph.node(index));
+        nodes.filter(|node| !node.path.is_empty()).for_each(|node| *text += &format!(" {}", node.path));
+        for domain in holes {
+            if let space::Domain::Choose(arms) = domain {
+                arms.iter().for_each(|arm| each(&arm.body, &mut arm.holes.iter().map(|(_, domain)| domain), text));
+            }
+        }
+    }
+    let mut text = String::new();
+    each(&space.body, &mut space.holes.iter().map(|hole| &hole.domain), &mut text);
+    text
 }
 
 /// The operations and the arms of a domain as they are written.

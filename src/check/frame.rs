@@ -117,14 +117,27 @@ impl Scope {
         Rc::new(Self { path: path.into(), counts: RefCell::default() })
     }
 
+    /// The path below which a `repeat` numbers its layers: this place for the first one, so that a stack by itself begins with `layer.0`.
+    pub(super) fn stack(&self) -> String {
+        let place = self.next("repeat");
+        if place.ends_with("repeat") { self.path.clone() } else { place }
+    }
+
     /// The path of the next thing called `name` here: `linear`, then `linear.1`.
     pub(super) fn next(&self, name: &str) -> String {
+        // So a `repeat` calls its layers.
+        let name = if name == "layer" { "layer_" } else { name };
         let mut counts = self.counts.borrow_mut();
         let count = counts.entry(name.to_owned()).or_insert(0);
         let place = if *count == 0 { name.to_owned() } else { format!("{name}.{count}") };
         *count += 1;
-        if self.path.is_empty() { place } else { format!("{}/{place}", self.path) }
+        below(&self.path, &place)
     }
+}
+
+/// A path within another.
+pub(super) fn below(path: &str, place: &str) -> String {
+    if path.is_empty() { place.to_owned() } else { format!("{path}/{place}") }
 }
 
 impl Frame {

@@ -42,6 +42,10 @@ impl Checker<'_> {
             let message = format!("`{}` is less than 100 %", plain(field));
             return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "all steps or more").help(field.doc.trim()));
         }
+        if unit == Unit::Steps && given.is_some() && !share && value.fract() != 0.0 {
+            let message = format!("`{}` is a whole number of steps, or a share of them", plain(field));
+            return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "part of a step").help(field.doc.trim()));
+        }
         if !(low..=high).contains(&value) || (whole && value.fract() != 0.0) {
             let wanted = match (whole, high < 9.0e15) {
                 (true, _) if value > high => format!("a whole number, at most {high:.0}"),

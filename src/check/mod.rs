@@ -1,10 +1,10 @@
 //! Sources to a resolved experiment: modules, names, types, units, shapes.
 //!
 //! In reading order: `modules` (files and their imports), `names` (which declaration a name means), `literal` (paths and numbers),
-//! `record` (fields against their schema), `frame` (values and names of a graph's body), `elaborate` (its expressions), `statics` and `call`
-//! (what is given to a graph), `apply` (operations on tensors), `signature` (stated shapes), `declare` (primitives, ops, graphs), `primitive`
+//! `record` (fields against their schema), `frame` (values and names of a graph's body), `elaborate` (its expressions), `given`, `statics` and
+//! `call` (what is given to a graph), `apply` (operations on tensors), `signature` (stated shapes), `declare` (primitives, ops, graphs), `primitive`
 //! (what a primitive states), `op_set`, `domain` and `dag` (what fills a place), `space` and `architecture`, `unused` (what nothing uses), `data`
-//! (where it is named, and its contents), `experiment` (the whole), `fingerprint`, `sense` and `roles` (values that do not go together), `bundle`
+//! (where it is named, and its contents), `experiment` (the whole), `fingerprint`, `sense`, `fit` and `roles` (values that do not go together), `bundle`
 //! and `written` (the whole written back as one file), `changes` (what differs between two records), `diff` (between two files), `claim` (what
 //! tests say), `reference` (what is said of a name), `again` (checking a source that has changed).
 //!
@@ -27,7 +27,9 @@ mod elaborate;
 mod empty;
 mod experiment;
 mod fingerprint;
+mod fit;
 mod frame;
+mod given;
 mod literal;
 mod modules;
 mod names;
@@ -77,6 +79,10 @@ pub struct Checker<'w> {
     /// Where the declarations and spaces being evaluated are used, outermost first.
     trail: RefCell<Vec<Span>>,
     ops: RefCell<BTreeMap<ItemId, Option<Op>>>,
+    sets: RefCell<BTreeMap<ItemId, Option<Vec<Op>>>>,
+    architectures: RefCell<BTreeMap<ItemId, Option<Rc<architecture::ArchitectureValue>>>>,
+    /// Graphs that were found too large.
+    enormous: RefCell<BTreeSet<ItemId>>,
     spaces: RefCell<BTreeMap<ItemId, Option<Rc<space::SpaceValue>>>>,
     /// Spaces that were built, each once: architectures fill the same ones again and again.
     built: RefCell<Vec<(Rc<space::SpaceValue>, SharedSpace)>>,
@@ -103,6 +109,9 @@ impl<'w> Checker<'w> {
             busy: RefCell::default(),
             trail: RefCell::default(),
             ops: RefCell::default(),
+            sets: RefCell::default(),
+            architectures: RefCell::default(),
+            enormous: RefCell::default(),
             spaces: RefCell::default(),
             built: RefCell::default(),
             references: RefCell::default(),

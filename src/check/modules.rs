@@ -266,6 +266,15 @@ impl World {
                     continue;
                 }
                 let local = alias.as_ref().unwrap_or(name);
+                let again = |(known, module, there, _): &&(String, usize, String, Span)| {
+                    *known == local.text && (*module, there) != (target, &name.text)
+                };
+                if let Some((.., first)) = imports.iter().find(again) {
+                    let told = Diagnostic::error(Code::DUPLICATE_NAME, format!("two imports are called `{}`", local.text));
+                    let told = told.at(local.span, "imported again").at(*first, "imported here first");
+                    self.diagnostics.push(told.help(format!("give one of them another name: `{} as …`", name.text)));
+                    continue;
+                }
                 imports.push((local.text.clone(), target, name.text.clone(), local.span));
             }
         }

@@ -27,7 +27,14 @@ impl Checker<'_> {
             }
             ExprKind::Path(path) => match self.find(module, path, &["ops"]) {
                 Some(id) => match &self.item(id)?.body {
-                    ItemBody::Value(inner) => self.within(id, expr.span, || self.op_set(id.module, inner))?,
+                    ItemBody::Value(inner) => {
+                        if let Some(known) = self.sets.borrow().get(&id) {
+                            return known.clone().or_else(|| self.told_already());
+                        }
+                        let set = self.within(id, expr.span, || self.op_set(id.module, inner));
+                        self.sets.borrow_mut().insert(id, set.clone());
+                        set?
+                    }
                     _ => {
                         let message = "a set of operations is a list";
                         return self.fail(

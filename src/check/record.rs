@@ -121,20 +121,8 @@ impl<'w> Checker<'w> {
 
     /// Sets the fields of a block, each checked against the schema.
     fn fill(&self, module: usize, schema: &'static [Field], what: &str, fields: &mut Fields, block: &Block) {
-        let mut seen: Vec<(String, Span)> = Vec::new();
+        self.each_once(block);
         for field in &block.fields {
-            let written = field.path.iter().map(|name| name.text.as_str()).collect::<Vec<_>>().join(".");
-            let span = field.path.iter().map(|name| name.span).reduce(Span::to).unwrap_or(field.span);
-            if let Some((_, first)) = seen.iter().find(|(name, _)| *name == written) {
-                let message = format!("`{written}` is given twice");
-                self.report(
-                    Diagnostic::error(Code::DUPLICATE_FIELD, message)
-                        .at(span, "given again")
-                        .at(*first, "given here first")
-                        .help("keep one of them"),
-                );
-            }
-            seen.push((written, span));
             self.set(module, schema, what, fields, &field.path, &field.value);
         }
         if let Some(require) = block.requires.first() {
@@ -238,6 +226,9 @@ impl<'w> Checker<'w> {
                     Some(Val::List(items.iter().filter_map(|item| self.value(module, field, *kind, item)).collect(), expr.span))
                 }
                 ExprKind::Call { callee, args } if matches!(&callee.kind, ExprKind::Path(path) if join(path) == "grid") => {
+                    if let Some(name) = args.iter().find_map(|arg| arg.name.as_ref()) {
+                        return self.unknown_argument("`grid`", name, &[]);
+                    }
                     Some(Val::List(args.iter().filter_map(|arg| self.value(module, field, *kind, &arg.value)).collect(), expr.span))
                 }
                 ExprKind::Number { .. } => Some(Val::List(vec![self.value(module, field, *kind, expr)?], expr.span)),
@@ -302,6 +293,9 @@ impl<'w> Checker<'w> {
     }
 
     fn arguments(&self, module: usize, variant: &'static Variant, fields: &mut Fields, args: &[Arg]) {
+        if self.in_order(args).is_none() {
+            return;
+        }
         // A list that comes first takes all positional arguments: `text("a.txt", "b.txt")`.
         if let Some(Field { kind: Kind::List(kind), .. }) = variant.fields.first()
             && let Some(field) = variant.fields.first()
@@ -316,9 +310,17 @@ impl<'w> Checker<'w> {
                 return self.arguments(module, variant, fields, &named);
             }
         }
+        let positional = args.iter().filter(|arg| arg.name.is_none()).count();
         for (position, arg) in args.iter().enumerate() {
             let name = match &arg.name {
-                Some(name) => name.clone(),
+                Some(name) => match variant.fields.iter().take(positional).position(|field| plain(field) == name.text) {
+                    None => name.clone(),
+                    Some(place) => {
+                        let first = args.get(place).map_or(name.span, |arg| arg.value.span);
+                        let _: Option<()> = self.given_twice(&name.text, name.span, first);
+                        return;
+                    }
+                },
                 None => match variant.fields.get(position) {
                     Some(field) => Name { text: plain(field).to_owned(), span: arg.value.span },
                     None => {

@@ -3,9 +3,8 @@
 use super::Checker;
 use super::roles::repeated;
 use super::value::Val;
-use crate::diagnostic::{Code, Diagnostic, Span, counted, nearest};
+use crate::diagnostic::{Code, Diagnostic, Span, nearest};
 use crate::settings::{self, Experiment};
-use crate::space::Space;
 
 impl Checker<'_> {
     /// Reports architectures of `compare` whose rows and files could not be told apart, from one another or from what the search finds.
@@ -26,28 +25,6 @@ impl Checker<'_> {
                 );
             }
             seen.push((name, *span));
-        }
-    }
-
-    /// Warns of architectures of `compare` that are deeper or flatter than what is searched.
-    pub(super) fn other_depth(&self, experiment: &Val, space: &Space) {
-        let Some(Val::List(items, _)) = experiment.get(&["compare"]) else { return };
-        let depth = |space: &Space| space.declared.unwrap_or(space.layers);
-        let wanted = depth(space);
-        for item in items {
-            let Val::Architecture(known, span) = item else { continue };
-            let found = depth(&known.space);
-            if found != wanted {
-                let message = format!("`{}` has {}, and the space {wanted}", known.name, counted(found, "layer"));
-                let written = self.world.sources.snippet(*span);
-                let name = written.split_once(".first(").map_or(written, |(name, _)| name);
-                let help = if found > wanted {
-                    format!("`{name}.first({wanted})`")
-                } else {
-                    format!("a space with `layers = {found}`, or another architecture")
-                };
-                self.report(Diagnostic::warning(Code::OTHER_DEPTH, message).at(*span, "differs in depth too").help(help));
-            }
         }
     }
 

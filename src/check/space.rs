@@ -81,6 +81,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn changed(&self, base: &SpaceValue, module: usize, block: &Block, span: Span) -> SpaceValue {
+        self.each_once(block);
         let mut fields = base.fields.clone();
         let fresh = fields.is_empty();
         for field in &block.fields {
@@ -245,9 +246,16 @@ impl Checker<'_> {
             },
         };
         let count = frame.repetition.map_or(1, |repetition| repetition + 1);
+        let repeated = frame.repetition.is_some();
+        if space.met.borrow().get(name).is_some_and(|(.., before)| *before != repeated) {
+            space.told.borrow_mut().insert(name.to_owned());
+            let message = format!("`{name}` is used both inside a `repeat` and outside, and is filled once for each layer or once");
+            let help = "a field of its own for one of the places: `top = choose { … }`";
+            return self.fail(Diagnostic::error(Code::FILLINGS, message).at(expr.span, "filled in two ways").help(help));
+        }
         let places: usize = {
             let mut met = space.met.borrow_mut();
-            let entry = met.entry(name.to_owned()).or_insert((domain.clone(), count, frame.repetition.is_some()));
+            let entry = met.entry(name.to_owned()).or_insert((domain.clone(), count, repeated));
             entry.1 = entry.1.max(count);
             met.values().map(|(_, count, _)| count).sum()
         };

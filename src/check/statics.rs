@@ -4,7 +4,7 @@ use super::Checker;
 use super::frame::{CallKind, Callable, Frame, Value};
 use super::modules::ItemId;
 use crate::diagnostic::{Code, Diagnostic, Span, counted};
-use crate::graph::Builder;
+use crate::graph::{Builder, Symbol};
 use crate::syntax::ast::{Arg, Expr, ExprKind, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -26,6 +26,7 @@ impl Checker<'_> {
         let what = format!("`{}`", declared.name.text);
         let params = self.statics(item);
         let mut given: BTreeMap<&str, &Expr> = BTreeMap::new();
+        self.in_order(args)?;
         for (position, arg) in args.iter().enumerate() {
             let param = match &arg.name {
                 Some(name) => params.iter().find(|param| param.name.text == name.text),
@@ -33,7 +34,9 @@ impl Checker<'_> {
             };
             match (param, &arg.name) {
                 (Some(param), _) => {
-                    given.insert(&param.name.text, &arg.value);
+                    if let Some(first) = given.insert(&param.name.text, &arg.value) {
+                        return self.given_twice(&param.name.text, arg.value.span, first.span);
+                    }
                 }
                 (None, Some(name)) => {
                     let known: Vec<&str> = params.iter().map(|param| param.name.text.as_str()).collect();
@@ -106,6 +109,13 @@ impl Checker<'_> {
                 let message = format!("`{name}` is at least 1");
                 let this = format!("this is {size}");
                 self.fail(Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), this).help("sizes are whole and above 0"))
+            }
+            ("size", Value::Size(size))
+                if self.owns(item) && [Symbol::Tokens, Symbol::Predictions].iter().any(|symbol| size.contains(*symbol)) =>
+            {
+                let message = format!("`{name}` is the size of a parameter, and {size} differs from sentence to sentence");
+                let told = Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), "not known before a sentence is");
+                self.fail(told.help("a parameter's sizes are numbers, or those of the model: h, f, d, a, v, m"))
             }
             ("size" | "", value @ (Value::Size(_) | Value::Hole(_))) => Some(value),
             ("number" | "", value @ Value::Number(_)) => Some(value),

@@ -67,11 +67,19 @@ pub(super) fn each_path(expr: &Expr, each: &mut dyn FnMut(&[Name], Span)) {
     }
 }
 
-/// The paths that are met with their first names, and all bodies.
+/// Whether something within a declaration is called so by itself: a parameter, a binding or a field.
+pub(super) fn has_local(item: &Item, name: &str) -> bool {
+    let mut met = Met::default();
+    met.item(item);
+    met.locals.contains(name)
+}
+
+/// The paths that are met with their first names, the names that are given on the way, and all bodies.
 #[derive(Default)]
 struct Met<'a> {
     names: BTreeSet<&'a str>,
     paths: Vec<&'a [Name]>,
+    locals: BTreeSet<&'a str>,
     bodies: Vec<&'a Body>,
 }
 
@@ -84,13 +92,17 @@ impl<'a> Met<'a> {
                 body.iter().for_each(|body| self.body(body));
                 fields.iter().for_each(|field| self.expression(&field.value));
             }
-            ItemBody::Fields(block) => self.block(block),
+            ItemBody::Fields(block) => {
+                self.locals.extend(block.fields.iter().filter_map(|field| field.path.first()).map(|name| name.text.as_str()));
+                self.block(block);
+            }
             ItemBody::Value(value) => self.expression(value),
             ItemBody::Statements(all) => all.iter().for_each(|statement| self.expression(statement)),
         }
     }
 
     fn parameter(&mut self, param: &'a Param) {
+        self.locals.insert(&param.name.text);
         param.ty.iter().for_each(|ty| self.ty(ty));
         param.default.iter().for_each(|value| self.expression(value));
     }
@@ -112,6 +124,7 @@ impl<'a> Met<'a> {
 
     fn body(&mut self, body: &'a Body) {
         self.bodies.push(body);
+        self.locals.extend(body.bindings.iter().map(|(name, _)| name.text.as_str()));
         body.bindings.iter().map(|(_, value)| value).chain(body.result.as_deref()).for_each(|value| self.expression(value));
     }
 
@@ -132,7 +145,10 @@ impl<'a> Met<'a> {
                 self.block(block);
             }
             ExprKind::List(items) => items.iter().for_each(|item| self.expression(item)),
-            ExprKind::Graph { body, .. } => self.body(body),
+            ExprKind::Graph { params, body } => {
+                self.locals.extend(params.iter().map(|name| name.text.as_str()));
+                self.body(body);
+            }
             ExprKind::Repeat { args, body } => {
                 args.iter().for_each(|arg| self.expression(&arg.value));
                 self.body(body);

@@ -1,0 +1,53 @@
+//! What a space and the rest of an experiment do not agree on.
+
+use super::Checker;
+use super::value::Val;
+use crate::diagnostic::{Code, Diagnostic, counted};
+use crate::graph::{Attr, Node};
+use crate::settings::{self, Experiment};
+use crate::space::{Domain, Space};
+
+impl Checker<'_> {
+    /// Warns of architectures of `compare` that are deeper or flatter than what is searched.
+    pub(super) fn other_depth(&self, experiment: &Val, space: &Space) {
+        let Some(Val::List(items, _)) = experiment.get(&["compare"]) else { return };
+        let depth = |space: &Space| space.declared.unwrap_or(space.layers);
+        let wanted = depth(space);
+        for item in items {
+            let Val::Architecture(known, span) = item else { continue };
+            let found = depth(&known.space);
+            if found != wanted {
+                let message = format!("`{}` has {}, and the space {wanted}", known.name, counted(found, "layer"));
+                let written = self.world.sources.snippet(*span);
+                let name = written.split_once(".first(").map_or(written, |(name, _)| name);
+                let help = if found > wanted {
+                    format!("`{name}.first({wanted})`")
+                } else {
+                    format!("a space with `layers = {found}`, or another architecture")
+                };
+                self.report(Diagnostic::warning(Code::OTHER_DEPTH, message).at(*span, "differs in depth too").help(help));
+            }
+        }
+    }
+
+    /// Reports kernels that cannot share weights: a smaller one is the centre of a larger, which has no centre of an odd number less.
+    pub(super) fn parities(&self, value: &Val, settings: &Experiment, space: &Space) {
+        let shares = settings.evaluate.as_ref().is_some_and(|evaluate| evaluate.method != settings::Method::Scratch);
+        let own = space.holes.iter().map(|hole| (&space.body, hole.name.as_str(), &hole.domain));
+        let arms = space.holes.iter().filter_map(|hole| if let Domain::Choose(arms) = &hole.domain { Some(arms) } else { None }).flatten();
+        let inner = arms.flat_map(|arm| arm.holes.iter().map(|(name, domain)| (&arm.body, name.as_str(), domain)));
+        let mixed = own.chain(inner).any(|(graph, name, domain)| {
+            let Domain::Values(values) = domain else { return false };
+            let fills = |node: &Node| matches!(node.attr("kernel"), Some(Attr::Hole(hole)) if hole.name == name);
+            values.iter().any(|kernel| (kernel - values.first().unwrap_or(kernel)) % 2 != 0)
+                && graph.order().into_iter().filter_map(|index| graph.node(index)).any(fills)
+        });
+        if shares && mixed {
+            let span = value.get(&["space"]).unwrap_or(value).span();
+            let message = "even and odd kernels of one choice cannot share weights";
+            let told = Diagnostic::error(Code::MIXED_CHOICE, message).at(span, "a choice in this space has both");
+            let told = told.at(value.get(&["evaluate", "method"]).unwrap_or(value).span(), "shares weights");
+            self.report(told.help("a smaller kernel is the centre of a larger one: choose among odd ones, or `evaluate = scratch { … }`"));
+        }
+    }
+}
