@@ -102,7 +102,10 @@ fn links_are_followed_and_endings_may_be_large() {
     }
     fs::write(plain.path().join("texts/A.txt"), halves.0.join("\n") + "\n").expect("written");
     fs::write(linked.path().join("blob"), halves.0.join("\n") + "\n").expect("written");
-    std::os::unix::fs::symlink("../blob", linked.path().join("texts/A.txt")).expect("linked");
+    // A link to nowhere that is no text, one to the folder itself, and a second name of a text change nothing.
+    for (target, name) in [("../blob", "A.txt"), ("nowhere", "README"), (".", "again"), ("B.TXT", "c.txt")] {
+        std::os::unix::fs::symlink(target, linked.path().join("texts").join(name)).expect("linked");
+    }
     let found = [plain, linked].map(|place| {
         let (code, told) = run(place.path(), "text(\"texts\")", "run");
         assert_eq!(code, Some(0), "{told}");

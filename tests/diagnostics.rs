@@ -66,6 +66,20 @@ fn a_mistake_elsewhere_does_not_hide_what_an_experiment_does_wrong() {
 }
 
 #[test]
+fn what_leaves_no_doubt_is_sound() {
+    for text in [
+        "use std.spaces { autobert_zero }\nuse std.architectures { autobert_zero }\ntest \"one\" { contains(autobert_zero, autobert_zero) }",
+        "train t = std.train.pretrain { steps = 100K, schedule.warmup = 16.1K }",
+        "graph apply(f: graph(x: [n, h], memory: [n, h]) -> [n, h])(x: [n, h]) -> [n, h] { f(x, x) }\n\n\
+         graph whole(x: [n, h]) -> [n, h] { apply(add)(x) }",
+        "graph f(x: [n, h]) -> [n, h] { sub(y = x, x = relu(x)) }",
+    ] {
+        let (drawn, found) = check(&Memory::new(&[("e.phyla", &format!("{text}\n"))]), "e.phyla");
+        assert!(found.is_empty(), "{drawn}");
+    }
+}
+
+#[test]
 fn what_is_given_is_given_once_and_by_its_name() {
     const LAYERS: &str = "use std.layers { encoder_layer, light_convolution }\n";
     let body = |body: &str| format!("graph f(x: [n, h]) -> [n, h] {{ {body} }}");
@@ -83,6 +97,11 @@ fn what_is_given_is_given_once_and_by_its_name() {
         ("op g = whatever".to_owned(), Code::SIGNATURE, "does not say what it takes"),
         ("graph s(k: size, k: size)(x: [n, h]) -> [n, h] { x |> light_conv(k) }".to_owned(), Code::BOUND_TWICE, "called `k`"),
         ("primitive relu(x: [i, j]) -> [i, j] { law = involution }".to_owned(), Code::UNKNOWN_KIND, "no such primitive"),
+        (
+            "primitive linear(out: size, extra: size, name: text = \"\")(x: [i, j]) -> [i, out]".to_owned(),
+            Code::UNKNOWN_KIND,
+            "no such primitive",
+        ),
         ("use std.models { micro as a }\nuse std.models { tiny as a }\nmodel m = a".to_owned(), Code::DUPLICATE_NAME, "called `a`"),
         (space("layers = 2\nlayers = 5\nbody = repeat(layers) { encoder_layer(light_convolution) }"), Code::DUPLICATE_FIELD, "`layers`"),
         (

@@ -1,7 +1,7 @@
 //! An experiment written back as one self-contained source: records resolved, declarations gathered from their files.
 
 use super::Checker;
-use super::modules::ItemId;
+use super::modules::{ItemId, group};
 use super::record::plain;
 use super::unused::{each_path, has_local};
 use super::value::Val;
@@ -178,10 +178,7 @@ impl<'c, 'w> Bundle<'c, 'w> {
 
     /// Whether two declarations of one name would be a mistake.
     fn group(&self, id: ItemId) -> &str {
-        match self.checker.item(id).map_or("", |item| item.kind.text.as_str()) {
-            "op" | "graph" => "graph",
-            kind => kind,
-        }
+        group(self.checker.item(id).map_or("", |item| &item.kind.text))
     }
 
     /// The declarations, primitives aside, that names within a place mean.

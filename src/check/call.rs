@@ -309,10 +309,9 @@ impl Checker<'_> {
             if let Some(found) = places.iter().map(|at| args.get((*at)?).copied()).collect::<Option<Vec<_>>>() {
                 return Some(found);
             }
-            // Inputs with names of their own bind in order; where only some are known, either way would surprise.
-            if let Some((stranger, _)) =
-                inputs.iter().zip(&places).find(|(_, at)| at.is_none()).filter(|_| places.iter().any(Option::is_some))
-            {
+            // Inputs with names of their own bind in order; where a known one stands elsewhere, either way would surprise.
+            let moved = places.iter().enumerate().any(|(place, at)| at.is_some_and(|at| at != place));
+            if let Some((stranger, _)) = inputs.iter().zip(&places).find(|(_, at)| at.is_none()).filter(|_| moved) {
                 let message = format!("{} takes `{stranger}`, and is given {}", quoted(what), names.join(", "));
                 let told =
                     Diagnostic::error(Code::UNKNOWN_INPUT, message).at(span, "some of its inputs have these names, and some have not");

@@ -4,7 +4,7 @@ use super::Checker;
 use super::frame::{CallKind, Callable, Frame, Scope, Value};
 use super::literal::{join, number};
 use super::modules::ItemId;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::graph::dim::{in_letters, show_shape};
 use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Type};
 use crate::syntax::ast::{Body, ExprKind, Item, ItemBody, Param, Type as AstType};
@@ -64,8 +64,8 @@ impl Checker<'_> {
 
     /// Reports a primitive that the standard library does not declare so: its kernels and its laws are the executors' own.
     fn same_primitive(&self, item: &Item, op: &OpDef) {
-        let known = self.standard_op(&op.name);
-        let same = known.is_some_and(|known| known.inputs == op.inputs && known.output == op.output && known.laws == op.laws);
+        let known = self.world.standard("prelude", &op.name, &["primitive"]).and_then(|id| Some((self.item(id)?, self.op(id)?)));
+        let same = known.is_some_and(|(known, law)| self.world.signature(known) == self.world.signature(item) && law.laws == op.laws);
         if !same && !self.has_mistake(item) {
             let message = format!("the standard library declares no such primitive `{}`, and no kernel computes another", op.name);
             let told = Diagnostic::error(Code::UNKNOWN_KIND, message).at(item.kind.span, "not for files of one's own");
@@ -76,7 +76,8 @@ impl Checker<'_> {
     /// Whether something within a declaration was found wrong.
     fn has_mistake(&self, item: &Item) -> bool {
         let within = |span: Span| span.file == item.span.file && (item.span.start..=item.span.end).contains(&span.start);
-        self.diagnostics.borrow().iter().any(|one| one.labels.first().is_some_and(|label| within(label.span)))
+        let wrong = |one: &&Diagnostic| one.severity == Severity::Error && one.labels.first().is_some_and(|label| within(label.span));
+        self.diagnostics.borrow().iter().any(|one| wrong(&one))
     }
 
     /// A graph or an operation is told by what it takes and gives, and cannot be another name for something.

@@ -38,6 +38,8 @@ impl Checker<'_> {
         };
         // 95 · 0.01 is a little more than 0.95.
         let value = if given == Some("%") { value / 100.0 } else { value * factor };
+        // 16.1 · 1000 is a little more than 16,100.
+        let value = if (value - value.round()).abs() <= 1e-9 * value.abs() { value.round() } else { value };
         if share && value >= 1.0 {
             let message = format!("`{}` is less than 100 %", plain(field));
             return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "all steps or more").help(field.doc.trim()));

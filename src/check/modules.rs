@@ -266,14 +266,16 @@ impl World {
                     continue;
                 }
                 let local = alias.as_ref().unwrap_or(name);
+                // A space and an architecture may share a name: what is wanted tells which is meant.
+                let groups = self.groups(target, &name.text);
                 let again = |(known, module, there, _): &&(String, usize, String, Span)| {
-                    *known == local.text && (*module, there) != (target, &name.text)
+                    let other = *known == local.text && (*module, there) != (target, &name.text);
+                    other && self.groups(*module, there).iter().any(|group| groups.contains(group))
                 };
                 if let Some((.., first)) = imports.iter().find(again) {
                     let told = Diagnostic::error(Code::DUPLICATE_NAME, format!("two imports are called `{}`", local.text));
                     let told = told.at(local.span, "imported again").at(*first, "imported here first");
                     self.diagnostics.push(told.help(format!("give one of them another name: `{} as …`", name.text)));
-                    continue;
                 }
                 imports.push((local.text.clone(), target, name.text.clone(), local.span));
             }
@@ -302,17 +304,19 @@ impl World {
         None
     }
 
+    /// The groups in which a module declares a name.
+    fn groups(&self, module: usize, name: &str) -> Vec<&str> {
+        let items = self.modules.get(module).map_or(&[][..], |module| &module.ast.items);
+        items.iter().filter(|item| item.name.text == name).map(|item| group(&item.kind.text)).collect()
+    }
+
     /// Two declarations of one name are a mistake where one place could mean both.
     fn duplicates(&mut self, module: usize) {
         let Some(ast) = self.modules.get(module).map(|module| &module.ast) else { return };
         let mut seen: BTreeMap<(&str, &str), Span> = BTreeMap::new();
         let mut found = Vec::new();
         for item in &ast.items {
-            let group = match item.kind.text.as_str() {
-                "primitive" | "op" | "graph" => "graph",
-                kind => kind,
-            };
-            if let Some(first) = seen.insert((group, &item.name.text), item.name.span) {
+            if let Some(first) = seen.insert((group(&item.kind.text), &item.name.text), item.name.span) {
                 found.push(
                     Diagnostic::error(Code::DUPLICATE_NAME, format!("`{}` is declared twice", item.name.text))
                         .at(item.name.span, "declared again")
@@ -322,5 +326,13 @@ impl World {
             }
         }
         self.diagnostics.extend(found);
+    }
+}
+
+/// Kinds that share their names: two declarations of one group with one name would be a mistake.
+pub(super) fn group(kind: &str) -> &str {
+    match kind {
+        "primitive" | "op" | "graph" => "graph",
+        kind => kind,
     }
 }

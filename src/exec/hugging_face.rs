@@ -176,7 +176,7 @@ pub fn fitted(program: &Program, tensors: &Parameters) -> Result<Parameters> {
         found.0.insert(spec.name.clone(), array);
     }
     if let (Some((theirs, decoder)), Some((_, word))) = (tensor(tensors, DECODER), tensor(tensors, WORD))
-        && decoder.data != word.data
+        && decoder != word
         && names.values().any(|name| name == PREDICTIONS)
     {
         wrong.push(format!("`{theirs}` differs from the word embedding, and is the same here"));

@@ -3,6 +3,7 @@
 use crate::check::{Files, NOT_TEXT};
 use crate::data::piece::not_text;
 use crate::settings::is_text;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -85,14 +86,26 @@ pub fn text_files(path: &str) -> Result<Vec<String>, String> {
     if !metadata.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
     for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-        let entry = entry.map_err(|error| format!("its folder cannot be read: {error}"))?;
-        if entry.file_type().is_file() && entry.file_name().to_str().is_some_and(is_text) {
+        let entry = match entry {
+            // A link back to a folder around it, or to nowhere, has nothing to read; a text that is not there is missing.
+            Err(error) if error.loop_ancestor().is_some() => continue,
+            Err(error) if error.path().is_some_and(|path| path.is_symlink() && !path.to_str().is_some_and(is_text)) => continue,
+            entry => entry.map_err(|error| format!("its folder cannot be read: {error}"))?,
+        };
+        let text = entry.file_type().is_file() && entry.file_name().to_str().is_some_and(is_text);
+        // A file and a link to it are one.
+        if text && seen.insert(itself(entry.path())) {
             found.push(entry.path().display().to_string());
         }
     }
     if found.is_empty() { Err("there is no .txt or .jsonl file in this folder".to_owned()) } else { Ok(found) }
+}
+
+/// A path without the links on the way; as it is where it cannot be followed.
+pub(super) fn itself(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// An error of the operating system in a few words.

@@ -103,7 +103,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     let both = settings.search.as_ref().zip(settings.evaluate.as_ref());
     let again = both.map_or((0, 0), |(search, evaluate)| again(search, evaluate));
     let scored = (again.0 * again.1) as u64;
-    let refresh = if let Method::Biws { refresh, .. } = method { refresh * again.1 as u64 } else { 0 };
+    let refresh = if let Method::Biws { refresh, .. } = method { refresh * (again.1 as u64 + 1) } else { 0 };
     let random = (random > 0).then(|| counted(random, "random member"));
     let mut plan = Plan {
         fingerprint: checked.fingerprint.to_string(),
@@ -264,7 +264,8 @@ impl Plan {
             let adapt = counted(grouped(self.adapt), "step");
             let again = match self.again {
                 (0, _) | (_, 0) => String::new(),
-                (each, times) => format!(", and {each} again before each of {}", counted(times, "generation")),
+                (each, 1) => format!(", {each} of them once more"),
+                (each, times) => format!(", {each} of them {times} more times"),
             };
             stages.push(format!("search {} × {halved}{adapt}{again}", counted(self.candidates, "candidate")));
         }

@@ -1,7 +1,7 @@
 //! All data of an experiment, read and found to be what its tasks say, before anything is spent or written.
 
 use super::corpus::CorpusText;
-use super::files::read_data;
+use super::files::{itself, read_data};
 use super::pieces::sources;
 use super::pretrained::{Pretrained, pretrained};
 use crate::check::{Checked, NOT_TEXT};
@@ -11,6 +11,7 @@ use crate::data::{Example, TaskScore, average, read_part};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::{Part, Suite, Task};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The texts and tasks of an experiment.
@@ -42,7 +43,7 @@ pub fn texts(checked: &Checked) -> Result<Texts, Vec<Diagnostic>> {
     let mut read = BTreeSet::new();
     for path in settings.texts() {
         let sources = sources(checked, path);
-        let twice = sources.iter().find(|source| !read.insert(source.file.clone())).map(|source| {
+        let twice = sources.iter().find(|source| !read.insert(itself(Path::new(&*source.file)))).map(|source| {
             let told = Diagnostic::error(Code::DATA, format!("the corpus names {} twice", source.file));
             Box::new(told.help("name it once: what is held out of one copy would be trained on in the other"))
         });

@@ -84,9 +84,18 @@ pub(super) fn generation(
         let mut draws = stream(seed, &format!("search/{place}"), generation);
         let mut tries = BTreeSet::new();
         let mut best: Option<(f64, Hash, Drawn)> = None;
+        let mut left = ways.iter();
+        let mut way = left.next();
         for _ in 0..screening.among.max(1) {
-            let mut found = ways.iter().filter_map(|way| fresh(space, screening, &known, &tries, &mut || way(place, &mut draws)));
-            let Some((hash, drawn)) = found.next() else { break };
+            let found = loop {
+                let Some(current) = way else { break None };
+                match fresh(space, screening, &known, &tries, &mut || current(place, &mut draws)) {
+                    // What one way has found for a place is not set aside for what another finds.
+                    None if best.is_none() => way = left.next(),
+                    found => break found,
+                }
+            };
+            let Some((hash, drawn)) = found else { break };
             tries.insert(hash);
             // A single draw need not be judged.
             let worth = if screening.among > 1 { (screening.worth)(&drawn.0) } else { 0.0 };
