@@ -1,5 +1,6 @@
 //! What is given is given once, by its name and where it belongs: what leaves a doubt is told.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod common;
 
 use common::{Memory, check};
