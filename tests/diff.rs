@@ -64,6 +64,26 @@ fn phyla(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     (status.code(), String::from_utf8(stdout).expect("UTF-8"), String::from_utf8(stderr).expect("UTF-8"))
 }
 
+/// A default is part of what a call without it means, and a parameter's name of what one with it says.
+#[test]
+fn static_parameters_are_compared() {
+    let graph = |statics: &str| format!("graph g({statics})(x: [n, h]) -> [n, h] {{\n    light_conv(kernel, norm)(x)\n}}\n");
+    let told = |one: &str, other: &str| {
+        let found = compared(&[("a.phyla", &graph(one))], &[("b.phyla", &graph(other))]);
+        found
+            .iter()
+            .flat_map(|one| &one.changes)
+            .map(|change| format!("{} {:?} {:?}", change.path, change.before, change.after))
+            .collect::<Vec<_>>()
+    };
+    let before = "kernel: size = 7, norm: number = 1";
+    assert_eq!(told(before, before), [""; 0]);
+    assert_eq!(told(before, "kernel: size = 7,\n    norm: number = 1"), [""; 0]);
+    assert_eq!(told(before, "kernel: size = 7, norm: number = 0"), ["norm Some(\"1\") Some(\"0\")"]);
+    let without = told(before, "kernel: size, norm: number = 1");
+    assert!(without.contains(&"kernel Some(\"7\") Some(\"must be given\")".to_owned()), "{without:?}");
+}
+
 #[test]
 fn what_changed_is_told_in_words() {
     let folder = TempDir::new().expect("a folder");

@@ -7,7 +7,9 @@ use crate::diagnostic::{Span, counted};
 use crate::graph::{Graph, Op, canonical, hash};
 use crate::settings::{Kind, schema_of};
 use crate::space::{Change, architecture_changes, edits, members, ratio, short, space_changes, term, text};
+use crate::syntax::ast::Param;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a declaration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -172,7 +174,13 @@ impl Comparison<'_> {
     }
 
     fn graph(&self, before: ItemId, after: ItemId) -> Option<Vec<Change>> {
-        Some(graph_changes(&self.before.graph(before)?, &self.after.graph(after)?))
+        let mut changes = graph_changes(&self.before.graph(before)?, &self.after.graph(after)?);
+        // Callers give static parameters by name, or leave them at their defaults.
+        let (one, other) = (defaults(self.before, before), defaults(self.after, after));
+        let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        let differ = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+        changes.extend(differ.map(|name| Change::new(name, one.get(name).cloned(), other.get(name).cloned())));
+        Some(changes)
     }
 
     fn op(&self, before: ItemId, after: ItemId) -> Option<Vec<Change>> {
@@ -200,6 +208,15 @@ impl Comparison<'_> {
     }
 }
 
+/// The static parameters of a declared graph with their defaults.
+fn defaults(checker: &Checker<'_>, id: ItemId) -> BTreeMap<String, String> {
+    let written = |param: &Param| match &param.default {
+        Some(default) => checker.world.sources.snippet(default.span).split_whitespace().collect::<Vec<_>>().join(" "),
+        None => "must be given".to_owned(),
+    };
+    checker.statics(id).iter().map(|param| (param.name.text.clone(), written(param))).collect()
+}
+
 /// How two graphs differ: their formulas and the edits between them where they are expressions, else their sizes.
 fn graph_changes(before: &Graph, after: &Graph) -> Vec<Change> {
     if hash(before) == hash(after) {
@@ -225,7 +242,7 @@ fn graph_changes(before: &Graph, after: &Graph) -> Vec<Change> {
     let (one, other) = (told(before, left.len()), told(after, right.len()));
     let mut changes = if one == other { Vec::new() } else { vec![Change::new("", one, other)] };
     let operations = |graph: &Graph| {
-        let mut counts = std::collections::BTreeMap::<String, usize>::new();
+        let mut counts = BTreeMap::<String, usize>::new();
         graph
             .order()
             .iter()
