@@ -42,6 +42,15 @@ architecture twice = stacked { mixer = [a] }
 
 architecture once = flat { mixer = [a, a] }
 
+/// Six layers, two of which are filled alike each time.
+space pairs {
+    mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }
+    layers = 6
+    body = repeat(layers, tie = 2) { std.layers.encoder_layer(mixer) }
+}
+
+architecture six = pairs { mixer = [a, b, a] }
+
 /// Two of four repetitions are filled alike, and then again.
 space nested {
     mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }
@@ -112,6 +121,8 @@ fn what_is_true_holds() {
         "error(two { layers = 0 }) == E0318",
         "params(twice, std.models.micro) == params(once, std.models.micro)",
         "count(nested) == 16",
+        "six.first(4) == pairs { layers = 4, mixer = [a, b] }",
+        "error(six.first(7)) == E0514",
         "error(params(narrowed, std.models.micro)) == E0317",
         "params(narrowed, std.models.micro { hidden = 65, heads = 5 }) > 0",
         "error([n, d] @ [n, d]) == E0401",

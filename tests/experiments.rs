@@ -504,6 +504,21 @@ fn output_that_cannot_be_written_is_told() {
     }
 }
 
+/// First values are drawn by the names of what owns them, so a run under another name is another one.
+#[test]
+fn names_of_what_owns_parameters_are_part_of_the_meaning() {
+    let print = |name: &str, remark: &str| {
+        let text = format!(
+            "use \"experiments/quickstart.phyla\" {{ quickstart }}\nuse std.layers {{ encoder_layer, light_convolution }}\n\n\
+             {remark}graph {name}(x: [n, h]) -> [n, h] {{\n    x |> linear(h)\n}}\n\nspace s {{\n    mixer = choose {{ a = {name}, b = light_convolution }}\n    \
+             layers = 4\n    body = repeat(layers) {{ encoder_layer(mixer) }}\n}}\n\nexperiment e = quickstart {{ space = s, compare = [] }}\n"
+        );
+        experiment(&Memory::new(&[("e.phyla", &text)]), "e.phyla").fingerprint
+    };
+    assert_eq!(print("mine", ""), print("mine", "/// A remark.\n"));
+    assert_ne!(print("mine", ""), print("other", ""));
+}
+
 /// What is written back means what was written, also where names of its parts meet.
 #[test]
 fn a_resolved_experiment_means_the_same() {

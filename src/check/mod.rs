@@ -79,6 +79,7 @@ pub struct Checker<'w> {
     /// Where the declarations and spaces being evaluated are used, outermost first.
     trail: RefCell<Vec<Span>>,
     ops: RefCell<BTreeMap<ItemId, Option<Op>>>,
+    /// Sets of operations and architectures, each evaluated once: long chains name one another.
     sets: RefCell<BTreeMap<ItemId, Option<Vec<Op>>>>,
     architectures: RefCell<BTreeMap<ItemId, Option<Rc<architecture::ArchitectureValue>>>>,
     /// Graphs that were found too large.

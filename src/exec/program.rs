@@ -318,6 +318,18 @@ mod tests {
         assert_eq!(named, [("embedding.0/weight", &[9, 6][..]), ("layer.0/linear.0/weight", &[4, 6]), ("layer.0/linear.0/bias", &[4])]);
     }
 
+    /// As of a graph that is bound once and called twice: its weights are one, its draws are not.
+    #[test]
+    fn dropouts_in_one_place_draw_apart() {
+        let mut builder = Builder::new();
+        let x = builder.input("x", vec![Symbol::Tokens.into(), Symbol::Hidden.into()], false, false);
+        let dropout = OpDef::declare("dropout", "[i, j] -> [i, j]", Laws::default());
+        let once = builder.apply(&dropout, BTreeMap::new(), "shared", &[x]).unwrap();
+        let twice = builder.apply(&dropout, BTreeMap::new(), "shared", &[once]).unwrap();
+        let program = Program::over_values(&builder.finish(twice), &sizes()).unwrap();
+        assert_eq!(program.steps().iter().map(|step| step.path.as_str()).collect::<Vec<_>>(), ["", "shared", "shared#1"]);
+    }
+
     #[test]
     fn what_cannot_be_carried_out_is_said() {
         let code = |name: &str, attrs: &[(&str, Attr)], sizes: &Sizes| {

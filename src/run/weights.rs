@@ -111,6 +111,11 @@ mod tests {
         assert_eq!(load_training(&folder, "torn", &specs).unwrap(), None);
         assert_eq!(load_weights(&folder, "torn", &specs).unwrap(), None);
 
+        let mut halved = good.clone();
+        halved.optimizer.first = Parameters::default();
+        save_training(&folder, "halved", &halved).unwrap();
+        assert!(load_training(&folder, "halved", &specs).unwrap_err().message.contains("the moments of `a/bias` are not whole"));
+
         let mut poisoned = good;
         poisoned.optimizer.second = arrays(&["a/bias"], f32::NAN);
         poisoned.parameters = arrays(&["a/bias", "c/bias"], f32::INFINITY);
