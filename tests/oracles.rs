@@ -181,7 +181,9 @@ impl Oracle {
         let labels = facts["labels"].as_array().expect("labels");
         let (head, targets) = match &labels[0] {
             Value::Array(_) => {
-                inputs.insert("at".to_owned(), (0..rows).flat_map(|_| 0..width as u32).collect());
+                // All places, the last token once more for each that is padding, where there are no labels.
+                let places = lengths.iter().flat_map(|length| (0..width).map(|place| place.min(length.saturating_sub(1)) as u32));
+                inputs.insert("at".to_owned(), places.collect());
                 let labels = labels.iter().flat_map(numbers).map(|label| (label >= 0.0).then_some(label as u32));
                 (Head::MaskedLm, Targets::Classes(labels.collect()))
             }

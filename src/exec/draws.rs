@@ -18,15 +18,17 @@ pub struct Extent {
     pub width: usize,
 }
 
-/// What each element is multiplied by: 0 with probability `rate`, otherwise `1 / (1 - rate)`; row-major.
-pub fn dropout_factors(key: StepKey, path: &str, rate: f64, extent: Extent) -> Vec<f32> {
+/// What each element is multiplied by: 0 with probability `rate`, otherwise `1 / (1 - rate)`; row-major. `at` has the place of each row of
+/// each example in its sentence, where the rows were picked.
+pub fn dropout_factors(key: StepKey, path: &str, rate: f64, extent: Extent, at: Option<&[u32]>) -> Vec<f32> {
     let draws = Draws::new(key, path, rate);
     let mut factors = vec![0.0; extent.examples * extent.heads * extent.positions * extent.width];
     let mut rows = factors.chunks_exact_mut(extent.width.max(1));
     for example in 0..extent.examples as u32 {
         for head in 0..extent.heads as u32 {
-            for (position, row) in (0..extent.positions as u32).zip(&mut rows) {
-                draws.factors(example, head, position, row);
+            for (position, row) in (0..extent.positions).zip(&mut rows) {
+                let own = at.and_then(|at| at.get(example as usize * extent.positions + position)).copied();
+                draws.factors(example, head, own.unwrap_or(position as u32), row);
             }
         }
     }
@@ -91,19 +93,19 @@ mod tests {
     #[test]
     fn the_share_of_zeros_is_the_rate() {
         let extent = Extent { examples: 4, heads: 1, positions: 50, width: 64 };
-        let factors = dropout_factors(KEY, "a", 0.25, extent);
+        let factors = dropout_factors(KEY, "a", 0.25, extent, None);
         let zeros = factors.iter().filter(|factor| **factor == 0.0).count() as f64 / factors.len() as f64;
         assert!((zeros - 0.25).abs() < 0.02, "{zeros}");
         assert!(factors.iter().all(|factor| *factor == 0.0 || (*factor - 4.0 / 3.0).abs() < 1e-6));
-        assert_ne!(factors, dropout_factors(KEY, "b", 0.25, extent));
-        assert_ne!(factors, dropout_factors(StepKey { step: 6, ..KEY }, "a", 0.25, extent));
+        assert_ne!(factors, dropout_factors(KEY, "b", 0.25, extent, None));
+        assert_ne!(factors, dropout_factors(StepKey { step: 6, ..KEY }, "a", 0.25, extent, None));
     }
 
     #[test]
     fn padding_moves_no_draw() {
         let short = Extent { examples: 2, heads: 2, positions: 3, width: 3 };
         let long = Extent { positions: 5, width: 5, ..short };
-        let (few, many) = (dropout_factors(KEY, "a", 0.5, short), dropout_factors(KEY, "a", 0.5, long));
+        let (few, many) = (dropout_factors(KEY, "a", 0.5, short, None), dropout_factors(KEY, "a", 0.5, long, None));
         for (few, many) in few.chunks(9).zip(many.chunks(25)) {
             for (few, many) in few.chunks(3).zip(many.chunks(5)) {
                 assert_eq!(few, &many[..3]);

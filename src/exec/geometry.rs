@@ -57,7 +57,10 @@ impl Geometry {
             (Kernel::Embedding | Kernel::Positions, Some(table)) => {
                 program.parameters().get(*table).and_then(|spec| spec.shape.first().copied())
             }
-            (Kernel::Gather, _) => Some(self.width),
+            (Kernel::Gather, _) => return self.check_picked(program, batch, step),
+            (Kernel::First, _) if self.lengths.contains(&0) => {
+                return Err(failed("a sentence has no tokens, and its first is asked for".to_owned()));
+            }
             _ => None,
         };
         if let (Kernel::Positions, Some(limit)) = (&step.kernel, limit)
@@ -81,6 +84,20 @@ impl Geometry {
         Ok(())
     }
 
+    /// Whether the places of a `gather` (`rows × p`) are real tokens: there is nothing to be had from padding.
+    fn check_picked(&self, program: &Program, batch: &Batch, step: &Step) -> Result<()> {
+        let source = step.arguments.get(1).and_then(|slot| program.steps().get(*slot));
+        let Some(Step { kernel: Kernel::Input(name), .. }) = source else { return Ok(()) };
+        let at = batch.inputs.get(name).map(Vec::as_slice).unwrap_or_default();
+        let each = (at.len() / self.rows.max(1)).max(1);
+        for (row, (at, length)) in at.chunks(each).zip(&self.lengths).enumerate() {
+            if let Some(wrong) = at.iter().find(|index| **index as usize >= *length) {
+                return Err(failed(format!("the input `{name}` holds {wrong}, and sentence {row} of the batch has {length} tokens")));
+            }
+        }
+        Ok(())
+    }
+
     /// The full shape of a step's result: batch, heads where it has them, its axes.
     pub fn shape(&self, step: &Step) -> Vec<usize> {
         let axes = step.axes.iter().map(|axis| match axis {
@@ -90,12 +107,6 @@ impl Geometry {
         });
         let heads = step.per_head.then_some(self.heads);
         std::iter::once(self.rows).chain(heads).chain(axes).collect()
-    }
-
-    /// Whether an index of `at` (`rows × p`) points at padding.
-    pub fn reaches_padding(&self, at: &[u32]) -> bool {
-        let each = (at.len() / self.rows.max(1)).max(1);
-        at.chunks(each).zip(&self.lengths).any(|(at, length)| at.iter().any(|index| *index as usize >= *length))
     }
 }
 

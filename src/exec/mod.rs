@@ -14,6 +14,7 @@ pub mod native;
 pub mod parameters;
 pub mod probe;
 pub mod program;
+mod pushdown;
 
 pub use self::candle::CandleExecutor;
 pub use kernel::Kernel;

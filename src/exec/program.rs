@@ -1,6 +1,7 @@
 //! Graphs lowered to steps: kernels resolved, sizes evaluated, a user's own operations inlined.
 
 use super::kernel::Kernel;
+use super::pushdown::push_down;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::graph::weights::{Init, weights};
 use crate::graph::{Attr, Dim, Graph, HoleRef, Node, NodeIndex, NodeKind, Shape, Sizes, Symbol, dim::show_shape};
@@ -67,7 +68,20 @@ impl Program {
     /// # Errors
     /// Where an operation has no kernel, a hole is not filled, or a size has no value.
     pub fn lower(graph: &Graph, sizes: &Sizes) -> Result<Self> {
+        Self::lowered(graph, sizes, false).map(|program| program.picked_early())
+    }
+
+    /// Lowers a graph with every step on all of its rows, as the graph has it: the tests compare executors on it, and [`Program::lower`]
+    /// with it.
+    #[cfg(test)]
+    pub(super) fn as_written(graph: &Graph, sizes: &Sizes) -> Result<Self> {
         Self::lowered(graph, sizes, false)
+    }
+
+    /// The same with its picks as early as they can be.
+    pub(super) fn picked_early(&self) -> Self {
+        let (steps, output) = push_down(&self.steps, self.output);
+        Self { steps, output, ..self.clone() }
     }
 
     /// Lowers a graph some of whose inputs are real numbers, which no batch gives: for whoever carries its steps out by hand.
@@ -99,6 +113,31 @@ impl Program {
     /// The parameters, in the order of first use, each once.
     pub fn parameters(&self) -> &[ParameterSpec] {
         &self.parameters
+    }
+
+    /// The floating-point operations of one sentence's products that are carried out forward, counted as [`crate::graph::cost()`] counts those
+    /// of a graph: as many, or fewer where rows are picked early.
+    pub fn flops(&self, tokens: usize, predictions: usize) -> u64 {
+        let size = |axis: &Axis| match axis {
+            Axis::Tokens => tokens,
+            Axis::Predictions => predictions,
+            Axis::Size(size) => *size,
+        };
+        let products = |step: &Step| {
+            let operand = step.arguments.first().and_then(|slot| self.steps.get(*slot)).and_then(|step| step.axes.last());
+            let (joined, each) = match step.kernel {
+                Kernel::Linear | Kernel::MatMul | Kernel::Cosine | Kernel::Unembed => (operand.map_or(0, size), 2),
+                Kernel::Euclidean => (operand.map_or(0, size), 3),
+                Kernel::LightConv { .. } => {
+                    let taps = step.parameters.first().and_then(|number| self.parameters.get(*number));
+                    (taps.and_then(|taps| taps.shape.last().copied()).unwrap_or(0), 2)
+                }
+                _ => (0, 0),
+            };
+            let heads = if step.per_head { self.heads() } else { 1 };
+            (heads * joined * each * step.axes.iter().map(size).product::<usize>()) as u64
+        };
+        self.steps.iter().map(products).sum()
     }
 
     /// How many heads a value inside `per_head` has (1 where the sizes give none).

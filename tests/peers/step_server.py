@@ -11,6 +11,8 @@ The rival is eager PyTorch as someone would write it who wants it fast. What was
 - Which of several ways is the fastest is measured forward and backward on the model's own shapes before the warm-up, so neither
   the number of threads nor PyTorch's version decides it by surprise.
 - The masked-LM head runs on the masked positions only. AdamW is `fused=True`, clipping is `foreach`, gradients are set to None.
+- All rows of the last layer are computed, as the transformers library does. With PHYLA_PEER_PICKS=1 the rows that the head reads are picked
+  before the last layer's output projection, which is as early as plain modules allow: Phyla picks early by itself.
 - `torch.compile` is not used: it takes minutes to compile and was 0.93 of eager time where it was tried.
 
 Commands (`do`): model, batches, steps, forwards, task, epochs, gradients, memory, quit.
@@ -19,6 +21,7 @@ Commands (`do`): model, batches, steps, forwards, task, epochs, gradients, memor
 import ast
 import json
 import math
+import os
 import random
 import struct
 import sys
@@ -27,6 +30,10 @@ import time
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+
+# Whether the rows that the head reads are picked in the last layer.
+PICKS = os.environ.get("PHYLA_PEER_PICKS", "") not in ("", "0")
 
 
 def fastest(ways, inputs):
@@ -98,12 +105,12 @@ class Attention(nn.Module):
         self.graph.way = (flash, explicit)[ways.index(chosen)]
         return self.graph.way.__name__
 
-    def forward(self, x, padding):
+    def forward(self, x, padding, pick):
         rows, width, hidden = x.shape
         parts = self.projection(x).view(rows, width, len(self.graph.inputs), self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         mask = None if padding is None else padding["scores"]
         y = self.graph(dict(zip(self.graph.inputs, parts)), mask)
-        return self.output(y.transpose(1, 2).reshape(rows, width, hidden))
+        return self.output(pick(y.transpose(1, 2).reshape(rows, width, hidden)))
 
 
 # Lightweight convolution: x [rows, tokens, hidden], taps [heads, kernel] after their softmax.
@@ -153,12 +160,12 @@ class Convolution(nn.Module):
         self.way = fastest(ways, [torch.randn(rows, width, hidden), torch.softmax(self.taps.detach(), -1)])
         return self.way.__name__
 
-    def forward(self, x, padding):
+    def forward(self, x, padding, pick):
         gate, value = self.projection(x).chunk(2, -1)
         x = value * torch.sigmoid(gate)
         if padding is not None:
             x = x * padding["tokens"]
-        return self.output(self.way(x, torch.softmax(self.taps, -1)))
+        return self.output(pick(self.way(x, torch.softmax(self.taps, -1))))
 
 
 class Layer(nn.Module):
@@ -174,9 +181,9 @@ class Layer(nn.Module):
         self.norm1, self.norm2 = (nn.LayerNorm(hidden, eps=1e-12) for _ in range(2))
         self.dropout = size["dropout"]
 
-    def forward(self, x, padding):
+    def forward(self, x, padding, pick):
         drop = lambda x: F.dropout(x, self.dropout, self.training) if self.dropout else x
-        y = self.norm1(x + drop(self.mixer(x, padding)))
+        y = self.norm1(pick(x) + drop(self.mixer(x, padding, pick)))
         return self.norm2(y + drop(self.down(F.gelu(self.up(y)))))
 
 
@@ -203,12 +210,13 @@ class Model(nn.Module):
         drop = lambda x: F.dropout(x, self.dropout, self.training) if self.dropout else x
         tokens = batch["tokens"]
         x = drop(self.norm(self.word(tokens) + self.segments(batch["segments"]) + self.positions[: tokens.shape[1]]))
-        for layer in self.layers:
-            x = layer(x, batch["padding"])
+        wanted = lambda x: x.reshape(-1, x.shape[-1])[batch["at"]] if self.masked else x[:, 0]
+        for layer in self.layers[:-1]:
+            x = layer(x, batch["padding"], lambda x: x)
+        x = self.layers[-1](x, batch["padding"], wanted) if PICKS else wanted(self.layers[-1](x, batch["padding"], lambda x: x))
         if self.masked:
-            x = x.reshape(-1, x.shape[-1])[batch["at"]]
             return F.linear(self.head_norm(F.gelu(self.transform(x))), self.word.weight, self.bias)
-        return self.classifier(drop(torch.tanh(self.pooler(x[:, 0]))))
+        return self.classifier(drop(torch.tanh(self.pooler(x))))
 
     def loss(self, batch):
         return F.cross_entropy(self(batch), batch["targets"])
@@ -285,6 +293,7 @@ class Server:
             "mkl": torch.backends.mkl.is_available(),
             "onednn": torch.backends.mkldnn.is_available(),
             "vectors": torch.backends.cpu.get_cpu_capability(),
+            "picks": PICKS,
         }
         return {"parameters": sum(p.numel() for p in self.net.parameters()), "about": about, "ways": ways}
 

@@ -67,9 +67,10 @@ pub fn apply(step: &Step, operands: &[Tensor], parameters: &[&Tensor], geometry:
             let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + LAYER_NORM_EPSILON)?.sqrt()?;
             centred.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(bias)?.to_dtype(x.dtype())
         }
-        (Kernel::Dropout(rate), [x], _) => match geometry.key {
+        (Kernel::Dropout(rate), [x, at @ ..], _) => match geometry.key {
             Some(key) if *rate > 0.0 => {
-                let factors = dropout_factors(key, &step.path, *rate, extent(step, geometry));
+                let at = at.first().map(|at| at.flatten_all()?.to_vec1::<u32>()).transpose()?;
+                let factors = dropout_factors(key, &step.path, *rate, extent(step, geometry), at.as_deref());
                 x * Tensor::from_vec(factors, x.dims(), x.device())?.to_dtype(x.dtype())?
             }
             _ => Ok(x.clone()),

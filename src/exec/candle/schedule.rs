@@ -49,7 +49,7 @@ pub fn walk<'a>(
             values.push((Tensor::from_vec(indices, geometry.shape(step), device).map_err(broken)?, false));
             continue;
         }
-        let mixes = needs_clean(&step.kernel) || reads_padding(step, program, batch, geometry);
+        let mixes = needs_clean(&step.kernel);
         let mut call = Call { slot, step, operands: Vec::new(), cleaned: Vec::new() };
         let mut dirty_operand = false;
         for slot in &step.arguments {
@@ -67,16 +67,4 @@ pub fn walk<'a>(
     };
     let clean = if *dirty { select(value, &step.axes).map_err(broken)? } else { value.clone() };
     Ok(Output { value: clean, cleaned: *dirty })
-}
-
-/// Whether a row that `gather` or `first` picks is padding.
-fn reads_padding(step: &Step, program: &Program, batch: &Batch, geometry: &Geometry) -> bool {
-    match &step.kernel {
-        Kernel::First => geometry.lengths.contains(&0),
-        Kernel::Gather => match step.arguments.get(1).and_then(|slot| program.steps().get(*slot)).map(|step| &step.kernel) {
-            Some(Kernel::Input(name)) => batch.inputs.get(name).is_none_or(|at| geometry.reaches_padding(at)),
-            _ => true,
-        },
-        _ => false,
-    }
 }

@@ -80,6 +80,10 @@ struct Tile<'a> {
     head: usize,
     tokens: usize,
     predictions: usize,
+    /// Predicted places before the sentence's.
+    before: usize,
+    /// The indices of each input.
+    indices: &'a [Vec<u32>],
 }
 
 // SAFETY of this file: a tile's matrices have places of their own in the scratch of the thread that carries it out; of the values
@@ -272,8 +276,10 @@ impl Tile<'_> {
             .iter()
             .find(|operation| operation.mix == Mix::Dropout(slot))
             .map_or(0, |operation| self.sizes(operation.result)[0]);
+        let at = step.arguments.get(1).and_then(|at| self.indices.get(*at));
         for row in 0..rows {
-            draws.factors(self.sentence as u32, self.head as u32, row as u32, factors);
+            let place = at.and_then(|at| at.get(self.before + row)).copied().unwrap_or(row as u32);
+            draws.factors(self.sentence as u32, self.head as u32, place, factors);
             apply(row, factors);
         }
     }
@@ -331,8 +337,9 @@ impl Run<'_> {
     fn tile<'b>(&'b self, tiling: &'b Tiling, desk: &'b Desk, thread: usize, number: usize) -> Tile<'b> {
         let (sentence, head) = (number / tiling.heads.max(1), number % tiling.heads.max(1));
         let at = |list: &[usize]| list.get(sentence).copied().unwrap_or(0);
-        let (tokens, predictions) = (at(&self.packed.lengths), at(&self.packed.place_counts));
-        Tile { plan: self.plan, tiling, desk, scratch: self.scratch_of(thread), sentence, head, tokens, predictions }
+        let (tokens, predictions, before) = (at(&self.packed.lengths), at(&self.packed.place_counts), at(&self.packed.place_starts));
+        let (plan, scratch, indices) = (self.plan, self.scratch_of(thread), self.indices.as_slice());
+        Tile { plan, tiling, desk, scratch, sentence, head, tokens, predictions, before, indices }
     }
 
     /// The span of a value in the arena that is a tile's, its rows' width there, and the first column of the tile's own.

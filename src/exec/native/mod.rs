@@ -100,11 +100,9 @@ impl NativeExecutor {
         let judged = check_targets(&batch.targets, &shape)?;
         let values = wanted(program, parameters)?;
         let plan = Plan::new(program)?;
-        // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out.
-        let apart = plan.phases.iter().all(|phase| match phase {
-            Phase::Tiles(tiling) => !tiling.matrices.iter().flatten().any(|axis| *axis == Axis::Predictions),
-            _ => true,
-        });
+        // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out. Only what has them in
+        // its columns can be summed over them.
+        let apart = program.steps().iter().all(|step| step.axes.get(1) != Some(&Axis::Predictions));
         let wanted = |place: usize| match &batch.targets {
             Targets::Classes(targets) if apart && targets.len() == batch.rows * geometry.predictions => {
                 targets.get(place).copied().flatten().is_some()

@@ -20,10 +20,8 @@ impl Run<'_> {
         // SAFETY: see above.
         let (x, to) = unsafe { (self.whole(self.place(argument), argument).read(), self.whole(self.place(slot), slot).write()) };
         for (row, to) in to.chunks_exact_mut(width.max(1)).enumerate() {
-            match self.source(slot, row) {
-                Some(from) => to.copy_from_slice(x.get(from * width..(from + 1) * width).unwrap_or_default()),
-                None => to.fill(0.0),
-            }
+            let from = self.source(slot, row).unwrap_or_default();
+            to.copy_from_slice(x.get(from * width..(from + 1) * width).unwrap_or_default());
         }
     }
 
@@ -49,7 +47,7 @@ impl Run<'_> {
         }
     }
 
-    /// The row that a picked row is taken from; `None` where it would be padding, which is 0.
+    /// The row that a picked row is taken from.
     fn source(&self, slot: usize, row: usize) -> Option<usize> {
         let (step, Form::Matrix { rows, .. }) = (self.plan.step(slot)?, self.plan.form(slot)) else { return None };
         let sentence = self.packed.origin(rows, row)[0] as usize;
@@ -57,7 +55,6 @@ impl Run<'_> {
             Kernel::Gather => self.indices(*step.arguments.get(1)?).get(row).copied()? as usize,
             _ => 0,
         };
-        let (start, length) = self.packed.rows_of(Rows::Tokens, sentence);
-        (place < length).then_some(start + place)
+        Some(self.packed.rows_of(Rows::Tokens, sentence).0 + place)
     }
 }

@@ -161,11 +161,13 @@ impl Run<'_> {
         let draws = Draws::new(key, &step.path, rate);
         // SAFETY: the rest of the thread's scratch belongs to this step.
         let factors = unsafe { self.scratch_of(block.thread).part(block.used, width).write() };
-        for row in 0..block.count {
-            let [sentence, place] = self.packed.origin(block.rows, block.from + row);
+        let at = step.arguments.get(1).map(|at| self.indices(*at));
+        for row in block.from..block.from + block.count {
+            let [sentence, number] = self.packed.origin(block.rows, row);
+            let place = at.and_then(|at| at.get(row)).copied().unwrap_or(number);
             for head in 0..heads {
                 draws.factors(sentence, head as u32, place, factors);
-                apply(row * heads + head, factors);
+                apply((row - block.from) * heads + head, factors);
             }
         }
     }

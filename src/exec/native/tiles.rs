@@ -118,7 +118,8 @@ impl Tiling {
     fn step(&mut self, plan: &Plan<'_>, slot: usize, known: &mut BTreeMap<usize, Operand>) -> Result<Operand> {
         let Some(step) = plan.step(slot) else { return internal("a step is missing") };
         let mut operands = Vec::new();
-        for argument in plan.arguments(slot) {
+        // The places that a dropout's rows were picked from are no operand.
+        for argument in plan.arguments(slot).filter(|argument| plan.form(*argument) != Form::Index) {
             let operand = match known.get(&argument) {
                 Some(operand) => *operand,
                 None => {

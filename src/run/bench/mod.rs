@@ -169,7 +169,9 @@ fn model(
     let spec = Spec::new(&name, fillings(&named.space, &named.architecture), size, options);
     let models = Models { masked_lm: templates.masked_lm, classifier: templates.classifier, model: spec.sizes() };
     let cost = models.cost(&named.space, &named.architecture)?;
-    let forward_flops = cost.flops as f64 * size.batch as f64;
+    // Of the last layer most rows are wanted by no one: what is carried out is less than what the graph says.
+    let program = models.masked_lm(&named.space, &named.architecture)?;
+    let forward_flops = (program.flops(size.length, size.places()) * size.batch as u64) as f64;
 
     let (mut pair, about) = pair(options, &spec, progress)?;
     pair.tell(&Message::Batches { batches: work::masked(size) })?;

@@ -39,7 +39,7 @@ pub struct Timing {
     /// PyTorch's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_seconds: Option<Range>,
-    /// GFLOP/s of our best burst, by the graph's own count.
+    /// GFLOP/s of our best burst, by what is carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gflops: Option<f64>,
     /// The same as a share of the machine's measured peak.
@@ -157,12 +157,14 @@ impl Outcome {
         let load = load.map(|load| format!(", load {load:.1} when it began")).unwrap_or_default();
         let priority = if *real_time { "`chrt -r 20`" } else { "ordinary priority" };
         let told = |key: &str| self.peer.as_ref().and_then(|peer| peer.get(key)).and_then(Value::as_str).unwrap_or("?").to_owned();
+        let picks = self.peer.as_ref().and_then(|peer| peer.get("picks")) == Some(&Value::Bool(true));
         let against = match &self.peer {
             Some(_) => format!(
-                "Ratios of the executor `{}` to PyTorch {} ({}), lower is better: median of the bursts (least to largest).",
+                "Ratios of the executor `{}` to PyTorch {} ({}{}), lower is better: median of the bursts (least to largest).",
                 self.executor,
                 told("torch"),
-                told("vectors")
+                told("vectors"),
+                if picks { ", picking rows in its last layer" } else { "" }
             ),
             None => format!("The executor `{}` alone: median of the bursts (least to largest).", self.executor),
         };

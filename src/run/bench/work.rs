@@ -59,9 +59,16 @@ const BATCHES: u64 = 4;
 /// Special pieces come first in every vocabulary made here.
 pub(super) const SPECIAL: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
+impl Size {
+    /// Places that are predicted in each sentence.
+    pub(super) fn places(&self) -> usize {
+        ((self.length - 2) as f64 * MASKED).ceil() as usize
+    }
+}
+
 /// Batches for masked-LM: random tokens, as many places to predict in each sentence as training has.
 pub(super) fn masked(size: &Size) -> Vec<Packed> {
-    let places = ((size.length - 2) as f64 * MASKED).ceil() as usize;
+    let places = size.places();
     let batch = |number| {
         let mut draws = stream(0, "bench", number);
         let special = SPECIAL.len() as u32;

@@ -57,7 +57,7 @@ fn check_on(what: &str, program: &Program, batch: &Batch, device: &Device) {
 
 /// Full, padded, and with an empty sentence.
 pub(in crate::exec) fn batches() -> [Batch; 3] {
-    [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 0], 4, 2)]
+    [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 1], 4, 2)]
 }
 
 /// A program with an expression over q, k and v inside the heads.

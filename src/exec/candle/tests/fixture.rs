@@ -75,9 +75,9 @@ impl Sketch {
         self.linear(first, 1)
     }
 
-    /// The program whose result is this node.
+    /// The program whose result is this node, every step on all of its rows.
     pub fn lower(self, output: NodeIndex) -> Program {
-        Program::lower(&self.builder.finish(output), &sizes()).expect("known operations")
+        Program::as_written(&self.builder.finish(output), &sizes()).expect("known operations")
     }
 }
 

@@ -6,47 +6,66 @@ use crate::exec::candle::CandleExecutor;
 use crate::exec::candle::device::devices;
 use crate::exec::program::Program;
 use crate::exec::{Executor, Parameters};
-use crate::graph::{Dim, NodeIndex, Symbol};
+use crate::graph::{Attr, Dim, NodeIndex, Symbol};
 use candle_core::DType;
 use proptest::prelude::*;
 
-/// A random expression over q, k and v: each choice is an operation and two operands among those that fit.
+/// What is made of a random expression: a row for each token, a score for each sentence, a row for each predicted place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::exec) enum Ending {
+    Tokens,
+    Score,
+    Places,
+}
+
+/// A random expression, with a row for each token, and with a score for each sentence.
 pub(in crate::exec) fn random(choices: &[(u8, u8, u8)]) -> (Program, Program) {
-    let build = |tokens_out: bool| {
-        let mut sketch = Sketch::new();
-        let (x, _) = sketch.embedded();
-        let qkv = sketch.projections(x);
-        let mut pool = qkv.to_vec();
-        for (op, left, right) in choices {
-            let x = pool[*left as usize % pool.len()];
-            let shape = sketch.builder.shape(x);
-            let fits = |sketch: &Sketch, wanted: &dyn Fn(&[Dim]) -> bool| {
-                let fitting: Vec<NodeIndex> = pool.iter().copied().filter(|y| wanted(&sketch.builder.shape(*y))).collect();
-                (!fitting.is_empty()).then(|| fitting[*right as usize % fitting.len()])
-            };
-            let same = fits(&sketch, &|other| other == shape).unwrap_or(x);
-            let node = match op % 6 {
-                0 | 1 => sketch.op(UNARY[*op as usize / 6 % UNARY.len()], &[], &[x]),
-                2 => sketch.op(BINARY[*op as usize / 6 % BINARY.len()], &[], &[x, same]),
-                3 => sketch.op("transpose", &[], &[x]),
-                4 => match fits(&sketch, &|other| other[1] == shape[1]) {
-                    Some(y) => sketch.op(PAIRS[*op as usize / 6 % 2], &[], &[x, y]),
-                    None => continue,
-                },
-                _ => match fits(&sketch, &|other| other[0] == shape[1]) {
-                    Some(y) => sketch.op("matmul", &[], &[x, y]),
-                    None => continue,
-                },
-            };
-            pool.push(node);
+    (ended(choices, Ending::Tokens), ended(choices, Ending::Score))
+}
+
+/// A random expression over q, k and v: each choice is an operation and two operands among those that fit.
+pub(in crate::exec) fn ended(choices: &[(u8, u8, u8)], ending: Ending) -> Program {
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let qkv = sketch.projections(x);
+    let mut pool = qkv.to_vec();
+    for (op, left, right) in choices {
+        let x = pool[*left as usize % pool.len()];
+        let shape = sketch.builder.shape(x);
+        let fits = |sketch: &Sketch, wanted: &dyn Fn(&[Dim]) -> bool| {
+            let fitting: Vec<NodeIndex> = pool.iter().copied().filter(|y| wanted(&sketch.builder.shape(*y))).collect();
+            (!fitting.is_empty()).then(|| fitting[*right as usize % fitting.len()])
+        };
+        let same = fits(&sketch, &|other| other == shape).unwrap_or(x);
+        let node = match op % 6 {
+            0 | 1 => sketch.op(UNARY[*op as usize / 6 % UNARY.len()], &[], &[x]),
+            2 => sketch.op(BINARY[*op as usize / 6 % BINARY.len()], &[], &[x, same]),
+            3 => sketch.op("transpose", &[], &[x]),
+            4 => match fits(&sketch, &|other| other[1] == shape[1]) {
+                Some(y) => sketch.op(PAIRS[*op as usize / 6 % 2], &[], &[x, y]),
+                None => continue,
+            },
+            _ => match fits(&sketch, &|other| other[0] == shape[1]) {
+                Some(y) => sketch.op("matmul", &[], &[x, y]),
+                None => continue,
+            },
+        };
+        pool.push(node);
+    }
+    let last = pool[pool.len() - 1];
+    let merged = sketch.merged(last, qkv[2]);
+    let dropped = sketch.op("dropout", &[("rate", Attr::Number(0.2))], &[merged]);
+    let normed = sketch.op("layer_norm", &[], &[dropped]);
+    let output = match ending {
+        Ending::Tokens => normed,
+        Ending::Score => sketch.scored(normed),
+        Ending::Places => {
+            let at = sketch.builder.input("at", vec![Symbol::Predictions.into()], true, false);
+            let picked = sketch.op("gather", &[], &[normed, at]);
+            sketch.linear(picked, Symbol::Vocabulary)
         }
-        let last = pool[pool.len() - 1];
-        let merged = sketch.merged(last, qkv[2]);
-        let normed = sketch.op("layer_norm", &[], &[merged]);
-        let output = if tokens_out { normed } else { sketch.scored(normed) };
-        sketch.lower(output)
     };
-    (build(true), build(false))
+    sketch.lower(output)
 }
 
 /// How far two lists are apart, relative to the larger of 1 and the largest wanted value.

@@ -61,6 +61,7 @@ fn nothing_to_judge_gives_zeros_and_bad_batches_say_why() {
         says(&Batch { targets: Targets::Classes(vec![Some(11); 4]), ..good.clone() }, &values, "11");
         says(&Batch { targets: Targets::None, ..good.clone() }, &values, "targets");
         says(&good, &Parameters::default(), "missing");
+        says(&Batch { lengths: vec![4, 1], ..good.clone() }, &values, "sentence 1 of the batch has 1 token");
     }
 }
 

@@ -58,7 +58,8 @@ fn stack(layers: usize) -> Program {
 
 /// Many sentences, so that there are several blocks of rows.
 fn many(sentences: usize, width: usize) -> Batch {
-    let lengths: Vec<usize> = (0..sentences).map(|row| row * 7 % 9 + usize::from(row % 5 == 0)).map(|length| length.min(width)).collect();
+    let lengths: Vec<usize> =
+        (0..sentences).map(|row| row * 7 % 9 + usize::from(row % 5 == 0)).map(|length| length.clamp(1, width)).collect();
     batch(&lengths, width, 3)
 }
 
@@ -259,6 +260,7 @@ proptest! {
             prop_assert!(real.iter().zip(few).all(|(real, few)| real.to_bits() == few.to_bits()), "{:?}", choices);
             prop_assert!(padding.iter().all(|value| *value == 0.0), "{:?}", choices);
         }
+        let (narrow, wide) = (batch(&lengths[..3], 4, 0), batch(&lengths[..3], 4 + more, garbage));
         let values = parameters(scores.parameters(), 5);
         let (few, many) = (executor.gradients(&scores, &values, &narrow, KEY), executor.gradients(&scores, &values, &wide, KEY));
         prop_assume!(few.is_ok());
