@@ -1,6 +1,6 @@
 //! A batch checked against a program: sizes, lengths and indices that kernels may rely on.
 
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::exec::kernel::Kernel;
 use crate::exec::program::{Axis, Step};
 use crate::exec::{Batch, Program, StepKey};
@@ -58,8 +58,9 @@ impl Geometry {
                 program.parameters().get(*table).and_then(|spec| spec.shape.first().copied())
             }
             (Kernel::Gather, _) => return self.check_picked(program, batch, step),
-            (Kernel::First, _) if self.lengths.contains(&0) => {
-                return Err(failed("a sentence has no tokens, and its first is asked for".to_owned()));
+            (Kernel::First, _) => {
+                let empty = self.lengths.iter().position(|length| *length == 0);
+                return empty.map_or(Ok(()), |row| Err(failed(format!("sentence {row} of the batch has no first token"))));
             }
             _ => None,
         };
@@ -92,7 +93,10 @@ impl Geometry {
         let each = (at.len() / self.rows.max(1)).max(1);
         for (row, (at, length)) in at.chunks(each).zip(&self.lengths).enumerate() {
             if let Some(wrong) = at.iter().find(|index| **index as usize >= *length) {
-                return Err(failed(format!("the input `{name}` holds {wrong}, and sentence {row} of the batch has {length} tokens")));
+                return Err(failed(format!(
+                    "the input `{name}` holds {wrong}, and sentence {row} of the batch has {}",
+                    counted(*length, "token")
+                )));
             }
         }
         Ok(())

@@ -90,7 +90,7 @@ pub enum Kernel {
     Linear,
     /// Over the last axis, with gain and bias.
     LayerNorm,
-    /// Elements set to 0 with this probability, the others scaled up.
+    /// Elements set to 0 with this probability, the others scaled up; a second argument has the places that picked rows draw for.
     Dropout(f64),
     /// Rows of a table: `index[n] -> [n, h]`.
     Embedding,

@@ -1,56 +1,23 @@
 //! `gather` and `first` carried out as early as possible: what only the picked rows are wanted of is computed for those rows alone.
 //!
-//! A masked-LM head reads the predicted places, a classifier the first token. So of the last layer the queries, the products with them, the
+//! A masked-LM head reads the predicted places, a classifier the first token. So of BERT's last layer the queries, the products with them, the
 //! projection of what comes out and the feed-forward part are wanted for these rows only; keys and values for all. Databases push
 //! selections down through a query in the same way.
 //!
-//! Each row that is computed comes out as before, to the byte; sums over rows (gradients of parameters) have fewer terms, in other groups.
+//! Each row that is computed comes out as before (natively to the byte); sums over rows, as gradients of parameters are, have fewer terms, in
+//! other groups.
 
 use super::kernel::Kernel;
 use super::program::{Axis, Step};
-use std::collections::BTreeMap;
-
-/// Which rows of a value are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// None: nothing that counts reads it.
-    Nothing,
-    /// Those of one pick.
-    Picked(Pick),
-    /// All.
-    All,
-}
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The rows that a step picks: those at the input of this slot, or the first.
 type Pick = Option<usize>;
 
-impl Wanted {
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing, one) | (one, Self::Nothing) => one,
-            (one, other) if one == other => one,
-            _ => Self::All,
-        }
-    }
-}
-
-/// How many of a step's first arguments have the rows of its result, each row of it made of that row of theirs; the other arguments are
-/// wanted whole. 0 where a row of the result depends on more.
-fn row_arguments(step: &Step) -> usize {
-    match step.kernel {
-        _ if step.axes.first() != Some(&Axis::Tokens) => 0,
-        Kernel::Binary(_) => 2,
-        Kernel::Unary(_) | Kernel::Softmax | Kernel::LayerNorm | Kernel::Dropout(_) | Kernel::SplitHeads | Kernel::MergeHeads => 1,
-        // A row of the product is made of a row of the left operand and of all that the right one holds.
-        Kernel::Linear | Kernel::Unembed | Kernel::MatMul | Kernel::Cosine | Kernel::Euclidean => 1,
-        _ => 0,
-    }
-}
-
 /// The same program, its picks as early as they can be; gives the steps and the slot of the result.
 pub fn push_down(steps: &[Step], output: usize) -> (Vec<Step>, usize) {
-    let wanted = wanted_rows(steps, output);
-    let mut pushing = Pushing { steps, wanted: &wanted, done: Vec::new(), whole: vec![None; steps.len()], picked: BTreeMap::new() };
+    let wanted = Wanted::new(steps, output);
+    let mut pushing = Pushing { steps, wanted, done: Vec::new(), whole: vec![None; steps.len()], picked: BTreeMap::new() };
     for slot in 0..steps.len() {
         pushing.carry(slot);
     }
@@ -58,53 +25,21 @@ pub fn push_down(steps: &[Step], output: usize) -> (Vec<Step>, usize) {
     (pushing.done, output)
 }
 
-/// The rows that a step picks from its first argument.
-fn pick(steps: &[Step], step: &Step) -> Option<Pick> {
-    let places = |slot: &usize| {
-        steps.get(*slot).is_some_and(|step| matches!(step.kernel, Kernel::Input(_)) && step.axes.first() == Some(&Axis::Predictions))
-    };
-    match (&step.kernel, step.arguments.as_slice()) {
-        (Kernel::First, _) => Some(None),
-        (Kernel::Gather, [_, at]) if places(at) => Some(Some(*at)),
-        _ => None,
+/// How many of a step's first arguments have the rows of its result, each row of it made of that row of theirs; the other arguments are
+/// wanted whole. 0 where a row of the result depends on more, or on its place.
+fn row_arguments(step: &Step) -> usize {
+    match step.kernel {
+        _ if step.axes.first() != Some(&Axis::Tokens) => 0,
+        Kernel::Binary(_) => 2,
+        Kernel::Unary(_) | Kernel::Softmax | Kernel::LayerNorm | Kernel::Dropout(_) | Kernel::SplitHeads | Kernel::MergeHeads => 1,
+        // A row of the product is made of a row of the left operand and of all that the right one holds.
+        _ if is_product(step) => 1,
+        _ => 0,
     }
 }
 
-/// Which rows of each value are wanted, as far as it can be computed for some of its rows alone.
-fn wanted_rows(steps: &[Step], output: usize) -> Vec<Wanted> {
-    // Whether some rows of a value can be had: by computing them alone, or by picking them from a matrix outside of heads.
-    let mut to_be_had: Vec<bool> = Vec::with_capacity(steps.len());
-    let mut alone: Vec<bool> = Vec::with_capacity(steps.len());
-    for step in steps {
-        let rows = row_arguments(step);
-        let computed = rows > 0 && step.arguments.iter().take(rows).all(|argument| to_be_had.get(*argument) == Some(&true));
-        alone.push(computed);
-        to_be_had.push(computed || is_matrix(step));
-    }
-    let mut wanted = vec![Wanted::Nothing; steps.len()];
-    let mut want = |slot: usize, more: Wanted, alone: bool| {
-        let Some(wanted) = wanted.get_mut(slot) else { return Wanted::All };
-        *wanted = match wanted.and(more) {
-            // What cannot be computed for some rows is computed whole, and picked from.
-            Wanted::Picked(_) if !alone => Wanted::All,
-            known => known,
-        };
-        *wanted
-    };
-    want(output, Wanted::All, false);
-    for ((slot, step), computed) in steps.iter().enumerate().zip(&alone).rev() {
-        let own = want(slot, Wanted::Nothing, *computed);
-        let rows = row_arguments(step);
-        for (number, argument) in step.arguments.iter().enumerate() {
-            let of_argument = match (pick(steps, step), own) {
-                (Some(pick), _) if number == 0 => Wanted::Picked(pick),
-                (_, Wanted::Picked(_)) if number < rows => own,
-                _ => Wanted::All,
-            };
-            want(*argument, of_argument, alone.get(*argument) == Some(&true));
-        }
-    }
-    wanted
+fn is_product(step: &Step) -> bool {
+    matches!(step.kernel, Kernel::Linear | Kernel::Unembed | Kernel::MatMul | Kernel::Cosine | Kernel::Euclidean)
 }
 
 /// Whether rows can be picked from a value as it stands: a matrix over tokens, outside of heads.
@@ -112,9 +47,107 @@ fn is_matrix(step: &Step) -> bool {
     !step.per_head && matches!(step.axes.as_slice(), [Axis::Tokens, Axis::Size(_)])
 }
 
+/// What is wanted of each value.
+struct Wanted {
+    /// Whether it can be computed for some of its rows alone.
+    alone: Vec<bool>,
+    /// Whether some of its rows can be had: computed alone, or picked from it.
+    to_be_had: Vec<bool>,
+    /// Whether it is wanted whole.
+    whole: Vec<bool>,
+    /// Whose rows are wanted of it.
+    picks: Vec<BTreeSet<Pick>>,
+}
+
+impl Wanted {
+    fn new(steps: &[Step], output: usize) -> Self {
+        let mut refused = vec![false; steps.len()];
+        loop {
+            let wanted = Self::unless(steps, output, &refused);
+            // Within heads, rows of what is also wanted whole are computed once more: without products, or not at all.
+            let mut dear: Vec<bool> = Vec::with_capacity(steps.len());
+            for step in steps {
+                let made_of = |argument: &usize| dear.get(*argument) == Some(&true);
+                dear.push(!is_matrix(step) && (is_product(step) || step.arguments.iter().take(row_arguments(step)).any(made_of)));
+            }
+            let twice = |slot: &usize| {
+                dear.get(*slot) == Some(&true) && wanted.is_whole(*slot) && wanted.picks.get(*slot).is_some_and(|picks| !picks.is_empty())
+            };
+            match (0..steps.len()).find(twice).and_then(|slot| refused.get_mut(slot)).filter(|refused| !**refused) {
+                Some(refused) => *refused = true,
+                None => return wanted,
+            }
+        }
+    }
+
+    /// What is wanted where no rows are to be had of what is refused.
+    fn unless(steps: &[Step], output: usize, refused: &[bool]) -> Self {
+        let (mut alone, mut to_be_had) = (Vec::with_capacity(steps.len()), Vec::<bool>::with_capacity(steps.len()));
+        for (step, refused) in steps.iter().zip(refused) {
+            let rows = row_arguments(step);
+            let computed = rows > 0 && !refused && step.arguments.iter().take(rows).all(|argument| to_be_had.get(*argument) == Some(&true));
+            alone.push(computed);
+            to_be_had.push(computed || is_matrix(step));
+        }
+        let (whole, picks) = (vec![false; steps.len()], vec![BTreeSet::new(); steps.len()]);
+        let mut wanted = Self { alone, to_be_had, whole, picks };
+        wanted.want(output, None);
+        for (slot, step) in steps.iter().enumerate().rev() {
+            let own = wanted.rows_alone(slot);
+            for (number, argument) in step.arguments.iter().enumerate() {
+                let pick = match (wanted.pick(steps, step), own) {
+                    (Some(pick), _) if number == 0 => Some(pick),
+                    (None, Some(pick)) if number < row_arguments(step) => Some(pick),
+                    _ => None,
+                };
+                wanted.want(*argument, pick);
+            }
+        }
+        wanted
+    }
+
+    /// Wants the rows of a pick, or all.
+    fn want(&mut self, slot: usize, pick: Option<Pick>) {
+        match (pick, self.whole.get_mut(slot), self.picks.get_mut(slot)) {
+            (Some(pick), _, Some(picks)) => {
+                picks.insert(pick);
+            }
+            (None, Some(whole), _) => *whole = true,
+            _ => {}
+        }
+    }
+
+    /// The rows that a step picks from its first argument, where they can be had early.
+    fn pick(&self, steps: &[Step], step: &Step) -> Option<Pick> {
+        let source = step.arguments.first().filter(|source| self.to_be_had.get(**source) == Some(&true));
+        let places = |slot: &usize| {
+            let step = steps.get(*slot)?;
+            (matches!(step.kernel, Kernel::Input(_)) && step.axes.first() == Some(&Axis::Predictions)).then_some(*slot)
+        };
+        match (&step.kernel, source) {
+            (Kernel::First, Some(_)) => Some(None),
+            (Kernel::Gather, Some(_)) => step.arguments.get(1).and_then(places).map(Some),
+            _ => None,
+        }
+    }
+
+    /// The one pick whose rows are all that is computed of a value.
+    fn rows_alone(&self, slot: usize) -> Option<Pick> {
+        let mut picks = self.picks.get(slot)?.iter();
+        let (first, more) = (picks.next(), picks.next());
+        let alone = self.alone.get(slot) == Some(&true) && self.whole.get(slot) == Some(&false) && more.is_none();
+        first.copied().filter(|_| alone)
+    }
+
+    /// Whether a value is computed whole.
+    fn is_whole(&self, slot: usize) -> bool {
+        self.rows_alone(slot).is_none()
+    }
+}
+
 struct Pushing<'a> {
     steps: &'a [Step],
-    wanted: &'a [Wanted],
+    wanted: Wanted,
     done: Vec<Step>,
     /// Where each value stands now, whole.
     whole: Vec<Option<usize>>,
@@ -131,13 +164,12 @@ impl Pushing<'_> {
     /// Carries a step over: whole, or for the rows that are wanted.
     fn carry(&mut self, slot: usize) {
         let Some(step) = self.steps.get(slot).filter(|_| self.whole.get(slot) == Some(&None)) else { return };
-        let whole = match (pick(self.steps, step), self.wanted.get(slot), step.arguments.first()) {
-            (Some(pick), _, Some(from)) => self.rows(*from, pick),
-            (_, Some(Wanted::Picked(pick)), _) => {
-                let rows = self.of_rows(step, *pick);
-                self.picked.insert((slot, *pick), rows);
-                return;
-            }
+        if let Some(pick) = self.wanted.rows_alone(slot) {
+            self.rows(slot, pick);
+            return;
+        }
+        let whole = match (self.wanted.pick(self.steps, step), step.arguments.first()) {
+            (Some(pick), Some(from)) => self.rows(*from, pick),
             _ => {
                 let arguments = step.arguments.iter().map(|argument| self.value(*argument)).collect();
                 self.push(Step { arguments, ..step.clone() })
@@ -152,30 +184,32 @@ impl Pushing<'_> {
     fn value(&mut self, slot: usize) -> usize {
         // An input may come after what reads it now.
         self.carry(slot);
-        self.whole.get(slot).copied().flatten().unwrap_or_default()
+        let whole = self.whole.get(slot).copied().flatten();
+        debug_assert!(whole.is_some(), "a value is read whole of which rows alone are wanted");
+        whole.unwrap_or_default()
     }
 
     /// Where picked rows of a value stand.
     fn rows(&mut self, slot: usize, pick: Pick) -> usize {
-        let Some(step) = self.steps.get(slot) else { return 0 };
-        if let Some(known) = self.picked.get(&(slot, pick)) {
-            return *known;
-        }
-        let rows = if is_matrix(step) {
+        let (Some(step), None) = (self.steps.get(slot), self.picked.get(&(slot, pick))) else {
+            return self.picked.get(&(slot, pick)).copied().unwrap_or_default();
+        };
+        let axes = std::iter::once(if pick.is_some() { Axis::Predictions } else { Axis::Size(1) }).chain(step.axes.iter().skip(1).copied());
+        let axes = axes.collect();
+        let rows = if is_matrix(step) && self.wanted.is_whole(slot) {
             let arguments = std::iter::once(slot).chain(pick).map(|argument| self.value(argument)).collect();
             let kernel = if pick.is_some() { Kernel::Gather } else { Kernel::First };
-            let axes = picked_axes(step, pick);
             self.push(Step { kernel, arguments, parameters: Vec::new(), axes, per_head: false, path: String::new() })
         } else {
-            // Within heads, what is also wanted whole is computed once more for these rows.
-            self.of_rows(step, pick)
+            let arguments = self.row_arguments(step, pick);
+            self.push(Step { arguments, axes, ..step.clone() })
         };
         self.picked.insert((slot, pick), rows);
         rows
     }
 
-    /// A step on the picked rows alone.
-    fn of_rows(&mut self, step: &Step, pick: Pick) -> usize {
+    /// What a step on picked rows reads.
+    fn row_arguments(&mut self, step: &Step, pick: Pick) -> Vec<usize> {
         let rows = row_arguments(step);
         let of = |(number, argument): (usize, &usize)| if number < rows { self.rows(*argument, pick) } else { self.value(*argument) };
         let mut arguments: Vec<usize> = step.arguments.iter().enumerate().map(of).collect();
@@ -183,14 +217,8 @@ impl Pushing<'_> {
         if let (Kernel::Dropout(_), Some(at)) = (&step.kernel, pick) {
             arguments.push(self.value(at));
         }
-        self.push(Step { arguments, axes: picked_axes(step, pick), ..step.clone() })
+        arguments
     }
-}
-
-/// The axes of a value's picked rows.
-fn picked_axes(whole: &Step, pick: Pick) -> Vec<Axis> {
-    let rows = if pick.is_some() { Axis::Predictions } else { Axis::Size(1) };
-    std::iter::once(rows).chain(whole.axes.iter().skip(1).copied()).collect()
 }
 
 #[cfg(test)]
@@ -267,6 +295,32 @@ pub(in crate::exec) mod tests {
         let scored = sketch.scored(mixed);
         let program = sketch.lower(scored).picked_early();
         assert_eq!(counts(&program, Axis::Size(1), |kernel| *kernel == Kernel::Linear), [1, 1]);
+        assert_eq!(counts(&program, Axis::Size(1), |kernel| *kernel == Kernel::First), [0, 1]);
+    }
+
+    /// Euclidean distances of distances, whose rows would have to be computed twice.
+    #[test]
+    fn no_product_is_carried_out_twice() {
+        let program = ended(&[(10, 0, 1), (10, 3, 0), (10, 4, 1), (5, 5, 5)], Ending::Places);
+        assert!(program.picked_early().flops(7, 2) <= program.flops(7, 2));
+    }
+
+    /// Rows of one value for a head and for another, and places that two heads read.
+    #[test]
+    fn picks_of_several_kinds() {
+        let mut sketch = Sketch::new();
+        let (x, _) = sketch.embedded();
+        let y = sketch.linear(x, Symbol::Hidden);
+        let y = sketch.op("tanh", &[], &[y]);
+        let at = sketch.builder.input("at", vec![Symbol::Predictions.into()], true, false);
+        let picked = sketch.op("gather", &[], &[y, at]);
+        let first = sketch.op("first", &[], &[y]);
+        let first = sketch.op("transpose", &[], &[first]);
+        let alike = sketch.op("matmul", &[], &[picked, first]);
+        let program = sketch.lower(alike).picked_early();
+        // Two kinds of rows: the map is computed whole, and picked from at its end.
+        assert_eq!(counts(&program, Axis::Predictions, |kernel| *kernel == Kernel::Linear), [1, 0]);
+        assert_eq!(counts(&program, Axis::Predictions, |kernel| *kernel == Kernel::Gather), [0, 1]);
         assert_eq!(counts(&program, Axis::Size(1), |kernel| *kernel == Kernel::First), [0, 1]);
     }
 

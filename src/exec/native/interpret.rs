@@ -276,9 +276,9 @@ impl Tile<'_> {
             .iter()
             .find(|operation| operation.mix == Mix::Dropout(slot))
             .map_or(0, |operation| self.sizes(operation.result)[0]);
-        let at = step.arguments.get(1).and_then(|at| self.indices.get(*at));
+        let at = step.arguments.get(1).map(|at| &self.indices[*at]);
         for row in 0..rows {
-            let place = at.and_then(|at| at.get(self.before + row)).copied().unwrap_or(row as u32);
+            let place = at.map_or(row as u32, |at| at[self.before + row]);
             draws.factors(self.sentence as u32, self.head as u32, place, factors);
             apply(row, factors);
         }

@@ -105,9 +105,12 @@ impl Run<'_> {
                 Form::Blocks { axes, heads } => {
                     let [rows, columns] = axes.map(|axis| self.packed.size(axis, sentence));
                     let before = self.packed.before(axes, sentence) * heads;
+                    let (start, _) = self.packed.rows_of(axes[0].into(), sentence);
                     for line in 0..heads * rows {
                         let (head, row) = (line / rows, line % rows);
-                        visit(before + line * columns, ((sentence * heads + head) * high + row) * wide, columns);
+                        // Of predicted places some may be left out.
+                        let place = self.packed.origin(axes[0].into(), start + row)[1] as usize;
+                        visit(before + line * columns, ((sentence * heads + head) * high + place) * wide, columns);
                     }
                 }
                 Form::Index => {}

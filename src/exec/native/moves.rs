@@ -20,7 +20,7 @@ impl Run<'_> {
         // SAFETY: see above.
         let (x, to) = unsafe { (self.whole(self.place(argument), argument).read(), self.whole(self.place(slot), slot).write()) };
         for (row, to) in to.chunks_exact_mut(width.max(1)).enumerate() {
-            let from = self.source(slot, row).unwrap_or_default();
+            let from = self.source(slot, row);
             to.copy_from_slice(x.get(from * width..(from + 1) * width).unwrap_or_default());
         }
     }
@@ -41,20 +41,16 @@ impl Run<'_> {
             to.fill(0.0);
         }
         for (row, g) in g.chunks_exact(width.max(1)).enumerate() {
-            if let Some(to) = self.source(slot, row).and_then(|from| to.get_mut(from * width..(from + 1) * width)) {
-                add_scaled(to, 1.0, g);
-            }
+            let from = self.source(slot, row);
+            add_scaled(to.get_mut(from * width..(from + 1) * width).unwrap_or_default(), 1.0, g);
         }
     }
 
-    /// The row that a picked row is taken from.
-    fn source(&self, slot: usize, row: usize) -> Option<usize> {
-        let (step, Form::Matrix { rows, .. }) = (self.plan.step(slot)?, self.plan.form(slot)) else { return None };
+    /// The row that a picked row is taken from, which is a real token's (`Geometry`).
+    fn source(&self, slot: usize, row: usize) -> usize {
+        let (Some(step), Form::Matrix { rows, .. }) = (self.plan.step(slot), self.plan.form(slot)) else { return 0 };
         let sentence = self.packed.origin(rows, row)[0] as usize;
-        let place = match step.kernel {
-            Kernel::Gather => self.indices(*step.arguments.get(1)?).get(row).copied()? as usize,
-            _ => 0,
-        };
-        Some(self.packed.rows_of(Rows::Tokens, sentence).0 + place)
+        let place = step.arguments.get(1).map_or(0, |at| self.indices(*at)[row] as usize);
+        self.packed.rows_of(Rows::Tokens, sentence).0 + place
     }
 }

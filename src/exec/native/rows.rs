@@ -164,7 +164,7 @@ impl Run<'_> {
         let at = step.arguments.get(1).map(|at| self.indices(*at));
         for row in block.from..block.from + block.count {
             let [sentence, number] = self.packed.origin(block.rows, row);
-            let place = at.and_then(|at| at.get(row)).copied().unwrap_or(number);
+            let place = at.map_or(number, |at| at[row]);
             for head in 0..heads {
                 draws.factors(sentence, head as u32, place, factors);
                 apply((row - block.from) * heads + head, factors);

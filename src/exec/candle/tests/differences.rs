@@ -1,4 +1,4 @@
-//! Every kernel, operand and parameter against finite differences, full, padded and with an empty sentence.
+//! Every kernel, operand and parameter against finite differences, full, padded and with a sentence of one token.
 
 use super::fixture::{Sketch, batch, parameters};
 use super::{BINARY, KEY, PAIRS, UNARY, masked_lm};
@@ -55,7 +55,7 @@ fn check_on(what: &str, program: &Program, batch: &Batch, device: &Device) {
     }
 }
 
-/// Full, padded, and with an empty sentence.
+/// Full, padded, and with a sentence of one token: of an empty one nothing could be picked.
 pub(in crate::exec) fn batches() -> [Batch; 3] {
     [batch(&[4, 4], 4, 0), batch(&[2, 5, 1], 5, 7), batch(&[3, 1], 4, 2)]
 }

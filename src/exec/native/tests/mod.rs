@@ -14,6 +14,7 @@ use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{KEY, masked_lm};
 use crate::exec::program::Program;
+use crate::exec::pushdown::tests::model as two_layers;
 use crate::exec::{Array, Batch, Executor, Output, Parameters, Targets};
 use crate::graph::{Attr, Symbol};
 use proptest::prelude::*;
@@ -27,6 +28,11 @@ fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
 /// A layer of attention and one of convolution with everything a layer has.
 fn layered() -> Program {
     stack(1)
+}
+
+/// Two layers of attention before a masked-LM head, of whose second the predicted places alone are computed.
+fn early() -> Program {
+    two_layers(true).picked_early()
 }
 
 /// As many of both, one after the other.
@@ -65,18 +71,19 @@ fn many(sentences: usize, width: usize) -> Batch {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    let program = layered();
-    let (values, batch) = (parameters(program.parameters(), 3), many(100, 9));
-    let step = |threads| on_threads(threads, || NativeExecutor::new().gradients(&program, &values, &batch, KEY).unwrap());
-    let one = step(1);
-    assert!(one.1.0.values().all(|gradient| gradient.data.iter().any(|slope| *slope != 0.0)));
-    for threads in [2, 3, 7] {
-        assert_eq!(step(threads), one, "{threads} threads");
+    for (program, batch) in [(layered(), many(100, 9)), (early(), judged(&[5; 150]))] {
+        let values = parameters(program.parameters(), 3);
+        let step = |threads| on_threads(threads, || NativeExecutor::new().gradients(&program, &values, &batch, KEY).unwrap());
+        let one = step(1);
+        assert!(one.1.0.values().all(|gradient| gradient.data.iter().any(|slope| *slope != 0.0)));
+        for threads in [2, 3, 7] {
+            assert_eq!(step(threads), one, "{threads} threads");
+        }
+        // Memory that was used before changes nothing.
+        let executor = NativeExecutor::new();
+        executor.gradients(&masked_lm(), &parameters(masked_lm().parameters(), 1), &judged(&[4, 2]), KEY).unwrap();
+        assert_eq!(executor.gradients(&program, &values, &batch, KEY).unwrap(), one);
     }
-    // Memory that was used before changes nothing.
-    let executor = NativeExecutor::new();
-    executor.gradients(&masked_lm(), &parameters(masked_lm().parameters(), 1), &judged(&[4, 2]), KEY).unwrap();
-    assert_eq!(executor.gradients(&program, &values, &batch, KEY).unwrap(), one);
 }
 
 fn judged(lengths: &[usize]) -> Batch {
@@ -98,7 +105,9 @@ fn places_without_a_target_are_left_out() {
 
 #[test]
 fn what_a_step_takes_is_known_to_the_byte() {
-    for (program, batch, predictions) in [(layered(), batch(&[9; 40], 9, 0), 0), (masked_lm(), judged(&[5; 8]), 2)] {
+    for (program, batch, predictions) in
+        [(layered(), batch(&[9; 40], 9, 0), 0), (masked_lm(), judged(&[5; 8]), 2), (early(), judged(&[5; 8]), 2)]
+    {
         let batch = match batch.targets {
             Targets::Classes(classes) => Batch { targets: Targets::Classes(vec![Some(1); classes.len()]), ..batch },
             _ => batch,
@@ -125,6 +134,7 @@ fn batches_one_after_the_other_come_out_as_each_alone() {
     // Longer and shorter, with padding and without; the weights of one program lie where those of another lay.
     for (program, batches) in [
         (masked_lm(), [judged(&[4, 2]), judged(&[5; 30]), judged(&[1, 5, 3]), judged(&[5; 2])]),
+        (early(), [judged(&[4, 2]), judged(&[5; 30]), judged(&[1, 5, 3]), judged(&[5; 2])]),
         (layered(), [many(3, 9), many(100, 9), batch(&[9; 4], 9, 0), many(1, 9)]),
     ] {
         for seed in [3, 4] {
