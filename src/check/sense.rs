@@ -260,6 +260,12 @@ impl Checker<'_> {
                     .help("`refresh = 100 steps`"),
             );
         }
+        if let settings::Method::Biws { rescore_parents: true, .. } = evaluate.method
+            && search.algorithm == settings::Algorithm::Random
+        {
+            let message = "`rescore_parents` makes no difference: random search has no parents";
+            self.report(Diagnostic::warning(Code::IDLE_FIELD, message).at(span(&["evaluate", "method", "rescore_parents"]), "not used"));
+        }
         if let Some(halving) = &search.halving {
             let first = evaluate.adapt as f64 * halving.keep.powi(i32::try_from(halving.rungs).unwrap_or(i32::MAX) - 1);
             if first < 1.0 {

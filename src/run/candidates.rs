@@ -7,7 +7,7 @@ use super::functional::{Functions, functional};
 use super::halving::{self, halved};
 use super::journal::{Candidate, Entry, Journal};
 use super::prepare::Prepared;
-use super::rescore::rescore;
+use super::rescore::{rescore, rescored};
 use super::restore::{candidates, committed, damaged, finished, restore};
 use super::session::Work;
 use super::warmup::{file, supernet_specs};
@@ -189,10 +189,17 @@ fn reused(work: &Work<'_>, journal: &Journal, one: &Proposed) -> Result<Candidat
     let cost = work.models.cost(&work.checked.space, &one.proposal.architecture)?;
     let Candidate { steps, loss, held_out_loss, scores, failure, .. } = known;
     // The same function need not cost the same: (q·kᵀ)·v and q·(kᵀ·v) do not.
-    let values = match failure {
+    let mut values = match failure {
         None => values(work, &Measured { held_out_loss, scores: scores.clone() }, cost).unwrap_or_default(),
         Some(_) => Vec::new(),
     };
+    // What was measured again counts as it was last.
+    let last = rescored(journal).filter(|again| again.parent && Some(again.candidate) == one.same_as && !again.values.is_empty()).last();
+    for ((value, goal), last) in values.iter_mut().zip(&work.checked.settings.objective).zip(last.iter().flat_map(|last| &last.values)) {
+        if matches!(goal.sought().0, Measure::Score | Measure::Loss) {
+            *value = *last;
+        }
+    }
     Ok(Candidate { steps, loss, held_out_loss, scores, values, failure, ..unjudged(work, one, cost) })
 }
 

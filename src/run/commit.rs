@@ -106,8 +106,11 @@ fn learn(
 /// The priorities after a history, where operations are drawn by them.
 fn priorities(work: &Work<'_>, history: &History) -> Result<Option<BTreeMap<String, f64>>> {
     let Pick::Ucb { alpha, temperature, credit } = &work.checked.search()?.mutation.pick else { return Ok(None) };
-    let known = Priorities::new(&work.checked.space, history, *alpha, *temperature, credit).standing().into_iter();
-    Ok(Some(known.map(|one| (one.op, one.priority.unwrap_or(0.0))).collect()))
+    let known = Priorities::new(&work.checked.space, history, *alpha, *temperature, credit).standing();
+    // What has never occurred comes before all others; here it counts as the first of them.
+    let first = known.iter().filter_map(|one| one.priority).fold(f64::NEG_INFINITY, f64::max);
+    let first = if first.is_finite() { first } else { 0.0 };
+    Ok(Some(known.into_iter().map(|one| (one.op, one.priority.unwrap_or(first))).collect()))
 }
 
 /// A path of the supernet: a member that meets the space's conditions. By priority, one of eight drawn by size, with a probability that

@@ -30,7 +30,8 @@ pub(super) struct Contender {
     pub weights: Option<&'static str>,
 }
 
-/// The best found, the known ones, and random members of the initial population, in this order; without a search the known ones.
+/// The best found, the known ones, and random ones of the initial population's other members that did not fail, in this order; without a search the known
+/// ones.
 pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Contender>> {
     let settings = &work.checked.settings;
     let space = &work.checked.space;
@@ -63,8 +64,8 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
         weights: Some("best.safetensors"),
     }];
     all.extend(known);
-    let mut initial: Vec<&crate::search::Candidate> =
-        history.candidates.iter().filter(|candidate| candidate.generation == 0 && candidate.id != best.id).collect();
+    let in_question = |one: &&crate::search::Candidate| one.generation == 0 && one.id != best.id && one.finite().is_some();
+    let mut initial: Vec<&crate::search::Candidate> = history.candidates.iter().filter(in_question).collect();
     initial.shuffle(&mut stream(settings.seed, "compare/random", 0));
     all.extend(initial.into_iter().take(settings.compare_random).map(|candidate| Contender {
         name: format!("random (candidate {})", candidate.id),
@@ -101,6 +102,14 @@ pub(super) fn finals(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
     // The one whose weights are kept answers.
     let answering = contenders.iter().find(|contender| contender.weights.is_some());
     answering.map_or(Ok(()), |contender| answers::choose(folder, &last.suite.tasks, journal, &contender.name))
+}
+
+/// An error of one model's training names it.
+pub(super) fn of_model(mut error: Box<Diagnostic>, name: &str) -> Box<Diagnostic> {
+    if error.code == Code::DIVERGED {
+        error.message = format!("`{name}`: {}", error.message);
+    }
+    error
 }
 
 /// The steps of all trainings of the last table, told as they are taken.
@@ -225,7 +234,8 @@ fn pretrain_one(
         go_on(work.stop)
     };
     let executor = work.executors.of(train)?;
-    pretrain(executor, &mut |_| Ok(program.clone()), corpus, &masking, train, length, seed, train.steps, &mut training, &mut watch)?;
+    pretrain(executor, &mut |_| Ok(program.clone()), corpus, &masking, train, length, seed, train.steps, &mut training, &mut watch)
+        .map_err(|error| of_model(error, name))?;
     // Interrupted while it is scored, a model is not pre-trained again.
     save_training(folder, &file, &training)?;
     let mut quiet = |_: u64, _: u64, _: f32| go_on(work.stop);

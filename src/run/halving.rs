@@ -9,8 +9,9 @@ use super::weights::{load_training, save_training, save_weights};
 use super::workers::in_order;
 use crate::diagnostic::Result;
 use crate::exec::Parameters;
+use crate::search::{History, ranked};
 use crate::settings::{Halving, Search};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Called after each step of a candidate, from any thread.
@@ -43,17 +44,16 @@ pub(super) fn halved(
             journal.append(Entry::Rung { rung, candidate })
         })?;
         let done = on_rung(journal, rung);
-        let mut ranked: Vec<(f64, &Proposed)> = Vec::new();
+        let mut field = History::default();
         for one in &alive {
             let Some(candidate) = done.get(&one.proposal.id) else { continue };
-            // Whoever failed has nothing to go on with.
-            ranked.extend(candidate.values.first().map(|value| (*value, *one)));
+            field.candidates.push(one.proposal.clone().finished(one.generation, candidate.values.clone()));
             judged.insert(candidate.id, candidate.clone());
         }
-        ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
-        let kept = kept(halving, alive.len());
-        alive = ranked.into_iter().take(kept).map(|(_, one)| one).collect();
-        alive.sort_by_key(|one| one.proposal.id);
+        // Whoever failed has nothing to go on with.
+        let field = ranked(&field);
+        let kept: BTreeSet<usize> = field.best(kept(halving, alive.len())).into_iter().map(|one| one.id).collect();
+        alive.retain(|one| kept.contains(&one.proposal.id));
     }
     Ok(judged)
 }

@@ -5,7 +5,7 @@ use super::feasible::acceptance;
 use super::files::free_memory;
 use super::halving::work_of;
 use super::memory::{Memory, memory};
-use super::rescore::again;
+use super::rescore::planned;
 use super::session::{default_folder, models};
 use crate::check::{Checked, SharedSpace};
 use crate::data::{Corpus, Vocabulary};
@@ -101,7 +101,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     });
     let own = settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt));
     let both = settings.search.as_ref().zip(settings.evaluate.as_ref());
-    let again = both.map_or((0, 0), |(search, evaluate)| again(search, evaluate));
+    let again = both.map_or((0, 0), |(search, evaluate)| planned(search, evaluate));
     let scored = (again.0 * again.1) as u64;
     let refresh = if let Method::Biws { refresh, .. } = method { refresh * (again.1 as u64 + 1) } else { 0 };
     let random = (random > 0).then(|| counted(random, "random member"));

@@ -6,25 +6,32 @@ use super::prepare::Prepared;
 use super::restore::revalue;
 use super::session::Work;
 use super::workers::{go_on, in_order};
-use crate::diagnostic::{Code, Result};
+use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
-use crate::search::{Candidate, History, ranked};
-use crate::settings::{Commit, Evaluate, Method, Search};
+use crate::search::{History, parents, ranked};
+use crate::settings::{Algorithm, Commit, Evaluate, Method, Search};
 use std::time::Instant;
 
-/// How many candidates a search scores again: some before each generation but the first.
-pub(super) fn again(search: &Search, evaluate: &Evaluate) -> (usize, usize) {
+/// How many candidates a search scores again, at least: some before each generation but the first.
+pub(super) fn planned(search: &Search, evaluate: &Evaluate) -> (usize, usize) {
     let Method::Biws { commit, anchors, rescore_parents, refresh, .. } = &evaluate.method else { return (0, 0) };
     if *commit == Commit::None && *refresh == 0 {
         return (0, 0);
     }
-    let each = (*anchors).min(search.population) + if *rescore_parents { search.parents } else { 0 };
+    let parents = match search.algorithm {
+        _ if !*rescore_parents => 0,
+        Algorithm::Random => 0,
+        Algorithm::Climb { .. } => 1,
+        Algorithm::Evolution | Algorithm::Aging { .. } => search.parents,
+    };
+    let each = (*anchors).min(search.population) + parents;
     let later = search.evaluations.saturating_sub(search.population);
     (each, later.div_ceil(search.parents.saturating_mul(search.children).max(1)))
 }
 
-/// Scores the anchors and, where that is asked for, the best again from the supernet as it stands before this generation; the best take on
-/// their new values, and this says whether they did. What the journal holds is not done again.
+/// Scores the anchors and, where that is asked for, the next parents again from the supernet as it stands before this generation. Parents take
+/// on their new values, and whoever then takes the place of one is scored again, too; this says whether any did. What the journal
+/// holds is not done again.
 pub(super) fn rescore(
     work: &Work<'_>,
     prepared: &Prepared,
@@ -39,35 +46,57 @@ pub(super) fn rescore(
         return Ok(false);
     }
     let first = history.candidates.iter().filter(|one| one.generation == 0 && one.finite().is_some());
-    let mut wanted: Vec<(Candidate, bool)> = first.take(*anchors).map(|one| (one.clone(), false)).collect();
-    if *rescore_parents {
-        wanted.extend(ranked(history).best(work.checked.search()?.parents).into_iter().map(|one| (one.clone(), true)));
+    let mut wanted: Vec<(usize, bool)> = first.take(*anchors).map(|one| (one.id, false)).collect();
+    let mut over: Vec<(usize, bool)> = Vec::new();
+    loop {
+        if *rescore_parents {
+            let ranked = ranked(history);
+            let parents = parents(work.checked.search()?, work.checked.settings.seed, &ranked);
+            wanted.extend(parents.into_iter().map(|one| (one.id, true)));
+        }
+        wanted.retain(|one| !over.contains(one));
+        if wanted.is_empty() {
+            return Ok(*rescore_parents);
+        }
+        let now = |one: &&Rescored| one.generation == generation;
+        let known: Vec<(usize, bool)> = rescored(journal).filter(now).map(|one| (one.candidate, one.parent)).collect();
+        over.append(&mut wanted);
+        let todo: Vec<&(usize, bool)> = over.iter().filter(|one| !known.contains(one)).collect();
+        let one = |_: usize, (id, parent): &&(usize, bool)| again(work, prepared, supernet, history, (*id, *parent), generation);
+        in_order(&todo, work.workers, work.stop, &one, &mut |_, one: Rescored| journal.append(Entry::Rescored(one)))?;
+        // Whoever is scored again takes on all values at once, so that it does not matter where a run was interrupted.
+        for one in rescored(journal).filter(now).filter(|one| one.parent && over.contains(&(one.candidate, true))) {
+            revalue(history, one.candidate, &one.values);
+        }
     }
-    let done = |journal: &Journal| {
-        journal
-            .entries()
-            .iter()
-            .filter_map(|entry| if let Entry::Rescored(one) = entry { Some(one.clone()) } else { None })
-            .filter(|one| one.generation == generation)
-            .collect::<Vec<Rescored>>()
+}
+
+/// One candidate scored again.
+fn again(
+    work: &Work<'_>,
+    prepared: &Prepared,
+    supernet: &Parameters,
+    history: &History,
+    (id, parent): (usize, bool),
+    generation: usize,
+) -> Result<Rescored> {
+    let begun = Instant::now();
+    let Some(candidate) = history.candidates.iter().find(|one| one.id == id) else {
+        return Diagnostic::error(Code::INTERNAL, format!("there is no candidate {id} to be scored again")).into();
     };
-    let todo: Vec<(Candidate, bool)> = wanted.into_iter().skip(done(journal).len()).collect();
-    let job = |_: usize, (candidate, parent): &(Candidate, bool)| {
-        let begun = Instant::now();
-        let cost = work.models.cost(&work.checked.space, &candidate.architecture)?;
-        let mut tick = || go_on(work.stop);
-        let found = adapted(work, prepared, Some(supernet), &candidate.architecture, budget(work)?, &mut tick)
-            .and_then(|(training, _)| measured(work, prepared, &candidate.architecture, &training.parameters, &mut tick));
-        let values = match found {
-            Ok(found) => values(work, &found, cost).unwrap_or_default(),
-            Err(error) if error.code == Code::DIVERGED => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        Ok(Rescored { generation, candidate: candidate.id, parent: *parent, values, seconds: begun.elapsed().as_secs_f64() })
+    let cost = work.models.cost(&work.checked.space, &candidate.architecture)?;
+    let mut tick = || go_on(work.stop);
+    let found = adapted(work, prepared, Some(supernet), &candidate.architecture, budget(work)?, &mut tick)
+        .and_then(|(training, _)| measured(work, prepared, &candidate.architecture, &training.parameters, &mut tick));
+    let values = match found {
+        Ok(found) => values(work, &found, cost).unwrap_or_default(),
+        Err(error) if error.code == Code::DIVERGED => Vec::new(),
+        Err(error) => return Err(error),
     };
-    in_order(&todo, work.workers, work.stop, &job, &mut |_, one: Rescored| journal.append(Entry::Rescored(one)))?;
-    for one in done(journal).iter().filter(|one| one.parent) {
-        revalue(history, one.candidate, &one.values);
-    }
-    Ok(*rescore_parents)
+    Ok(Rescored { generation, candidate: id, parent, values, seconds: begun.elapsed().as_secs_f64() })
+}
+
+/// What was scored again so far.
+pub(super) fn rescored(journal: &Journal) -> impl Iterator<Item = &Rescored> {
+    journal.entries().iter().filter_map(|entry| if let Entry::Rescored(one) = entry { Some(one) } else { None })
 }

@@ -1,7 +1,7 @@
 //! The fine-tunings of the last table, several at once, each a line of the journal.
 
 use super::answers;
-use super::finals::{Contender, Steps, Training, begun, final_of, plain, pretrained_of, seed_of};
+use super::finals::{Contender, Steps, Training, begun, final_of, of_model, plain, pretrained_of, seed_of};
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal};
 use super::outputs::layers;
@@ -133,7 +133,7 @@ fn one(
     };
     let executor = work.executors.of(&suite.train)?;
     let ask = weights.is_some();
-    let tuned = tune(executor, &classifier, &begun, suite, data, tuning, seed, ask, &mut watch)?;
+    let tuned = tune(executor, &classifier, &begun, suite, data, tuning, seed, ask, &mut watch).map_err(|error| of_model(error, name))?;
     // What an early end leaves over.
     steps.skip(tuning_steps(suite, data).saturating_sub(taken));
     answers::keep(folder, (number, tuning), &data.task, &tuned.answers)?;

@@ -33,6 +33,13 @@ impl Candidate {
     }
 }
 
+/// Candidates from the best on, earlier ones before later ones of the same fitness; failed ones are left out.
+pub(super) fn best_of(candidates: &[Candidate]) -> impl Iterator<Item = &Candidate> {
+    let mut finished: Vec<(f64, &Candidate)> = candidates.iter().filter_map(|candidate| Some((candidate.finite()?, candidate))).collect();
+    finished.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    finished.into_iter().map(|(_, candidate)| candidate)
+}
+
 /// All finished candidates, in the order of their numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -48,10 +55,7 @@ impl History {
 
     /// The best candidates, the best first, earlier ones before later ones of the same fitness; failed ones are left out.
     pub fn best(&self, count: usize) -> Vec<&Candidate> {
-        let mut finished: Vec<(f64, &Candidate)> =
-            self.candidates.iter().filter_map(|candidate| Some((candidate.finite()?, candidate))).collect();
-        finished.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-        finished.into_iter().map(|(_, candidate)| candidate).take(count).collect()
+        best_of(&self.candidates).take(count).collect()
     }
 
     /// The identities of all candidates.

@@ -40,7 +40,7 @@ pub(super) fn propose(
 
 /// The best of the climb that is going on: since the last candidate that was drawn without a parent, or since the beginning. `None`
 /// where all have failed.
-fn summit(history: &History) -> Option<&Candidate> {
+pub(super) fn summit(history: &History) -> Option<&Candidate> {
     let begun = history.candidates.iter().rev().find(|candidate| candidate.parent.is_none()).map_or(0, |first| first.generation);
     let mut best: Option<(f64, &Candidate)> = None;
     for candidate in history.candidates.iter().filter(|candidate| candidate.generation >= begun) {

@@ -39,5 +39,16 @@ pub fn propose(space: &Space, settings: &Search, seed: u64, history: &History, s
     }
 }
 
+/// The candidates that the next generation is made from, as far as they are known beforehand: OP-NAS's parents, the best of a population
+/// that holds its tournaments, the best of a climb. The history is given as to [`propose`].
+pub fn parents<'h>(settings: &Search, seed: u64, history: &'h History) -> Vec<&'h Candidate> {
+    match settings.algorithm {
+        Algorithm::Evolution => op_nas::parents(settings, seed, history),
+        Algorithm::Aging { .. } => regularized_evolution::strongest(settings, history),
+        Algorithm::Climb { .. } => local_search::summit(history).into_iter().collect(),
+        Algorithm::Random => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

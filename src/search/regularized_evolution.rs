@@ -4,7 +4,7 @@
 //! `parents = 1, children = 1` this is the original, one child at a time; larger generations draw all their tournaments from the same
 //! population.
 
-use super::history::{Candidate, History};
+use super::history::{Candidate, History, best_of};
 use super::priority::picker;
 use super::proposal::{Proposal, Screening, Way, allowed, anew, drawn_anew, generation, one_mutation};
 use crate::settings::Search;
@@ -43,6 +43,11 @@ pub(super) fn propose(
     };
     // As for OP-NAS.
     generation(space, seed, history, screening, count, &[child, &|_, draws| anew(space, settings, draws)])
+}
+
+/// The best of the population, as many as a generation has parents.
+pub(super) fn strongest<'h>(settings: &Search, history: &'h History) -> Vec<&'h Candidate> {
+    best_of(youngest(history, settings.population)).take(settings.parents).collect()
 }
 
 /// The last of the history, as many as the population holds.

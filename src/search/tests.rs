@@ -351,10 +351,9 @@ fn of_several_draws_the_screening_proposes_its_best() {
     assert!(alone.iter().zip(&of_four).any(|(one, best)| worth(&one.architecture) < worth(&best.architecture)));
 }
 
-/// With several objectives a generation gains by a new member of the first front, whichever end of it that is.
-#[test]
-fn a_new_member_of_the_front_is_a_gain() {
-    let candidate = |id: usize, generation: usize, values: [f64; 2]| Candidate {
+/// A candidate with values of two objectives.
+fn two(id: usize, generation: usize, values: [f64; 2]) -> Candidate {
+    Candidate {
         id,
         generation,
         architecture: small().sample(crate::space::Draw::Uniform, &mut crate::stream::stream(id as u64, "front", 0)).unwrap(),
@@ -363,10 +362,35 @@ fn a_new_member_of_the_front_is_a_gain() {
         mutation: Vec::new(),
         fitness: Some(values[0]),
         values: values.to_vec(),
-    };
-    let mut history = History { candidates: vec![candidate(0, 0, [-1.0, -9.0]), candidate(1, 0, [-9.0, -1.0])] };
+    }
+}
+
+/// A front's ends are no surer of children than what lies between them, and what is dominated by nobody comes before the rest.
+#[test]
+fn all_of_a_front_become_parents() {
+    let mut history = History { candidates: (0..5).map(|id| two(id, 0, [id as f64, -(id as f64)])).collect() };
+    history.candidates.extend((5..10).map(|id| two(id, 0, [-9.0, -9.0 - id as f64])));
+    let settings = Search { population: 10, parents: 2, ..settings(Algorithm::Evolution) };
+    let mut times = [0; 10];
+    for seed in 0..200 {
+        let ranked = ranked(&history);
+        let parents = parents(&settings, seed, &ranked);
+        assert!(parents.len() == 2 && parents[0].id != parents[1].id);
+        parents.iter().for_each(|one| times[one.id] += 1);
+    }
+    assert!(times[..5].iter().all(|times| *times > 30) && times[..5].iter().sum::<usize>() > 240, "{times:?}");
+    // One objective: the best.
+    history.candidates.iter_mut().for_each(|one| one.values.truncate(1));
+    let best: Vec<usize> = parents(&settings, 0, &history).into_iter().map(|one| one.id).collect();
+    assert_eq!(best, [4, 3]);
+}
+
+/// With several objectives a generation gains by a new member of the first front, whichever end of it that is.
+#[test]
+fn a_new_member_of_the_front_is_a_gain() {
+    let mut history = History { candidates: vec![two(0, 0, [-1.0, -9.0]), two(1, 0, [-9.0, -1.0])] };
     let mut without = |generation, values| {
-        history.candidates.push(candidate(history.candidates.len(), generation, values));
+        history.candidates.push(two(history.candidates.len(), generation, values));
         ranked(&history).generations_without_gain()
     };
     assert_eq!(without(1, [-5.0, -5.0]), 0, "between the ends");

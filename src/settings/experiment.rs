@@ -29,7 +29,7 @@ record! {
         r#final: Final = Record(Final::schema);
         /// Known architectures that are trained and scored as the best found is.
         compare: Vec<String> = List(&Architecture), "[]";
-        /// Random members of the initial population that are trained and scored likewise.
+        /// Random members of the initial population, other than the best and such as failed, that are trained and scored likewise.
         compare_random: usize = Int(Plain, 0), "0";
         /// What is sought; of several objectives the front that nothing beats, and its first member by the first of them as the best.
         objective: Vec<Objective> = List(&OneOf(Objective::variants)), r#"[{"maximize":{"of":"score"}}]"#;

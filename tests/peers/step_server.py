@@ -12,7 +12,7 @@ The rival is eager PyTorch as someone would write it who wants it fast. What was
   the number of threads nor PyTorch's version decides it by surprise.
 - The masked-LM head runs on the masked positions only. AdamW is `fused=True`, clipping is `foreach`, gradients are set to None.
 - All rows of the last layer are computed, as the transformers library does. With PHYLA_PEER_PICKS=1 the rows that the head reads are picked
-  before the last layer's output projection, which is as early as plain modules allow: Phyla picks early by itself.
+  before the last layer's output projection: Phyla picks early by itself, there before the queries, too.
 - `torch.compile` is not used: it takes minutes to compile and was 0.93 of eager time where it was tried.
 
 Commands (`do`): model, batches, steps, forwards, task, epochs, gradients, memory, quit.

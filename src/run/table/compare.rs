@@ -7,6 +7,7 @@ use crate::data::{Duel, duels};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::run::Progress;
 use crate::run::workers::in_order;
+use crate::settings::{Goal, Measure};
 use crate::stream::stream;
 use serde::Serialize;
 use std::ops::RangeInclusive;
@@ -62,10 +63,25 @@ pub struct Pair {
     pub area: Duel,
 }
 
+/// Whether a table has what a search asks for: one loss of each member, of its whole training.
+fn replayable(rival: &Checked) -> Result<()> {
+    let name = &rival.settings.name;
+    if rival.settings.objective != [Goal::Minimize { of: Measure::Loss }] {
+        let message = format!("`{name}` seeks something else than the smallest loss, and the rows of a table have losses alone");
+        return Diagnostic::error(Code::OBJECTIVES, message).help("`objective = minimize(loss)`").into();
+    }
+    match rival.search()?.halving {
+        Some(_) => Diagnostic::error(Code::RUNGS, format!("`{name}` judges in rungs, and the rows of a table are whole trainings"))
+            .help("leave `search.halving` out")
+            .into(),
+        None => Ok(()),
+    }
+}
+
 /// Carries every search out on the table with each of the seeds.
 ///
 /// # Errors
-/// Where an experiment does not fit the table, or budgets differ.
+/// Where an experiment does not fit the table, asks for what it does not have, or budgets differ.
 pub fn compare(
     rivals: &[Checked],
     table: &Table,
@@ -80,6 +96,7 @@ pub fn compare(
         let message = format!("`{}` has {budget} evaluations, and the first {evaluations}", other.settings.name);
         return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
     }
+    rivals.iter().try_for_each(replayable)?;
     let all: Vec<u64> = seeds.clone().collect();
     progress.stage("compare", (all.len() * rivals.len()) as u64, "replays");
     let (mut curves, mut used): (Vec<Vec<Vec<f64>>>, Vec<Vec<usize>>) = Default::default();
