@@ -115,6 +115,25 @@ fn a_graph_that_doubles_with_every_line_is_refused_in_time() {
     assert!(codes(&found).contains(&Code::GRAPH_SIZE), "{drawn}");
 }
 
+/// So is an operation that does, once it is written out; one that stays small may be nested as deep.
+#[test]
+fn an_operation_that_doubles_with_every_line_is_refused_in_time() {
+    let nested = |twice: bool| {
+        let signature = "(x: [i, j]) -> [i, j]";
+        let mut text = format!("op o0{signature} {{ sigmoid(x) }}\n");
+        for line in 1..60 {
+            let once = format!("o{}", line - 1);
+            let body = if twice { format!("{once}({once}(x))") } else { format!("{once}(x)") };
+            text += &format!("op o{line}{signature} {{ {body} }}\n");
+        }
+        check(&Memory::new(&[("o.phyla", &text)]), "o.phyla")
+    };
+    let (drawn, found) = nested(true);
+    assert!(codes(&found).contains(&Code::GRAPH_SIZE) && drawn.contains("written out, `o16`"), "{drawn}");
+    let (drawn, found) = nested(false);
+    assert!(codes(&found).is_empty(), "{drawn}");
+}
+
 #[test]
 fn first_guesses_are_told_how_it_is_written() {
     let space = |depth: &str, mixer: &str| {

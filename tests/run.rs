@@ -5,7 +5,7 @@ mod common;
 
 use common::process::{COMPARED, complete, count, finish, folder, journal, kinds, phyla, reached, until};
 use std::fs;
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -243,6 +243,47 @@ fn a_folder_that_is_no_run_is_refused() {
         assert!(said.contains("is no run folder"), "{said}");
     }
     assert_eq!(fs::read_dir(out.path()).expect("the folder").count(), 1);
+}
+
+/// A file that happens to have the journal's name makes no run folder, and what lies beside it stays.
+#[test]
+fn notes_of_the_same_name_are_no_journal() {
+    let out = folder();
+    fs::create_dir(out.path().join("work")).expect("made");
+    fs::write(out.path().join("work/thesis.txt"), "years of work").expect("written");
+    fs::write(journal(out.path()), "{\"my\":\"notes\"}").expect("written");
+    for more in [&[][..], &["--fresh"]] {
+        let said = refused(out.path(), more);
+        assert!(said.contains("E0901") && said.contains("is no run folder"), "{said}");
+    }
+    assert_eq!(fs::read_to_string(journal(out.path())).expect("the notes"), "{\"my\":\"notes\"}");
+    assert!(out.path().join("work/thesis.txt").exists());
+}
+
+/// A last line that is whole and was changed is no line that was cut short.
+#[test]
+fn a_damaged_last_line_is_refused() {
+    let out = copy();
+    let mut bytes = fs::read(journal(out.path())).expect("a journal");
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    fs::write(journal(out.path()), &bytes).expect("written");
+    let said = refused(out.path(), &[]);
+    assert!(said.contains("E0901") && said.contains("is damaged"), "{said}");
+    assert!(fs::read(journal(out.path())).expect("a journal") == bytes, "it was changed");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_removed_during_a_run_is_missed() {
+    let place = folder();
+    let out = place.path().join("run");
+    let (mut child, mut lines) = until(&out, &["--set", "evaluate.warmup=3_000"], "warm-up: ");
+    fs::remove_dir_all(&out).expect("removed");
+    let mut said = String::new();
+    lines.read_to_string(&mut said).expect("text");
+    let status = child.wait().expect("an end");
+    assert!(status.code() == Some(1) && said.contains("E0901") && said.contains("removed or replaced"), "{said}");
 }
 
 /// As a run leaves it that was killed before its journal began, or while `--fresh` emptied it.

@@ -120,6 +120,36 @@ fn what_is_missing_or_changed_is_refused() {
     refused("whole3.jsonl", &text, "budgets.phyla", "evaluations");
 }
 
+/// Before anything is trained: a table over its own source, a folder, or what is no table; and a search that it cannot replay.
+#[test]
+fn a_table_replaces_nothing_but_a_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = fs::read_to_string(BUILT.join("few.phyla")).expect("the source");
+    fs::write(folder.path().join("few.phyla"), &text).expect("written");
+    fs::write(folder.path().join("notes.jsonl"), "{}\n").expect("written");
+    fs::create_dir(folder.path().join("place")).expect("made");
+    for (target, why) in [("few.phyla", "is a source"), ("notes.jsonl", "is no table"), ("place", "is a folder")] {
+        let (code, _, stderr) = phyla(folder.path(), &["table", "build", "few.phyla", "--experiment", "evolved", "--out", target]);
+        assert!(code == Some(1) && stderr.contains("E0902") && stderr.contains(why), "{stderr}");
+    }
+    assert_eq!(fs::read_to_string(folder.path().join("few.phyla")).expect("the source"), text);
+    let (code, _, stderr) = phyla(folder.path(), &["graph", "few.phyla", "few", "--svg", "few.phyla"]);
+    assert!(code == Some(1) && stderr.contains("is a source"), "{stderr}");
+    for (change, code, why) in
+        [("objective = maximize(score)", "E0614", "losses alone"), ("search.halving = {}", "E0613", "whole trainings")]
+    {
+        let other = text.replace(
+            "experiment climbed = evolved { ",
+            &format!("experiment other = evolved {{ {change} }}\nexperiment climbed = evolved {{ "),
+        );
+        fs::write(folder.path().join("other.phyla"), other).expect("written");
+        let table = BUILT.join("whole.jsonl").display().to_string();
+        let (status, _, stderr) =
+            phyla(folder.path(), &["table", "compare", &table, "other.phyla", "--experiments", "other", "--seeds", "1..2"]);
+        assert!(status == Some(1) && stderr.contains(code) && stderr.contains(why), "{stderr}");
+    }
+}
+
 #[test]
 fn searches_are_compared_and_the_table_described() {
     let folder = &*BUILT;

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Operations of a graph, about, at most.
-const LARGEST: usize = 100_000;
+pub(super) const LARGEST: usize = 100_000;
 
 impl Checker<'_> {
     pub(super) fn eval_call(&self, frame: &Rc<Frame>, b: &mut Builder, callee: &Expr, args: &[Arg], span: Span) -> Option<Value> {

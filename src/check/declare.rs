@@ -1,12 +1,13 @@
 //! Declarations of operations and graphs.
 
 use super::Checker;
+use super::call::LARGEST;
 use super::frame::{CallKind, Callable, Frame, Scope, Value};
 use super::literal::{join, number};
 use super::modules::ItemId;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::graph::dim::{in_letters, show_shape};
-use crate::graph::{Builder, Dim, Graph, Laws, NodeIndex, Op, OpDef, Pattern, Type};
+use crate::graph::{Builder, Dim, Graph, Laws, Node, NodeIndex, NodeKind, Op, OpDef, Pattern, Type};
 use crate::syntax::ast::{Body, ExprKind, Item, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -113,6 +114,12 @@ impl Checker<'_> {
             if found == wanted { Some(node) } else { self.other_result(&op.name, place, &found, &wanted, output) }
         })?;
         let graph = b.finish(node).with_letters(letters);
+        // An operation that uses another twice is twice as large, once it is written out.
+        if written_out(&graph, &mut BTreeMap::new()) > LARGEST {
+            let message = format!("written out, `{}` has more than {LARGEST} operations", op.name);
+            let told = Diagnostic::error(Code::GRAPH_SIZE, message).at(body.span, "too large with the operations that it uses");
+            return self.fail(told.help("bind what is used twice to a name, and use fewer operations of your own within one another"));
+        }
         let owns = graph.order().iter().filter_map(|node| graph.node(*node)).any(|node| !node.path.is_empty());
         if owns {
             let message = format!("`{}` owns parameters, which an operation cannot", op.name);
@@ -302,4 +309,22 @@ fn mentions_head(param: &Param) -> bool {
         Some(AstType::Shape { sizes, .. }) => sizes.iter().any(|size| matches!(&size.kind, ExprKind::Path(path) if join(path) == "d")),
         _ => false,
     }
+}
+
+/// The operations of a body once those of its own operations stand in their places; `known` by identity.
+fn written_out(graph: &Graph, known: &mut BTreeMap<String, usize>) -> usize {
+    let size = |node: &Node, known: &mut BTreeMap<String, usize>| match &node.kind {
+        NodeKind::Op(op) => match (&op.body, known.get(&op.identity)) {
+            (None, _) => 1,
+            (Some(_), Some(size)) => *size,
+            (Some(body), None) => {
+                let size = written_out(body, known);
+                known.insert(op.identity.clone(), size);
+                size
+            }
+        },
+        _ => 1,
+    };
+    let nodes = graph.order().into_iter().filter_map(|node| graph.node(node).map(|node| size(node, known)));
+    nodes.fold(0, usize::saturating_add)
 }

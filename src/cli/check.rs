@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 /// Checks every file by itself, so that one file's mistakes do not hide another's.
 pub fn check(paths: &[PathBuf], json: bool) -> u8 {
-    let files = sources(paths);
-    if files.is_empty() {
+    let (files, wrong) = sources(paths);
+    if files.is_empty() && wrong.is_empty() {
         let message = "there is no .phyla file in this folder";
         let told = Diagnostic::error(Code::MODULE, message).help("`phyla new NAME` begins an experiment");
         return show_all(&[told], &Sources::default(), json);
     }
-    let mut code = 0;
+    let mut code = show_all(&wrong, &Sources::default(), json);
     // What is wrong in a file that several import is told once.
     let mut told: BTreeSet<String> = BTreeSet::new();
     for file in &files {

@@ -183,7 +183,7 @@ Exit codes: 0 they mean the same, 1 they do not, 2 one of them has mistakes or c
   phyla test std                      the standard library's own
 
 A test is a block of a file, `test \"title\" { count(backbone) > 1_000 }`; docs/language.md lists what can be claimed.
-Exit codes: 0 all hold, 1 some do not, a file has mistakes, or there is no test to carry out.")]
+Exit codes: 0 all hold, 1 some do not or a file has mistakes, 2 there is no test to carry out.")]
     Test {
         /// Files or folders; `std` and `std.layers` name modules of the standard library
         #[arg(default_value = ".")]

@@ -47,7 +47,9 @@ pub(super) fn fmt(paths: &[PathBuf], change: Change) -> u8 {
             Ok(())
         });
     }
-    for file in sources(&paths) {
+    let (files, wrong) = sources(&paths);
+    code = code.max(show_all(&wrong, &Sources::default(), false));
+    for file in files {
         code = code.max(match Disk.read(&file) {
             Ok(text) => one(&file, &text, change, &|formatted| if formatted == text { Ok(()) } else { rewrite(&file, formatted) }),
             Err(why) => {

@@ -1,7 +1,7 @@
 //! `phyla graph`: DOT on standard output, or a drawing.
 
 use super::experiment::unknown_name;
-use super::source::{out, show_all, show_one};
+use super::source::{free, out, show_all, show_one};
 use crate::check::{Checker, World};
 use crate::graph::draw::{dot, svg};
 use crate::run::files::Disk;
@@ -27,7 +27,7 @@ pub(super) fn graph(file: &Path, name: &str, target: Option<&Path>) -> u8 {
         out(&dot(&graph));
         return 0;
     };
-    match svg(&graph).and_then(|text| write_whole(target, text.as_bytes())) {
+    match free(target).and_then(|()| svg(&graph)).and_then(|text| write_whole(target, text.as_bytes())) {
         Ok(()) => 0,
         Err(error) => show_one(&error),
     }

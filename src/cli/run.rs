@@ -17,10 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Carries an experiment out and writes its report.
 pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
-    let checked = match load(file, which) {
+    let mut checked = match load(file, which) {
         Ok(checked) => checked,
         Err(code) => return code,
     };
+    // They change no result, but memory and time.
+    checked.settings.workers = options.workers.unwrap_or(checked.settings.workers);
     // Before anything is measured or written: without sound data nothing will be run.
     let texts = match run::texts(&checked) {
         Ok(texts) => texts,

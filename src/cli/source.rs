@@ -39,20 +39,49 @@ pub fn err(text: &str) {
     let _gone = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// The `.phyla` files that the paths stand for, in order; a path that is no folder stands for itself.
-pub fn sources(paths: &[PathBuf]) -> Vec<String> {
-    let mut found = Vec::new();
+/// The `.phyla` files that the paths stand for, in order, and what of their folders cannot be read; a path that is no folder stands for
+/// itself, links are followed.
+pub fn sources(paths: &[PathBuf]) -> (Vec<String>, Vec<Diagnostic>) {
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
-        if path.is_dir() {
-            let files = WalkDir::new(path).sort_by_file_name().into_iter().filter_map(Result::ok);
-            let files =
-                files.filter(|entry| entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == "phyla"));
-            found.extend(files.map(|entry| show(entry.path())));
-        } else {
+        if !path.is_dir() {
             found.push(show(path));
+            continue;
+        }
+        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() && is_source(entry.path()) => found.push(show(entry.path())),
+                Ok(_) => {}
+                // A link to a folder around it, or to nowhere and by another name, has nothing to be read.
+                Err(error) if error.loop_ancestor().is_some() => {}
+                Err(error) if error.path().is_some_and(|path| path.is_symlink() && !is_source(path)) => {}
+                Err(error) => {
+                    let place = error.path().unwrap_or(path).display().to_string();
+                    let why = error.io_error().map_or_else(|| error.to_string(), reason);
+                    let told = Diagnostic::error(Code::SOURCE, format!("`{place}` cannot be read: {why}"));
+                    wrong.push(told.help("allow it to be read, or name the files that are meant"));
+                }
+            }
         }
     }
-    found
+    (found, wrong)
+}
+
+fn is_source(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "phyla")
+}
+
+/// Refuses to write what is drawn or trained over a source, or to a folder; before it is made.
+///
+/// # Errors
+/// Where something else is there.
+pub fn free(target: &Path) -> crate::diagnostic::Result<()> {
+    let what = match () {
+        () if target.is_dir() => "is a folder",
+        () if target.exists() && is_source(target) => "is a source, which would be lost",
+        () => return Ok(()),
+    };
+    Diagnostic::error(Code::WRITE, format!("`{}` {what}", target.display())).help("name another file").into()
 }
 
 fn show(path: &Path) -> String {

@@ -74,7 +74,7 @@ pub(super) struct Of {
     /// The space: `backbone`, `std.spaces.autobert_zero` [default: the experiment's, or the only one declared]
     #[arg(long, value_name = "NAME")]
     space: Option<String>,
-    /// As JSON
+    /// As JSON; members one object a line
     #[arg(long)]
     json: bool,
 }

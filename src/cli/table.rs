@@ -4,9 +4,9 @@ use super::commands::Which;
 use super::experiment::{executor, load, load_all};
 use super::progress::Shown;
 use super::run::{failed, interrupts};
-use super::source::{out, show_all, show_one};
+use super::source::{free, out, show_all, show_one};
 use crate::data::Duel;
-use crate::diagnostic::{Result, Sources, counted};
+use crate::diagnostic::{Code, Diagnostic, Result, Sources, counted};
 use crate::report::curves;
 use crate::run::files::read_data;
 use crate::run::folder::write_whole;
@@ -96,7 +96,8 @@ pub(super) fn table(command: TableCommand) -> u8 {
         }
         TableCommand::Show { table, file, which, json } => show(&table, &file, &which, json),
         TableCommand::Compare { table, file, seeds, experiments, workers, svg, json } => {
-            rivals(&table, &file, seeds, &experiments, workers.get()).and_then(|found| {
+            let target = svg.as_deref().map_or(Ok(()), free).map_err(|error| show_one(&error));
+            target.and_then(|()| rivals(&table, &file, seeds, &experiments, workers.get())).and_then(|found| {
                 out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { compared(&found) });
                 let drawn = svg.map(|path| write_whole(&path, curves(&found).unwrap_or_default().as_bytes()));
                 drawn.transpose().map(|_| ()).map_err(|error| show_one(&error))
@@ -107,6 +108,8 @@ pub(super) fn table(command: TableCommand) -> u8 {
 }
 
 fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::result::Result<(), u8> {
+    // Before anything is trained.
+    free(to).and_then(|()| replaceable(to)).map_err(|error| show_one(&error))?;
     let checked = load(file, which)?;
     let texts = texts(&checked).map_err(|wrong| show_all(&wrong, &checked.sources, false))?;
     let executors = executor(&checked, which).map_err(|error| show_one(&error))?;
@@ -119,12 +122,20 @@ fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::
     Ok(())
 }
 
+/// Refuses a file that is there and is no table.
+fn replaceable(to: &Path) -> Result<()> {
+    let known = to.is_file() && std::fs::metadata(to).is_ok_and(|known| known.len() > 0);
+    if known && read(to).is_err() {
+        let message = format!("`{}` is there, and is no table", to.display());
+        return Diagnostic::error(Code::WRITE, message).help("name another file, or remove it").into();
+    }
+    Ok(())
+}
+
 fn read(path: &Path) -> Result<Table> {
     let name = path.display().to_string();
-    let text = read_data(&name).map_err(|why| {
-        let message = format!("`{name}` cannot be read: {why}");
-        Box::new(crate::diagnostic::Diagnostic::error(crate::diagnostic::Code::MISSING_FILE, message))
-    })?;
+    let text =
+        read_data(&name).map_err(|why| Box::new(Diagnostic::error(Code::MISSING_FILE, format!("`{name}` cannot be read: {why}"))))?;
     Table::from_text(&name, &text)
 }
 

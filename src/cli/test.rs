@@ -2,7 +2,7 @@
 
 use super::source::{coloured, err, out, show_all, show_one, sources};
 use crate::check::{Checker, STANDARD_LIBRARY, World, counted};
-use crate::diagnostic::{Code, Diagnostic, Severity, render_all, to_json};
+use crate::diagnostic::{Code, Diagnostic, Severity, Sources, render_all, to_json};
 use crate::run::files::Disk;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -17,19 +17,23 @@ struct Count {
 
 /// Carries out the tests of files and folders whose title holds `filter`; `std` and `std.layers` name modules of the standard library.
 pub(super) fn test(paths: &[PathBuf], filter: Option<&str>, json: bool) -> u8 {
-    let mut files = Vec::new();
+    let (mut files, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
         let name = path.display().to_string();
         let standard = STANDARD_LIBRARY.iter().map(|(module, _)| (*module).to_owned());
         match name.as_str() {
-            _ if Path::new(&name).exists() => files.extend(sources(std::slice::from_ref(path))),
+            _ if Path::new(&name).exists() => {
+                let (found, unread) = sources(std::slice::from_ref(path));
+                files.extend(found);
+                wrong.extend(unread);
+            }
             "std" => files.extend(standard),
             name if name.starts_with("std.") && standard.clone().any(|module| module == name) => files.push(name.to_owned()),
             _ => files.push(name),
         }
     }
     let mut count = Count::default();
-    let mut code = 0;
+    let mut code = show_all(&wrong, &Sources::default(), json);
     for file in &files {
         code = code.max(one(file, filter, json, &mut count));
     }

@@ -65,6 +65,7 @@ struct Crop {
 
 impl Crop {
     fn new(text: &str, at: usize) -> Self {
+        let text = &tame(text);
         let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = before.get(start..).unwrap_or_default();
@@ -100,6 +101,24 @@ impl Crop {
         };
         place(range.start)..place(range.end)
     }
+}
+
+/// A text without what a terminal would obey, each sign for another of as many bytes.
+fn tame(text: &str) -> String {
+    let tame = |sign: char| match sign {
+        '\n' | '\r' | '\t' => sign,
+        // Signs that change the direction of writing.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
+        _ if sign.is_control() => {
+            if sign.len_utf8() == 1 {
+                '?'
+            } else {
+                '¿'
+            }
+        }
+        _ => sign,
+    };
+    text.chars().map(tame).collect()
 }
 
 /// A source as it is shown; columns are those of the source itself, in characters.
@@ -172,6 +191,18 @@ mod tests {
         assert_eq!((shown(0..5), shown(at..at + 1), shown(text.len() - 4..text.len())), ("first", "x", "last"));
         assert_eq!(shown(6..7), "");
         assert_eq!(shown(at..text.len()).chars().next(), Some('x'));
+    }
+
+    /// What a terminal would obey is shown as something else, and no place moves.
+    #[test]
+    fn a_source_does_not_drive_the_terminal() {
+        let text = "a \u{1b}[31m\u{7}\u{9b}\u{202e} b";
+        let mut sources = Sources::default();
+        let file = sources.add("wild.phyla", text);
+        let at = text.find('b').unwrap();
+        let drawn = render(&Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(file, at, at + 1), "here"), &sources, false);
+        assert!(drawn.contains("a ?[31m?¿\u{fffd} b"), "{drawn}");
+        assert!(!drawn.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{drawn}");
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use super::files::reason;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use std::fs::{self, File, TryLockError};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// How each line of a journal begins.
+const JOURNAL: &[u8] = b"{\"sum\":\"";
 
 /// An open run folder; locked until it is dropped.
 #[derive(Debug)]
@@ -29,7 +32,7 @@ impl Folder {
             entry.file_name() == "lock" || (entry.file_name() == "work" && empty())
         };
         let strange = path.is_dir()
-            && !path.join("journal.jsonl").exists()
+            && !is_journal(&path.join("journal.jsonl"))
             && fs::read_dir(path).is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| !begun(&entry))));
         if strange {
             let message = format!("`{}` is not empty and is no run folder", path.display());
@@ -105,7 +108,8 @@ impl Folder {
         let path = self.join(name);
         // Where this fails, so does the writing, which tells why.
         let _is_there = path.parent().map(fs::create_dir_all);
-        write_whole_by(&path, write)
+        // What a run that was killed left half-written is its own.
+        write_whole_by(&path, &beside(&path, 0), write)
     }
 
     /// The contents of a file, if it is there.
@@ -134,20 +138,49 @@ impl Folder {
     }
 }
 
-/// Writes a file whole: beside it, flushed, then renamed into its place, with the permissions of what stood there.
+/// Whether a file begins as a run's journal does, as far as it goes; one that is empty does.
+fn is_journal(path: &Path) -> bool {
+    let mut head = [0; JOURNAL.len()];
+    let read = File::open(path).and_then(|mut file| {
+        let mut length = 0;
+        while let count @ 1.. = file.read(head.get_mut(length..).unwrap_or_default())? {
+            length += count;
+        }
+        Ok(length)
+    });
+    read.is_ok_and(|length| head.get(..length) == JOURNAL.get(..length))
+}
+
+/// Writes a file whole: beside it, flushed, then renamed into its place, with the permissions of what stood there. What is no file, as
+/// `/dev/stdout`, is written to.
 ///
 /// # Errors
 /// Where it cannot be written; a file of that name is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_whole_by(path, &mut |out| out.write_all(bytes))
+    if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+        return fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| unwritten(path, &error));
+    }
+    // A file that only happens to have the name of what is written beside stays.
+    let beside = (0..100).map(|number| beside(path, number)).find(|beside| !beside.exists());
+    write_whole_by(path, &beside.unwrap_or_else(|| self::beside(path, 0)), &mut |out| out.write_all(bytes))
+}
+
+/// The file that is written before it takes the place of another.
+fn beside(path: &Path, number: usize) -> PathBuf {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let number = if number == 0 { String::new() } else { number.to_string() };
+    path.with_extension(format!("{extension}.part{number}"))
 }
 
 /// What writes a file's contents.
 pub type Written<'w> = dyn FnMut(&mut dyn Write) -> std::io::Result<()> + 'w;
 
-fn write_whole_by(path: &Path, write: &mut Written<'_>) -> Result<()> {
-    let beside = path.with_extension(format!("{}.part", path.extension().and_then(|extension| extension.to_str()).unwrap_or("")));
-    let written = File::create(&beside).and_then(|file| {
+fn write_whole_by(path: &Path, beside: &Path, write: &mut Written<'_>) -> Result<()> {
+    let written = File::create(beside).and_then(|file| {
         // Whoever may read a file may read it afterwards, and nobody else.
         if let Some(known) = fs::metadata(path).ok().map(|known| known.permissions())
             && file.metadata()?.permissions() != known
@@ -159,11 +192,19 @@ fn write_whole_by(path: &Path, write: &mut Written<'_>) -> Result<()> {
         buffered.flush()?;
         buffered.get_ref().sync_all()
     });
-    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
-        let _stays = fs::remove_file(&beside);
-        let message = format!("`{}` cannot be written: {}", path.display(), reason(&error));
-        Box::new(
-            Diagnostic::error(Code::WRITE, message).help("check that its folder is there, the permissions, and the space left on the disk"),
-        )
+    written.and_then(|()| fs::rename(beside, path)).map_err(|error| {
+        let _stays = fs::remove_file(beside);
+        unwritten(path, &error)
     })
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Box<Diagnostic> {
+    let why = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "it may not be written".to_owned(),
+        _ => reason(error),
+    };
+    let message = format!("`{}` cannot be written: {why}", path.display());
+    Box::new(
+        Diagnostic::error(Code::WRITE, message).help("check that its folder is there, the permissions, and the space left on the disk"),
+    )
 }

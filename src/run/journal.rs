@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The metrics of a task by name, in the task's order: `[("matthews", 0.41)]`.
 pub type Metrics = Vec<(String, f64)>;
@@ -286,6 +286,7 @@ impl FinalModel {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    path: PathBuf,
     entries: Vec<Entry>,
 }
 
@@ -305,11 +306,12 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (entries, good) = read(&bytes).map_err(|line| {
             let message = format!("line {line} of the journal `{}` is damaged", path.display());
-            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("restore it from a copy, or start over with `--fresh`"))
+            let help = "restore it from a copy, take the line out where it is the last, or start over with `--fresh`";
+            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help(help))
         })?;
         file.set_len(good).map_err(failed)?;
         file.seek(SeekFrom::Start(good)).map_err(failed)?;
-        Ok(Self { file, entries })
+        Ok(Self { file, path: path.to_owned(), entries })
     }
 
     /// Appends an entry; it is on the disk when this returns.
@@ -327,8 +329,25 @@ impl Journal {
                     .help("make room on the disk, then start the same command again: it goes on from here"),
             )
         })?;
+        if !self.is_there() {
+            let message = format!("the journal `{}` was removed or replaced while the run was going on", self.path.display());
+            return Diagnostic::error(Code::RUN_FOLDER, message).help("start the same command again").into();
+        }
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Whether the file that is written to still stands in its folder.
+    #[cfg(unix)]
+    fn is_there(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let same = |one: &std::fs::Metadata, other: &std::fs::Metadata| (one.dev(), one.ino()) == (other.dev(), other.ino());
+        std::fs::metadata(&self.path).is_ok_and(|named| self.file.metadata().is_ok_and(|open| same(&named, &open)))
+    }
+
+    #[cfg(not(unix))]
+    fn is_there(&self) -> bool {
+        self.path.exists()
     }
 
     /// All entries, oldest first.
@@ -348,8 +367,8 @@ pub fn read(bytes: &[u8]) -> std::result::Result<(Vec<Entry>, u64), usize> {
                 entries.push(entry);
                 good += line.len() as u64;
             }
-            // A crash can cut only the last line short.
-            None if number + 1 == lines.len() => break,
+            // A crash can cut only the last line short, or leave blocks of it unwritten.
+            None if number + 1 == lines.len() && (!line.ends_with(b"\n") || line.contains(&0)) => break,
             None => return Err(number + 1),
         }
     }

@@ -19,7 +19,8 @@ pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) ->
         all.extend(part.0.iter().map(|(name, array)| (format!("{prefix}{name}"), array)));
     }
     let counts = serde_json::to_string(steps).unwrap_or_default();
-    let notes = BTreeMap::from([("step".to_owned(), training.step.to_string()), ("steps".to_owned(), counts)]);
+    let sum = checksum(all.values().copied());
+    let notes = BTreeMap::from([("step".to_owned(), training.step.to_string()), ("steps".to_owned(), counts), ("blake3".to_owned(), sum)]);
     folder.write_by(name, &mut |out| write_safetensors(&all, &notes, out))
 }
 
@@ -27,7 +28,7 @@ pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) ->
 /// A file that is whole and does not fit is refused, with the names of its tensors.
 pub(super) fn load_training(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Training>> {
     let Some(bytes) = folder.read(name)? else { return Ok(None) };
-    let (Ok(all), Ok(notes)) = (from_safetensors(&bytes), metadata(&bytes)) else { return Ok(None) };
+    let (Some(all), Ok(notes)) = (sound(&bytes), metadata(&bytes)) else { return Ok(None) };
     let mut parts = [const { BTreeMap::new() }; 3];
     for (name, array) in all.0 {
         let place = PARTS.iter().zip(&mut parts).find_map(|(prefix, part)| Some((name.strip_prefix(prefix)?, part)));
@@ -67,13 +68,32 @@ fn refuse(folder: &Folder, name: &str, wrong: Vec<String>) -> Result<()> {
 /// Writes weights alone.
 pub(super) fn save_weights(folder: &Folder, name: &str, parameters: &Parameters) -> Result<()> {
     let all = parameters.0.iter().map(|(name, array)| (name.clone(), array)).collect();
-    folder.write_by(name, &mut |out| write_safetensors(&all, &BTreeMap::new(), out))
+    let notes = BTreeMap::from([("blake3".to_owned(), checksum(parameters.0.values()))]);
+    folder.write_by(name, &mut |out| write_safetensors(&all, &notes, out))
+}
+
+/// The tensors of a file that is whole and has the values that were written.
+fn sound(bytes: &[u8]) -> Option<Parameters> {
+    let (all, notes) = (from_safetensors(bytes).ok()?, metadata(bytes).ok()?);
+    (notes.get("blake3") == Some(&checksum(all.0.values()))).then_some(all)
+}
+
+/// A hash of the values of tensors, in the order of their names.
+fn checksum<'a>(arrays: impl Iterator<Item = &'a Array>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = Vec::new();
+    for values in arrays.flat_map(|array| array.data.chunks(4096)) {
+        bytes.clear();
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        hasher.update(&bytes);
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// Reads weights of these specifications back; `None` where there are none or the file is damaged. What is whole and does not fit is
 /// refused, with the names of its tensors.
 pub(super) fn load_weights(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Parameters>> {
-    let Some(weights) = folder.read(name)?.and_then(|bytes| from_safetensors(&bytes).ok()) else { return Ok(None) };
+    let Some(weights) = folder.read(name)?.and_then(|bytes| sound(&bytes)) else { return Ok(None) };
     refuse(folder, name, misfits(specs, &weights, true))?;
     Ok(Some(weights))
 }
@@ -110,6 +130,17 @@ mod tests {
         folder.write("torn", b"half of a fi").unwrap();
         assert_eq!(load_training(&folder, "torn", &specs).unwrap(), None);
         assert_eq!(load_weights(&folder, "torn", &specs).unwrap(), None);
+
+        // A value that was changed where it lay.
+        for (name, place) in [("good", 4), ("weights", 1)] {
+            save_weights(&folder, "weights", &good.parameters).unwrap();
+            let mut bytes = folder.read(name).unwrap().unwrap();
+            let at = bytes.len() - place;
+            bytes[at] ^= 4;
+            folder.write("changed", &bytes).unwrap();
+            assert_eq!(load_training(&folder, "changed", &specs).unwrap(), None);
+            assert_eq!(load_weights(&folder, "changed", &specs).unwrap(), None);
+        }
 
         let mut halved = good.clone();
         halved.optimizer.first = Parameters::default();
