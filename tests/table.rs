@@ -135,6 +135,10 @@ fn a_table_replaces_nothing_but_a_table() {
     assert_eq!(fs::read_to_string(folder.path().join("few.phyla")).expect("the source"), text);
     let (code, _, stderr) = phyla(folder.path(), &["graph", "few.phyla", "few", "--svg", "few.phyla"]);
     assert!(code == Some(1) && stderr.contains("is a source"), "{stderr}");
+    fs::copy(BUILT.join("whole.jsonl"), folder.path().join("whole.jsonl")).expect("copied");
+    let drawn_over = ["table", "compare", "whole.jsonl", "few.phyla", "--seeds", "1..2", "--svg", "whole.jsonl"];
+    let (code, _, stderr) = phyla(folder.path(), &drawn_over);
+    assert!(code == Some(1) && stderr.contains("is what this is made of"), "{stderr}");
     for (change, code, why) in
         [("objective = maximize(score)", "E0614", "losses alone"), ("search.halving = {}", "E0613", "whole trainings")]
     {

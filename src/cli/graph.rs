@@ -27,7 +27,7 @@ pub(super) fn graph(file: &Path, name: &str, target: Option<&Path>) -> u8 {
         out(&dot(&graph));
         return 0;
     };
-    match free(target).and_then(|()| svg(&graph)).and_then(|text| write_whole(target, text.as_bytes())) {
+    match free(target, &[file]).and_then(|()| svg(&graph)).and_then(|text| write_whole(target, text.as_bytes())) {
         Ok(()) => 0,
         Err(error) => show_one(&error),
     }

@@ -21,8 +21,6 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(checked) => checked,
         Err(code) => return code,
     };
-    // They change no result, but memory and time.
-    checked.settings.workers = options.workers.unwrap_or(checked.settings.workers);
     // Before anything is measured or written: without sound data nothing will be run.
     let texts = match run::texts(&checked) {
         Ok(texts) => texts,
@@ -32,7 +30,12 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(executors) => executors,
         Err(error) => return show_one(&error),
     };
-    match run::plan(&checked, Some(&executors)) {
+    // They change no result, but memory and time; the experiment keeps its own.
+    let workers = checked.settings.workers;
+    checked.settings.workers = options.workers.unwrap_or(workers);
+    let plan = run::plan(&checked, Some(&executors));
+    checked.settings.workers = workers;
+    match plan {
         Ok(mut plan) => {
             plan.folder = options.out.clone().unwrap_or(plan.folder);
             out(&plan.show());

@@ -40,7 +40,7 @@ pub fn err(text: &str) {
 }
 
 /// The `.phyla` files that the paths stand for, in order, and what of their folders cannot be read; a path that is no folder stands for
-/// itself, links are followed.
+/// itself, links within folders are not followed.
 pub fn sources(paths: &[PathBuf]) -> (Vec<String>, Vec<Diagnostic>) {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
     for path in paths {
@@ -48,13 +48,10 @@ pub fn sources(paths: &[PathBuf]) -> (Vec<String>, Vec<Diagnostic>) {
             found.push(show(path));
             continue;
         }
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+        for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && is_source(entry.path()) => found.push(show(entry.path())),
                 Ok(_) => {}
-                // A link to a folder around it, or to nowhere and by another name, has nothing to be read.
-                Err(error) if error.loop_ancestor().is_some() => {}
-                Err(error) if error.path().is_some_and(|path| path.is_symlink() && !is_source(path)) => {}
                 Err(error) => {
                     let place = error.path().unwrap_or(path).display().to_string();
                     let why = error.io_error().map_or_else(|| error.to_string(), reason);
@@ -71,14 +68,16 @@ fn is_source(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "phyla")
 }
 
-/// Refuses to write what is drawn or trained over a source, or to a folder; before it is made.
+/// Refuses to write what is drawn or trained over a source, over what it is made of, or to a folder; before it is made.
 ///
 /// # Errors
 /// Where something else is there.
-pub fn free(target: &Path) -> crate::diagnostic::Result<()> {
+pub fn free(target: &Path, inputs: &[&Path]) -> crate::diagnostic::Result<()> {
+    let itself = |path: &Path| path.canonicalize().ok();
     let what = match () {
         () if target.is_dir() => "is a folder",
         () if target.exists() && is_source(target) => "is a source, which would be lost",
+        () if inputs.iter().any(|input| itself(input).is_some_and(|input| Some(input) == itself(target))) => "is what this is made of",
         () => return Ok(()),
     };
     Diagnostic::error(Code::WRITE, format!("`{}` {what}", target.display())).help("name another file").into()

@@ -96,7 +96,7 @@ pub(super) fn table(command: TableCommand) -> u8 {
         }
         TableCommand::Show { table, file, which, json } => show(&table, &file, &which, json),
         TableCommand::Compare { table, file, seeds, experiments, workers, svg, json } => {
-            let target = svg.as_deref().map_or(Ok(()), free).map_err(|error| show_one(&error));
+            let target = svg.as_deref().map_or(Ok(()), |svg| free(svg, &[&table, &file])).map_err(|error| show_one(&error));
             target.and_then(|()| rivals(&table, &file, seeds, &experiments, workers.get())).and_then(|found| {
                 out(&if json { serde_json::to_string(&found).unwrap_or_default() + "\n" } else { compared(&found) });
                 let drawn = svg.map(|path| write_whole(&path, curves(&found).unwrap_or_default().as_bytes()));
@@ -109,7 +109,7 @@ pub(super) fn table(command: TableCommand) -> u8 {
 
 fn build(file: &Path, which: &Which, to: &Path, options: &TableOptions) -> std::result::Result<(), u8> {
     // Before anything is trained.
-    free(to).and_then(|()| replaceable(to)).map_err(|error| show_one(&error))?;
+    free(to, &[file]).and_then(|()| replaceable(to)).map_err(|error| show_one(&error))?;
     let checked = load(file, which)?;
     let texts = texts(&checked).map_err(|wrong| show_all(&wrong, &checked.sources, false))?;
     let executors = executor(&checked, which).map_err(|error| show_one(&error))?;

@@ -105,18 +105,18 @@ impl Crop {
 
 /// A text without what a terminal would obey, each sign for another of as many bytes.
 fn tame(text: &str) -> String {
-    let tame = |sign: char| match sign {
-        '\n' | '\r' | '\t' => sign,
-        // Signs that change the direction of writing.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
-        _ if sign.is_control() => {
-            if sign.len_utf8() == 1 {
-                '?'
-            } else {
-                '¿'
-            }
+    let mut next = text.chars().skip(1);
+    let tame = |sign: char| {
+        let ends_line = next.next() == Some('\n');
+        match sign {
+            '\n' | '\t' => sign,
+            '\r' if ends_line => sign,
+            // Signs that change the direction of writing.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
+            _ if !sign.is_control() && sign != '\u{61c}' => sign,
+            _ if sign.len_utf8() == 1 => '?',
+            _ => '¿',
         }
-        _ => sign,
     };
     text.chars().map(tame).collect()
 }
@@ -196,12 +196,12 @@ mod tests {
     /// What a terminal would obey is shown as something else, and no place moves.
     #[test]
     fn a_source_does_not_drive_the_terminal() {
-        let text = "a \u{1b}[31m\u{7}\u{9b}\u{202e} b";
+        let text = "a \u{1b}[31m\u{7}\u{9b}\u{202e}\r b\r\n";
         let mut sources = Sources::default();
         let file = sources.add("wild.phyla", text);
         let at = text.find('b').unwrap();
         let drawn = render(&Diagnostic::error(Code::SYNTAX, "wrong").at(Span::new(file, at, at + 1), "here"), &sources, false);
-        assert!(drawn.contains("a ?[31m?¿\u{fffd} b"), "{drawn}");
+        assert!(drawn.contains("a ?[31m?¿\u{fffd}? b"), "{drawn}");
         assert!(!drawn.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{drawn}");
     }
 

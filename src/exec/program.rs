@@ -7,6 +7,9 @@ use crate::graph::weights::{Init, weights};
 use crate::graph::{Attr, Dim, Graph, HoleRef, Node, NodeIndex, NodeKind, Shape, Sizes, Symbol, dim::show_shape};
 use std::collections::BTreeMap;
 
+/// Steps of a program: some thousand layers of the largest graphs that a `dag` draws.
+const LARGEST: usize = 2_000_000;
+
 /// One parameter of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSpec {
@@ -229,6 +232,10 @@ impl Lowering<'_> {
         parameters: Vec<usize>,
         path: &str,
     ) -> Result<usize> {
+        if self.steps.len() >= LARGEST {
+            let message = format!("with the operations of one's own written out, this graph has more than {LARGEST} steps");
+            return Diagnostic::error(Code::GRAPH_SIZE, message).help("use fewer operations of your own within one another").into();
+        }
         let axes = shape.iter().map(|dim| self.axis(dim, &shape)).collect::<Result<Vec<Axis>>>()?;
         let mut path = path.to_owned();
         if matches!(kernel, Kernel::Dropout(_)) {

@@ -84,6 +84,10 @@ pub(super) fn search(
             && rescore(work, prepared, supernet, &mut history, journal, generation)?
         {
             proposals = next(&history);
+            // With other values the best may have been found long ago, and the search is at its plateau.
+            if proposals.is_empty() {
+                return Ok(history);
+            }
         }
         note_priorities(work, journal, &ranked(&history), generation)?;
         let proposed: Vec<Proposed> = proposals

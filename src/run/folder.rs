@@ -106,8 +106,8 @@ impl Folder {
     /// As [`Folder::write`].
     pub fn write_by(&self, name: &str, write: &mut Written<'_>) -> Result<()> {
         let path = self.join(name);
-        // Where this fails, so does the writing, which tells why.
-        let _is_there = path.parent().map(fs::create_dir_all);
+        // Where this fails, so does the writing, which tells why; a run folder that is gone is not made again.
+        let _is_there = path.parent().map(fs::create_dir);
         // What a run that was killed left half-written is its own.
         write_whole_by(&path, &beside(&path, 0), write)
     }
@@ -148,25 +148,26 @@ fn is_journal(path: &Path) -> bool {
         }
         Ok(length)
     });
-    read.is_ok_and(|length| head.get(..length) == JOURNAL.get(..length))
+    // A crash may leave the first block unwritten.
+    read.is_ok_and(|length| head.get(..length) == JOURNAL.get(..length) || head.iter().all(|byte| *byte == 0))
 }
 
-/// Writes a file whole: beside it, flushed, then renamed into its place, with the permissions of what stood there. What is no file, as
-/// `/dev/stdout`, is written to.
+/// Writes a file whole: beside it, flushed, then renamed into its place, also behind a link, with the permissions of what stood there. What is no
+/// file, and `/dev/stdout` even where it is one, is written to.
 ///
 /// # Errors
 /// Where it cannot be written; a file of that name is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
-        return fs::OpenOptions::new()
-            .write(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| unwritten(path, &error));
+    let stream = ["/dev", "/proc"].iter().any(|place| path.starts_with(place));
+    if stream || fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+        let open = fs::OpenOptions::new().write(true).open(path);
+        return open.and_then(|mut file| file.write_all(bytes)).map_err(|error| unwritten(path, &error));
     }
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     // A file that only happens to have the name of what is written beside stays.
-    let beside = (0..100).map(|number| beside(path, number)).find(|beside| !beside.exists());
-    write_whole_by(path, &beside.unwrap_or_else(|| self::beside(path, 0)), &mut |out| out.write_all(bytes))
+    let reserved = |beside: &PathBuf| File::create_new(beside).is_ok();
+    let free = (0..100).map(|number| beside(&place, number)).find(reserved).unwrap_or_else(|| beside(&place, 0));
+    write_whole_by(&place, &free, &mut |out| out.write_all(bytes))
 }
 
 /// The file that is written before it takes the place of another.

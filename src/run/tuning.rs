@@ -7,11 +7,10 @@ use super::journal::{Entry, FinalModel, Journal};
 use super::outputs::layers;
 use super::prepare::{Prepared, scores};
 use super::session::Work;
-use super::weights::save_weights;
+use super::weights::{save_weights, sound};
 use super::workers::{as_done, go_on};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
-use crate::exec::checkpoint::from_safetensors;
 use crate::settings::{Suite, Task};
 use crate::space::hash;
 use crate::stream::derived;
@@ -144,10 +143,11 @@ fn one(
 }
 
 fn intermediate(folder: &Folder, file: &str) -> Result<Parameters> {
-    let missing = || {
-        Box::new(Diagnostic::error(Code::RUN_FOLDER, format!("`{file}` is missing from the run folder")).help("start over with `--fresh`"))
-    };
-    from_safetensors(&folder.read(file)?.ok_or_else(missing)?)
+    let found = folder.read(file)?.and_then(|bytes| sound(&bytes)).map(|(parameters, _)| parameters);
+    found.ok_or_else(|| {
+        let message = format!("`{file}` is missing from the run folder, or damaged");
+        Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`"))
+    })
 }
 
 /// A fine-tuning in a line.

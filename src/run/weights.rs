@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// The prefixes of weights and of the two moments.
 const PARTS: [&str; 3] = ["weights/", "first/", "second/"];
 
+/// The note that holds a checkpoint's checksum.
+const SEAL: &str = "blake3";
+
 /// Writes a training whole, so that it goes on from here as if it had never stopped.
 pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) -> Result<()> {
     let AdamW { first, second, steps } = &training.optimizer;
@@ -19,8 +22,8 @@ pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) ->
         all.extend(part.0.iter().map(|(name, array)| (format!("{prefix}{name}"), array)));
     }
     let counts = serde_json::to_string(steps).unwrap_or_default();
-    let sum = checksum(all.values().copied());
-    let notes = BTreeMap::from([("step".to_owned(), training.step.to_string()), ("steps".to_owned(), counts), ("blake3".to_owned(), sum)]);
+    let notes = BTreeMap::from([("step".to_owned(), training.step.to_string()), ("steps".to_owned(), counts)]);
+    let notes = sealed(&all, notes);
     folder.write_by(name, &mut |out| write_safetensors(&all, &notes, out))
 }
 
@@ -28,7 +31,7 @@ pub(super) fn save_training(folder: &Folder, name: &str, training: &Training) ->
 /// A file that is whole and does not fit is refused, with the names of its tensors.
 pub(super) fn load_training(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Training>> {
     let Some(bytes) = folder.read(name)? else { return Ok(None) };
-    let (Some(all), Ok(notes)) = (sound(&bytes), metadata(&bytes)) else { return Ok(None) };
+    let Some((all, notes)) = sound(&bytes) else { return Ok(None) };
     let mut parts = [const { BTreeMap::new() }; 3];
     for (name, array) in all.0 {
         let place = PARTS.iter().zip(&mut parts).find_map(|(prefix, part)| Some((name.strip_prefix(prefix)?, part)));
@@ -68,32 +71,40 @@ fn refuse(folder: &Folder, name: &str, wrong: Vec<String>) -> Result<()> {
 /// Writes weights alone.
 pub(super) fn save_weights(folder: &Folder, name: &str, parameters: &Parameters) -> Result<()> {
     let all = parameters.0.iter().map(|(name, array)| (name.clone(), array)).collect();
-    let notes = BTreeMap::from([("blake3".to_owned(), checksum(parameters.0.values()))]);
+    let notes = sealed(&all, BTreeMap::new());
     folder.write_by(name, &mut |out| write_safetensors(&all, &notes, out))
 }
 
-/// The tensors of a file that is whole and has the values that were written.
-fn sound(bytes: &[u8]) -> Option<Parameters> {
-    let (all, notes) = (from_safetensors(bytes).ok()?, metadata(bytes).ok()?);
-    (notes.get("blake3") == Some(&checksum(all.0.values()))).then_some(all)
+/// Notes with a checksum of themselves and of the tensors.
+fn sealed(all: &BTreeMap<String, &Array>, mut notes: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(serde_json::to_string(&notes).unwrap_or_default().as_bytes());
+    let mut bytes = Vec::new();
+    for (name, array) in all {
+        hasher.update(serde_json::to_string(&(name, &array.shape)).unwrap_or_default().as_bytes());
+        for values in array.data.chunks(4096) {
+            bytes.clear();
+            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            hasher.update(&bytes);
+        }
+    }
+    notes.insert(SEAL.to_owned(), hasher.finalize().to_hex().to_string());
+    notes
 }
 
-/// A hash of the values of tensors, in the order of their names.
-fn checksum<'a>(arrays: impl Iterator<Item = &'a Array>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut bytes = Vec::new();
-    for values in arrays.flat_map(|array| array.data.chunks(4096)) {
-        bytes.clear();
-        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        hasher.update(&bytes);
-    }
-    hasher.finalize().to_hex().to_string()
+/// The tensors and notes of a file that is whole and as it was written.
+pub(super) fn sound(bytes: &[u8]) -> Option<(Parameters, BTreeMap<String, String>)> {
+    let (all, known) = (from_safetensors(bytes).ok()?, metadata(bytes).ok()?);
+    let mut notes = known.clone();
+    notes.remove(SEAL)?;
+    let named = all.0.iter().map(|(name, array)| (name.clone(), array)).collect();
+    (sealed(&named, notes) == known).then_some((all, known))
 }
 
 /// Reads weights of these specifications back; `None` where there are none or the file is damaged. What is whole and does not fit is
 /// refused, with the names of its tensors.
 pub(super) fn load_weights(folder: &Folder, name: &str, specs: &[ParameterSpec]) -> Result<Option<Parameters>> {
-    let Some(weights) = folder.read(name)?.and_then(|bytes| sound(&bytes)) else { return Ok(None) };
+    let Some((weights, _)) = folder.read(name)?.and_then(|bytes| sound(&bytes)) else { return Ok(None) };
     refuse(folder, name, misfits(specs, &weights, true))?;
     Ok(Some(weights))
 }
