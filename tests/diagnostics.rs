@@ -106,32 +106,19 @@ fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
     assert!(codes(&found) == [Code::TASK_PARTS] && drawn.contains("from 5 to 0"), "{drawn}");
 }
 
+/// Written out, what uses another twice is twice as large; what uses it once may be nested as deep.
 #[test]
-fn a_graph_that_doubles_with_every_line_is_refused_in_time() {
-    let signature = "(x: [n, h]) -> [n, h]";
-    let mut text = format!("graph g0{signature} {{ x + relu(x) }}\n");
-    (1..24).for_each(|line| text += &format!("graph g{line}{signature} {{ g{before}(g{before}(x)) }}\n", before = line - 1));
-    let (drawn, found) = check(&Memory::new(&[("g.phyla", &text)]), "g.phyla");
-    assert!(codes(&found).contains(&Code::GRAPH_SIZE), "{drawn}");
-}
-
-/// So is an operation that does, once it is written out; one that stays small may be nested as deep.
-#[test]
-fn an_operation_that_doubles_with_every_line_is_refused_in_time() {
-    let nested = |twice: bool| {
-        let signature = "(x: [i, j]) -> [i, j]";
-        let mut text = format!("op o0{signature} {{ sigmoid(x) }}\n");
-        for line in 1..60 {
-            let once = format!("o{}", line - 1);
-            let body = if twice { format!("{once}({once}(x))") } else { format!("{once}(x)") };
-            text += &format!("op o{line}{signature} {{ {body} }}\n");
+fn what_doubles_with_every_line_is_refused_in_time() {
+    for (kind, twice) in [("graph", true), ("op", true), ("op", false)] {
+        let signature = if kind == "op" { "(x: [i, j]) -> [i, j]" } else { "(x: [n, h]) -> [n, h]" };
+        let mut text = format!("{kind} f0{signature} {{ x + relu(x) }}\n");
+        for line in 0..59 {
+            let body = if twice { format!("f{line}(f{line}(x))") } else { format!("f{line}(x)") };
+            text += &format!("{kind} f{}{signature} {{ {body} }}\n", line + 1);
         }
-        check(&Memory::new(&[("o.phyla", &text)]), "o.phyla")
-    };
-    let (drawn, found) = nested(true);
-    assert!(codes(&found).contains(&Code::GRAPH_SIZE) && drawn.contains("written out, `o16`"), "{drawn}");
-    let (drawn, found) = nested(false);
-    assert!(codes(&found).is_empty(), "{drawn}");
+        let (drawn, found) = check(&Memory::new(&[("f.phyla", &text)]), "f.phyla");
+        assert_eq!(codes(&found).contains(&Code::GRAPH_SIZE), twice, "{drawn}");
+    }
 }
 
 #[test]
