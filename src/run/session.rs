@@ -173,7 +173,10 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
                 objectives: checked.settings.objective.clone(),
             })
         }
-        Some(Entry::Start { experiment, fingerprint: known, .. }) if *known == fingerprint && *experiment == checked.settings.name => {
+        Some(Entry::Start { experiment, fingerprint: known, version, .. })
+            if *known == fingerprint && *experiment == checked.settings.name =>
+        {
+            let own = env!("CARGO_PKG_VERSION");
             if !journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
                 let count = |of: fn(&Entry) -> bool| journal.entries().iter().filter(|entry| of(entry)).count();
                 let mut done = Vec::new();
@@ -189,6 +192,9 @@ fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &d
                     }
                 }
                 progress.line(&format!("going on with the run in `{}`: {} done", folder.path().display(), done.join(", ")));
+                if version != own {
+                    progress.line(&format!("Phyla {version} began it, and this is {own}: what follows may round otherwise"));
+                }
             }
             Ok(())
         }
