@@ -139,6 +139,12 @@ fn a_table_replaces_nothing_but_a_table() {
     let drawn_over = ["table", "compare", "whole.jsonl", "few.phyla", "--seeds", "1..2", "--svg", "whole.jsonl"];
     let (code, _, stderr) = phyla(folder.path(), &drawn_over);
     assert!(code == Some(1) && stderr.contains("is what this is made of"), "{stderr}");
+    // A folder of files that lies below the devices' is one like any other.
+    if let Ok(shared) = tempfile::tempdir_in("/dev/shm") {
+        let drawing = shared.path().join("few.svg").display().to_string();
+        let (code, _, stderr) = phyla(folder.path(), &["graph", "few.phyla", "few", "--svg", &drawing]);
+        assert!(code == Some(0) && fs::read_to_string(&drawing).is_ok_and(|text| text.contains("<svg")), "{stderr}");
+    }
     for (change, code, why) in
         [("objective = maximize(score)", "E0614", "losses alone"), ("search.halving = {}", "E0613", "whole trainings")]
     {

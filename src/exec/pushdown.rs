@@ -194,14 +194,14 @@ impl Pushing<'_> {
         let (Some(step), None) = (self.steps.get(slot), self.picked.get(&(slot, pick))) else {
             return self.picked.get(&(slot, pick)).copied().unwrap_or_default();
         };
-        let axes = std::iter::once(if pick.is_some() { Axis::Predictions } else { Axis::Size(1) }).chain(step.axes.iter().skip(1).copied());
-        let axes = axes.collect();
+        let own = if pick.is_some() { Axis::Predictions } else { Axis::Size(1) };
+        let axes = std::iter::once(own).chain(step.axes.iter().skip(1).copied()).collect();
         let rows = if is_matrix(step) && self.wanted.is_whole(slot) {
             let arguments = std::iter::once(slot).chain(pick).map(|argument| self.value(argument)).collect();
             let kernel = if pick.is_some() { Kernel::Gather } else { Kernel::First };
             self.push(Step { kernel, arguments, parameters: Vec::new(), axes, per_head: false, path: String::new() })
         } else {
-            let arguments = self.row_arguments(step, pick);
+            let arguments = self.read_by(step, pick);
             self.push(Step { arguments, axes, ..step.clone() })
         };
         self.picked.insert((slot, pick), rows);
@@ -209,7 +209,7 @@ impl Pushing<'_> {
     }
 
     /// What a step on picked rows reads.
-    fn row_arguments(&mut self, step: &Step, pick: Pick) -> Vec<usize> {
+    fn read_by(&mut self, step: &Step, pick: Pick) -> Vec<usize> {
         let rows = row_arguments(step);
         let of = |(number, argument): (usize, &usize)| if number < rows { self.rows(*argument, pick) } else { self.value(*argument) };
         let mut arguments: Vec<usize> = step.arguments.iter().enumerate().map(of).collect();

@@ -158,7 +158,8 @@ fn is_journal(path: &Path) -> bool {
 /// # Errors
 /// Where it cannot be written; a file of that name is then as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let stream = ["/dev", "/proc"].iter().any(|place| path.starts_with(place));
+    // Of `/dev` its own names alone: `/dev/shm` holds files like any other folder.
+    let stream = ["/dev", "/dev/fd", "/proc/self/fd"].iter().any(|place| path.parent() == Some(Path::new(place)));
     if stream || fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
         let open = fs::OpenOptions::new().write(true).open(path);
         return open.and_then(|mut file| file.write_all(bytes)).map_err(|error| unwritten(path, &error));
