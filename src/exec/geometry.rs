@@ -114,6 +114,17 @@ impl Geometry {
     }
 }
 
+/// A loss.
+///
+/// # Errors
+/// Where it is not finite.
+pub fn finite(loss: f32) -> Result<f32> {
+    match loss.is_finite() {
+        true => Ok(loss),
+        false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
+    }
+}
+
 /// An error of the executor.
 pub fn failed(message: String) -> Box<Diagnostic> {
     Box::new(Diagnostic::error(Code::EXECUTOR, message))

@@ -1,10 +1,11 @@
 //! Fine-tuning: a pre-trained encoder with a fresh head learns a task's labels.
 
+use super::explained;
 use super::{EVALUATED, Training, Watch, optimizer, rate};
 use crate::batch::{Batch, Targets};
 use crate::data::Answers;
 use crate::data::{Labelled, restored};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::Result;
 use crate::exec::parameters::initial;
 use crate::exec::{Executor, Output, Parameters, Program, StepKey};
 use crate::settings::{Epoch, Label, Order, Task, Train};
@@ -49,19 +50,11 @@ pub fn finetune(
             let batch = scaled(data.batch(&places), task);
             let key = Some(StepKey { seed, step: training.step, first: 0 });
             let Training { parameters, optimizer, step } = &mut training;
-            let loss = executor.step(
-                program,
-                &batch.parts(train.accumulate),
-                key,
-                &settings,
-                lr * rate(&train.schedule, *step, total),
-                optimizer,
-                parameters,
-            )?;
-            if !loss.is_finite() {
-                let message = format!("fine-tuning on `{}` diverged at step {}", task.name, *step + 1);
-                return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate of the suite's `train`").into();
-            }
+            let (parts, rate) = (batch.parts(train.accumulate), lr * rate(&train.schedule, *step, total));
+            let loss = executor.step(program, &parts, key, &settings, rate, optimizer, parameters).map_err(|error| {
+                let what = || format!("step {} of fine-tuning on `{}`", *step + 1, task.name);
+                explained(error, what, "lower the learning rate of the suite's `train`")
+            })?;
             *step += 1;
             watch(*step, total, loss)?;
         }

@@ -17,10 +17,18 @@ pub use suite::{
     tunings, without_head,
 };
 
-use crate::diagnostic::Result;
+use crate::diagnostic::{Code, Diagnostic, Result};
 
 /// Sentences whose results are computed together where nothing is trained.
 pub const EVALUATED: usize = 64;
+
+/// A step's error; where training diverged, with what was trained and what may mend it.
+fn explained(error: Box<Diagnostic>, what: impl FnOnce() -> String, help: &str) -> Box<Diagnostic> {
+    if error.code != Code::DIVERGED {
+        return error;
+    }
+    Box::new(Diagnostic::error(Code::DIVERGED, format!("{} diverged: {}", what(), error.message)).help(help))
+}
 
 /// Called after each step with its number (from 1), the number of all and the loss; an error from it ends the training.
 pub type Watch<'a> = dyn FnMut(u64, u64, f32) -> Result<()> + 'a;

@@ -1,10 +1,11 @@
 //! Masked-LM pre-training, resumable at any step.
 
+use super::explained;
 use super::{EVALUATED, Watch, rate};
 use crate::data::Corpus;
 use crate::data::Masking;
 use crate::data::Vocabulary;
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::Result;
 use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::{Executor, Output, ParameterSpec, Parameters, Program, StepKey, Targets};
 use crate::settings::{self, Objective, Optimizer, Train};
@@ -99,11 +100,10 @@ pub fn pretrain_until(
         let key = Some(StepKey { seed, step, first: 0 });
         let rate = lr * rate(&train.schedule, step, total);
         let Training { parameters, optimizer, .. } = training;
-        let loss = executor.step(&program, &batch.parts(train.accumulate), key, &settings, rate, optimizer, parameters)?;
-        if !loss.is_finite() {
-            let message = format!("the masked-LM loss became {loss} at step {}", step + 1);
-            return Diagnostic::error(Code::DIVERGED, message).help("lower the learning rate, or lengthen the warm-up").into();
-        }
+        let parts = batch.parts(train.accumulate);
+        let loss = executor.step(&program, &parts, key, &settings, rate, optimizer, parameters).map_err(|error| {
+            explained(error, || format!("step {} of pre-training", step + 1), "lower the learning rate, or lengthen the warm-up")
+        })?;
         training.step += 1;
         watch(training, loss)?;
     }

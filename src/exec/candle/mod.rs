@@ -1,25 +1,24 @@
 //! The executor over candle: any device it has, in single or double precision, or in bf16 from single-precision masters.
 //!
-//! In reading order: `device` (the GPUs there are), `padding` (the law of padding, kept lazily), `schedule` (the order of work), `plain`
-//! (kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down). It is the reference that
+//! In reading order: `device` (the GPUs there are), `padding` (the law of padding, kept lazily), `plain` (the order of work, and
+//! kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down). It is the reference that
 //! the executor of the CPU is tested against, and the way of every other device.
 //!
 //! Invariants: nothing is shared between runs, so several threads may run steps at once, one after the other where they share
 //! a GPU; indices were checked before a kernel sees them. This module knows nothing of optimisers and schedules.
 
 pub mod device;
-pub mod loss;
-pub mod padding;
-pub mod plain;
-pub mod schedule;
-pub mod transfer;
+mod loss;
+mod padding;
+pub(in crate::exec) mod plain;
+mod transfer;
 
 #[cfg(test)]
 pub(in crate::exec) mod tests;
 
-use super::geometry::{Geometry, failed};
+use super::geometry::{Geometry, failed, finite};
 use super::{Batch, Executor, Output, Parameters, Program, StepKey};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Diagnostic, Result};
 use candle_core::{DType, Device, Tensor, Var};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,13 +99,6 @@ impl Executor for CandleExecutor {
         let found = loss.backward().map_err(broken)?;
         let gradients = transfer::gradients(specs, parameters, variables.iter().map(|variable| found.get(variable)))?;
         finite(loss.to_dtype(DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(broken)?).map(|loss| (loss, gradients))
-    }
-}
-
-fn finite(loss: f32) -> Result<f32> {
-    match loss.is_finite() {
-        true => Ok(loss),
-        false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
     }
 }
 

@@ -4,11 +4,11 @@
 //! In bf16, values between kernels and the factors of products are bf16. Parameters are single precision, and so is what happens
 //! within a kernel wherever it sums, exponentiates, divides or takes a root; for the other types none of this does anything.
 
-use super::padding::Masks;
-use super::schedule::walk;
+use super::broken;
+use super::padding::{Masks, leaves_dirty, needs_clean};
 use crate::diagnostic::Result;
 use crate::exec::draws::{Extent, dropout_factors};
-use crate::exec::geometry::Geometry;
+use crate::exec::geometry::{Geometry, failed};
 use crate::exec::kernel::{Binary, EPSILON, Kernel, LAYER_NORM_EPSILON, Unary};
 use crate::exec::program::{Axis, Step};
 use crate::exec::{Batch, Program};
@@ -20,14 +20,35 @@ use candle_core::{D, DType, Device, Result as Tried, Tensor};
 /// Where the device fails.
 pub fn run(program: &Program, parameters: &[Tensor], batch: &Batch, geometry: &Geometry, device: &Device, dtype: DType) -> Result<Tensor> {
     let masks = Masks::new(geometry, device)?;
-    let select = |value: &Tensor, axes: &[Axis]| masks.as_ref().map_or_else(|| Ok(value.clone()), |masks| masks.select(value, axes));
-    let output = walk(program, batch, geometry, device, &select, &mut |call| {
-        let owned: Vec<&Tensor> = call.step.parameters.iter().filter_map(|number| parameters.get(*number)).collect();
-        let value = apply(call.step, &call.operands, &owned, geometry, masks.as_ref())?;
+    // 0 at padded coordinates, where the law of padding asks for it.
+    let cleaned = |value: &Tensor, step: &Step, dirty: bool| match &masks {
+        Some(masks) if dirty => masks.select(value, &step.axes),
+        _ => Ok(value.clone()),
+    };
+    let mut values: Vec<(Tensor, bool)> = Vec::with_capacity(program.steps().len());
+    for step in program.steps() {
+        if let Kernel::Input(name) = &step.kernel {
+            let indices = batch.inputs.get(name).cloned().unwrap_or_default();
+            values.push((Tensor::from_vec(indices, geometry.shape(step), device).map_err(broken)?, false));
+            continue;
+        }
+        let mixes = needs_clean(&step.kernel);
+        let (mut operands, mut dirty_operand) = (Vec::new(), false);
+        for slot in &step.arguments {
+            let (Some((value, dirty)), Some(source)) = (values.get(*slot), program.steps().get(*slot)) else { continue };
+            operands.push(cleaned(value, source, *dirty && mixes).map_err(broken)?);
+            dirty_operand |= *dirty && !mixes;
+        }
+        let owned: Vec<&Tensor> = step.parameters.iter().filter_map(|number| parameters.get(*number)).collect();
+        let value = apply(step, &operands, &owned, geometry, masks.as_ref());
         // Every value comes from an embedding, and takes on the type that it gives.
-        if call.step.kernel == Kernel::Embedding { value.to_dtype(dtype) } else { Ok(value) }
-    })?;
-    Ok(output.value)
+        let value = if step.kernel == Kernel::Embedding { value.and_then(|value| value.to_dtype(dtype)) } else { value };
+        values.push((value.map_err(broken)?, leaves_dirty(step, geometry, dirty_operand)));
+    }
+    match (values.get(program.output()), program.steps().get(program.output())) {
+        (Some((value, dirty)), Some(step)) => cleaned(value, step, *dirty).map_err(broken),
+        _ => Err(failed("the program has no result".to_owned())),
+    }
 }
 
 /// A value in single precision at least.

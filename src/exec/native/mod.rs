@@ -13,35 +13,35 @@
 )]
 
 mod convolution;
-pub mod course;
-pub mod elementwise;
+mod course;
+mod elementwise;
 mod interpret;
 mod judge;
-pub mod layout;
-pub mod memory;
-pub mod meter;
+mod layout;
+mod memory;
+mod meter;
 mod moves;
-pub mod packed;
-pub mod plan;
-pub mod product;
+mod packed;
+mod plan;
+mod product;
 mod rows;
-pub mod rowwise;
+mod rowwise;
 mod run;
-pub mod threads;
-pub mod tiles;
-pub mod vector;
+mod threads;
+mod tiles;
+pub(in crate::exec) mod vector;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
 use super::adamw::{AdamW, AdamWSettings};
-use super::geometry::{Geometry, failed, judged_rows};
+use super::geometry::{Geometry, failed, finite, judged_rows};
 use super::kernel::Kernel;
 use super::parameters::{centre, place_centre};
 use super::program::Axis;
 use super::{Array, Batch, Executor, Output, ParameterSpec, Parameters, Program, StepKey, Targets, accumulate};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::Result;
 pub use course::Keep;
 use layout::Layout;
 use memory::{Shared, Workspace};
@@ -122,10 +122,7 @@ impl NativeExecutor {
             run.backward();
             loss
         });
-        match loss.is_finite() {
-            true => Ok(loss),
-            false => Diagnostic::error(Code::DIVERGED, format!("the loss is {loss}")).into(),
-        }
+        finite(loss)
     }
 }
 
