@@ -57,6 +57,26 @@ space nested {
     body = repeat(2) { repeat(4, tie = 2) { std.layers.encoder_layer(mixer) } }
 }
 
+op h(x: [i, j]) -> [i, j] {
+    softsign(x)
+}
+
+space relus {
+    m = choose { r = relu, g = gelu }
+    body = repeat(2) { m }
+}
+
+space squares {
+    m = choose { r = square, g = tanh }
+    body = repeat(2) { m }
+}
+
+space chosen {
+    inner = choose { a = std.layers.light_convolution(7), b = std.layers.attention(std.layers.self_attention) }
+    mixer = choose { conv = std.layers.light_convolution(3), two = inner }
+    body = repeat(1) { mixer }
+}
+
 train slow = std.train.pretrain { steps = 800 }
 
 search brief = std.search.op_nas { population = 4, evaluations = 6 }
@@ -121,6 +141,18 @@ fn what_is_true_holds() {
         "error(two { layers = 0 }) == E0318",
         "params(twice, std.models.micro) == params(once, std.models.micro)",
         "count(nested) == 16",
+        // What stands for another graph is another architecture, whatever its fillings are called.
+        "relus { m = [r, g] } != squares { m = [r, g] }",
+        "relus { m = [r, g] } == relus { m = [r, g] }",
+        "contains(relus, squares { m = [r, g] }) == false",
+        "error(distance(relus { m = [r, g] }, squares { m = [r, g] })) == E0503",
+        // A field that is a choice, as a member of another.
+        "count(chosen) == 3",
+        "chosen { mixer = [conv] } != chosen { mixer = [two(a)] }",
+        "params(chosen { mixer = [two(a)] }, std.models.micro) > 0",
+        // A graph may have the name of a size.
+        "shape(h([n, d])) == [n, d]",
+        "shape([n, d] |> h) == [n, d]",
         "six.first(4) == pairs { layers = 4, mixer = [a, b] }",
         "error(six.first(7)) == E0514",
         "error(params(narrowed, std.models.micro)) == E0317",

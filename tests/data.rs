@@ -222,7 +222,7 @@ fn the_parts_of_a_task_are_told_though_nothing_uses_it() {
     fs::write(place.path().join("own.phyla"), text).expect("written");
     let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
     assert!(code == Some(1) && stderr.matches("E0619").count() == 2, "{stderr}");
-    assert!(stderr.contains("Pearson measures a score") && stderr.contains("has 2 names of labels and 1 code"), "{stderr}");
+    assert!(stderr.contains("`pearson` measures a score") && stderr.contains("has 2 names of labels and 1 code"), "{stderr}");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_metric_that_does_not_fit_is_told_by_check_and_an_empty_corpus_before_anythi
     lay_out(place.path(), "tsv");
     fs::write(place.path().join("own.phyla"), source("tsv").replace("accuracy, f1", "pearson")).expect("written");
     let (code, _, stderr) = phyla(place.path(), &["check", "own.phyla"]);
-    assert!(code == Some(1) && stderr.contains("Pearson measures a score"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("`pearson` measures a score"), "{stderr}");
     // The search and the last table have the same task.
     assert_eq!(stderr.matches("E0619").count(), 1, "{stderr}");
     fs::write(place.path().join("own.phyla"), source("tsv").replace("text = [", "text = [\"one\", \"two\", ")).expect("written");

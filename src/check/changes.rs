@@ -1,6 +1,7 @@
 //! What differs between two values of a field's type, told field by field.
 
 use super::Checker;
+use super::experiment::identity;
 use super::fingerprint::describe;
 use super::record::plain;
 use super::space::SpaceValue;
@@ -98,7 +99,7 @@ impl Comparison<'_> {
                 }
             }
             (_, Val::Architecture(one, _), Val::Architecture(other, _)) => {
-                space::hash(&one.space, &one.architecture) == space::hash(&other.space, &other.architecture)
+                identity(&one.space, &one.architecture) == identity(&other.space, &other.architecture)
             }
             (Kind::List(kind), Val::List(one, _), Val::List(other, _)) => {
                 let alike = |(one, other): (&Val, &Val)| {

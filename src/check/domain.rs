@@ -112,9 +112,10 @@ impl Checker<'_> {
                 return self.fail(Diagnostic::error(Code::CHOICE, message).at(only.span, "not a member by itself").help(members));
             }
             let message = "this choice has one member";
+            let label = if self.is_hole(frame, only) { "only what is left open in it is" } else { "nothing is" };
             self.report(
                 Diagnostic::warning(Code::ONE_MEMBER, message)
-                    .at(span, "nothing is left to a search")
+                    .at(span, format!("{label} left to a search"))
                     .help("write it without `choose`, or add another"),
             );
         }

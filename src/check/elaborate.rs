@@ -223,7 +223,14 @@ impl Checker<'_> {
 
     /// The value as something to be called.
     pub(super) fn callable(&self, frame: &Rc<Frame>, b: &mut Builder, expr: &Expr) -> Option<Rc<Callable>> {
-        match self.eval(frame, b, expr)? {
+        let found = self.eval(frame, b, expr)?;
+        // The place decides what is meant by a name that a size has, too.
+        if let (Value::Size(_), ExprKind::Path(path)) = (&found, &expr.kind)
+            && let Some(item) = self.find(frame.module, path, CALLABLE)
+        {
+            return self.instance(frame, b, item, &[], expr.span);
+        }
+        match found {
             Value::Graph(callable) => Some(callable),
             other => {
                 let what = self.describe(b, &other);

@@ -86,9 +86,14 @@ pub struct NamedArchitecture {
 impl NamedArchitecture {
     /// What it computes and with which parameters, whatever it is called: its space's graph and its fillings.
     pub fn identity(&self) -> Hash {
-        let fillings = space::hash(&self.space, &self.architecture).to_string();
-        crate::graph::identity::Digest::new().text(&describe(&self.space)).text(&paths(&self.space)).text(&fillings).finish()
+        identity(&self.space, &self.architecture)
     }
+}
+
+/// What an architecture computes and with which parameters.
+pub(super) fn identity(space: &space::Space, architecture: &Architecture) -> Hash {
+    let fillings = space::hash(space, architecture).to_string();
+    crate::graph::identity::Digest::new().text(&describe(space)).text(&paths(space)).text(&fillings).finish()
 }
 
 /// The graphs around an encoder, each with a hole named `body`.

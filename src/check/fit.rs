@@ -3,7 +3,7 @@
 use super::Checker;
 use super::value::Val;
 use crate::diagnostic::{Code, Diagnostic, counted};
-use crate::graph::{Attr, Node};
+use crate::graph::{Attr, Graph, Node};
 use crate::settings::{self, Experiment};
 use crate::space::{Domain, Space};
 
@@ -33,15 +33,7 @@ impl Checker<'_> {
     /// Reports kernels that cannot share weights: a smaller one is the centre of a larger, which has no centre of an odd number less.
     pub(super) fn parities(&self, value: &Val, settings: &Experiment, space: &Space) {
         let shares = settings.evaluate.as_ref().is_some_and(|evaluate| evaluate.method != settings::Method::Scratch);
-        let own = space.holes.iter().map(|hole| (&space.body, hole.name.as_str(), &hole.domain));
-        let arms = space.holes.iter().filter_map(|hole| if let Domain::Choose(arms) = &hole.domain { Some(arms) } else { None }).flatten();
-        let inner = arms.flat_map(|arm| arm.holes.iter().map(|(name, domain)| (&arm.body, name.as_str(), domain)));
-        let mixed = own.chain(inner).any(|(graph, name, domain)| {
-            let Domain::Values(values) = domain else { return false };
-            let fills = |node: &Node| matches!(node.attr("kernel"), Some(Attr::Hole(hole)) if hole.name == name);
-            values.iter().any(|kernel| (kernel - values.first().unwrap_or(kernel)) % 2 != 0)
-                && graph.order().into_iter().filter_map(|index| graph.node(index)).any(fills)
-        });
+        let mixed = space.holes.iter().any(|hole| mixed(&space.body, &hole.name, &hole.domain));
         if shares && mixed {
             let span = value.get(&["space"]).unwrap_or(value).span();
             let message = "even and odd kernels of one choice cannot share weights";
@@ -49,5 +41,18 @@ impl Checker<'_> {
             let told = told.at(value.get(&["evaluate", "method"]).unwrap_or(value).span(), "shares weights");
             self.report(told.help("a smaller kernel is the centre of a larger one: choose among odd ones, or `evaluate = scratch { … }`"));
         }
+    }
+}
+
+/// Whether a choice, or one within it, has both even and odd kernels.
+fn mixed(graph: &Graph, name: &str, domain: &Domain) -> bool {
+    match domain {
+        Domain::Values(values) => {
+            let fills = |node: &Node| matches!(node.attr("kernel"), Some(Attr::Hole(hole)) if hole.name == name);
+            values.iter().any(|kernel| (kernel - values.first().unwrap_or(kernel)) % 2 != 0)
+                && graph.order().into_iter().filter_map(|index| graph.node(index)).any(fills)
+        }
+        Domain::Choose(arms) => arms.iter().any(|arm| arm.holes.iter().any(|(name, domain)| mixed(&arm.body, name, domain))),
+        _ => false,
     }
 }

@@ -111,7 +111,7 @@ fn misfit(task: &Task, metric: &Metric, at: &dyn Fn(&str) -> Span) -> Diagnostic
         Label::Classes { .. } => ("a score", "classes", "`metrics = [accuracy]`, or `matthews`, or `f1`"),
         Label::Score { .. } => ("classes", "a score", "`metrics = [pearson, spearman]`"),
     };
-    let message = format!("{metric:?} measures {wanted}, and the label of `{}` is {found}", task.name);
+    let message = format!("`{}` measures {wanted}, and the label of `{}` is {found}", metric.name(), task.name);
     Diagnostic::error(Code::TASK_PARTS, message).at(at("metrics"), "cannot measure this label").at(at("label"), "the label").help(help)
 }
 

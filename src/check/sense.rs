@@ -267,10 +267,16 @@ impl Checker<'_> {
             self.report(Diagnostic::warning(Code::IDLE_FIELD, message).at(span(&["evaluate", "method", "rescore_parents"]), "not used"));
         }
         if let Some(halving) = &search.halving {
+            // Beyond some hundred rungs the first has no step, and no list of them is needed.
+            let rungs: Vec<u64> = (0..halving.rungs.min(1_000)).map(|rung| halving.steps(evaluate.adapt, rung)).collect();
             let first = evaluate.adapt as f64 * halving.keep.powi(i32::try_from(halving.rungs).unwrap_or(i32::MAX) - 1);
-            if first < 1.0 {
-                let message =
-                    format!("{} rungs of {} steps of adaptation leave less than a step to the first", halving.rungs, evaluate.adapt);
+            let why = match rungs.windows(2).position(|pair| pair.first() == pair.last()) {
+                _ if first < 1.0 => Some("leave less than a step to the first".to_owned()),
+                Some(rung) => Some(format!("leave no step between rungs {} and {}", rung + 1, rung + 2)),
+                None => None,
+            };
+            if let Some(why) = why {
+                let message = format!("{} rungs of {} steps of adaptation {why}", halving.rungs, evaluate.adapt);
                 self.report(
                     Diagnostic::error(Code::RUNGS, message)
                         .at(span(&["search", "halving"]), "too many rungs")

@@ -234,6 +234,10 @@ impl Checker<'_> {
         if space.told.borrow().contains(name) {
             return None;
         }
+        // Within a member of a choice it is a choice of that member's.
+        if frame.holes.is_some() {
+            return self.hole_argument(frame, name, ty, expr);
+        }
         let known = space.met.borrow().get(name).map(|(domain, ..)| domain.clone());
         let domain = match known {
             Some(domain) => domain,
@@ -272,7 +276,18 @@ impl Checker<'_> {
 
     /// A choice written into the body itself has no name to be filled by.
     pub(super) fn space_hole(&self, frame: &Rc<Frame>, ty: Option<&GraphType>, expr: &Expr) -> Option<Value> {
-        let (ExprKind::Path(path), Some(space)) = (&expr.kind, &frame.space) else { return self.stray_hole(expr.span) };
+        let (ExprKind::Path(path), Some(space)) = (&expr.kind, &frame.space) else {
+            let written = self.world.sources.snippet(expr.span);
+            return match &expr.kind {
+                // Its name would be missing where it is filled.
+                ExprKind::Call { .. } if frame.space.is_some() && !written.contains('\n') && written.len() < 60 => {
+                    let message = "a choice within a call of the body has no name to be filled by";
+                    let help = format!("a field of its own, `mixer = {written}`, and `mixer` here");
+                    self.fail(Diagnostic::error(Code::HOLE, message).at(expr.span, "nothing fills it here").help(help))
+                }
+                _ => self.stray_hole(expr.span),
+            };
+        };
         let name = path.first()?;
         let (module, field) = space.fields.get(&name.text)?;
         self.field_hole(&frame.home(*module), &name.text, ty, field)

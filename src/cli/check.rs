@@ -1,8 +1,8 @@
 //! `phyla check`: the mistakes of files and folders.
 
-use super::source::{err, out, show_all, sources};
+use super::source::{err, no_sources, out, show_all, sources};
 use crate::check::{Checker, World, counted};
-use crate::diagnostic::{Code, Diagnostic, Sources, to_json};
+use crate::diagnostic::{Sources, to_json};
 use crate::run::acceptance;
 use crate::run::files::Disk;
 use std::collections::BTreeSet;
@@ -12,9 +12,7 @@ use std::path::PathBuf;
 pub fn check(paths: &[PathBuf], json: bool) -> u8 {
     let (files, wrong) = sources(paths);
     if files.is_empty() && wrong.is_empty() {
-        let message = "there is no .phyla file in this folder";
-        let told = Diagnostic::error(Code::MODULE, message).help("`phyla new NAME` begins an experiment");
-        return show_all(&[told], &Sources::default(), json);
+        return show_all(&[no_sources()], &Sources::default(), json);
     }
     let mut code = show_all(&wrong, &Sources::default(), json);
     // What is wrong in a file that several import is told once.

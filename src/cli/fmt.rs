@@ -1,6 +1,6 @@
 //! `phyla fmt`: the canonical layout.
 
-use super::source::{err, out, show_all, show_one, sources};
+use super::source::{err, no_sources, out, show_all, show_one, sources};
 use crate::check::{Files, NOT_TEXT};
 use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::run::files::Disk;
@@ -48,6 +48,9 @@ pub(super) fn fmt(paths: &[PathBuf], change: Change) -> u8 {
         });
     }
     let (files, wrong) = sources(&paths);
+    if !paths.is_empty() && files.is_empty() && wrong.is_empty() {
+        return show_one(&no_sources());
+    }
     code = code.max(show_all(&wrong, &Sources::default(), false));
     for file in files {
         code = code.max(match Disk.read(&file) {

@@ -75,9 +75,5 @@ fn entries(run: &Path) -> Result<Vec<Entry>> {
         let message = format!("`{}` cannot be read: {}", path.display(), reason(&error));
         Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("give the folder of a run, as `runs/quickstart-1a2b3c4d-s42`"))
     })?;
-    let damaged = |line| {
-        let message = format!("line {line} of the journal `{}` is damaged", path.display());
-        Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help("restore it from a copy"))
-    };
-    read(&bytes).map(|(entries, _)| entries).map_err(damaged)
+    read(&bytes).map(|(entries, _)| entries).map_err(|wrong| wrong.told(&path))
 }

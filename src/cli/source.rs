@@ -39,6 +39,12 @@ pub fn err(text: &str) {
     let _gone = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// The complaint about folders in which there is nothing to do.
+pub(super) fn no_sources() -> Diagnostic {
+    Diagnostic::error(Code::SOURCE, "there is no .phyla file in this folder")
+        .help("name a file or its folder; `phyla new NAME` begins an experiment")
+}
+
 /// The `.phyla` files that the paths stand for, in order, and what of their folders cannot be read; a path that is no folder stands for
 /// itself, links within folders are not followed.
 pub fn sources(paths: &[PathBuf]) -> (Vec<String>, Vec<Diagnostic>) {

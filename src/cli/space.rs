@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, FileId, Result};
 use crate::graph::Hash;
 use crate::run::files::Disk;
 use crate::run::functional_classes;
-use crate::space::{Architecture, Domain, Draw, Space, contains, distance, fillings, hash, to_source};
+use crate::space::{Architecture, Domain, Draw, Space, distance, fillings, hash, lies_in, to_source};
 use crate::stream::stream;
 use crate::syntax::format;
 use clap::{Args, Subcommand};
@@ -214,11 +214,11 @@ fn sample(space: &Space, draw: Draw, n: usize, seed: u64, json: bool) -> Result<
         if json {
             text += &line(space, &architecture);
         } else {
-            text += &format!("/// {}\n{}\n", hash(space, &architecture), to_source(space, &architecture, &format!("drawn_{number}")));
+            // Each by itself: all of them may be more than a source can be.
+            let source = to_source(space, &architecture, &format!("drawn_{number}"));
+            text += if number > 0 { "\n" } else { "" };
+            text += &format(&format!("/// {}\n{source}\n", hash(space, &architecture)))?;
         }
-    }
-    if !json {
-        text = format(&text)?;
     }
     Ok((text, 0))
 }
@@ -230,7 +230,7 @@ fn line(space: &Space, architecture: &Architecture) -> String {
 
 fn membership(space: &Space, named: &[NamedArchitecture], json: bool) -> (String, u8) {
     let Some(one) = named.first() else { return (String::new(), 1) };
-    let why = contains(space, &one.architecture);
+    let why = lies_in(space, &one.space, &one.architecture);
     let code = u8::from(why.is_err());
     let hash = hash(space, &one.architecture);
     let text = match (json, &why) {

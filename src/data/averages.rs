@@ -89,7 +89,7 @@ fn columns(name: &str, columns: Columns, scores: &[TaskScore]) -> Result<f64> {
         metrics.iter().find(|(known, _)| known == metric).map(|&(_, value)| value)
     };
     let missing = columns.iter().flat_map(|parts| parts.iter()).filter(|(task, metric)| find(task, metric).is_none());
-    let missing: Vec<String> = missing.map(|(task, metric)| format!("`{task}` ({})", format!("{metric:?}").to_lowercase())).collect();
+    let missing: Vec<String> = missing.map(|(task, metric)| format!("`{task}` ({})", metric.name())).collect();
     if !missing.is_empty() {
         let message = format!("the average `{name}` cannot be formed without {}", missing.join(", "));
         return Diagnostic::error(Code::DATA, message).help("add the tasks, or use `score = mean`").into();

@@ -36,13 +36,13 @@ pub fn measure(metric: &Metric, gold: &Answers, predicted: &Answers) -> Result<f
             Metric::Accuracy => Ok(accuracy(gold, predicted)),
             Metric::F1 => Ok(f1(gold, predicted)),
             Metric::Matthews => Ok(matthews(gold, predicted)),
-            Metric::Pearson | Metric::Spearman => wrong(format!("{metric:?}'s correlation needs scores, and the task has classes")),
+            Metric::Pearson | Metric::Spearman => wrong(format!("the metric `{}` needs scores, and the task has classes", metric.name())),
         },
         (Answers::Scores(gold), Answers::Scores(predicted)) if gold.len() == predicted.len() && !gold.is_empty() => match metric {
             Metric::Pearson => Ok(pearson(gold, predicted)),
             Metric::Spearman => Ok(spearman(gold, predicted)),
             Metric::Accuracy | Metric::F1 | Metric::Matthews => {
-                wrong(format!("the metric {metric:?} needs classes, and the task has scores"))
+                wrong(format!("the metric `{}` needs classes, and the task has scores", metric.name()))
             }
         },
         _ => wrong("predictions and labels are not of the same kind and number, or there are none".into()),

@@ -76,7 +76,8 @@ fn format(file: &str) -> Format {
 }
 
 fn tabs(file: &str, text: &str, columns: &[Column<'_>], header: bool, visit: &mut Visit<'_>) -> Result<()> {
-    let mut lines = text.lines().zip(1..);
+    // Editors leave blank lines at the end of a file; elsewhere one may be a row without text.
+    let mut lines = text.trim_end_matches(['\n', '\r']).lines().zip(1..);
     let names: Option<Vec<&str>> = if header { lines.next().map(|(line, _)| line.split('\t').collect()) } else { None };
     let places = places(file, names.as_deref(), columns)?;
     let needed = places.iter().max().map_or(0, |last| last + 1);

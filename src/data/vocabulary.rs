@@ -138,6 +138,12 @@ impl Vocabulary {
             return broken(format!("`added_tokens` has `{}`, and only the five special ones are understood", added.content));
         }
         match tokenizer.get_model() {
+            ModelWrapper::WordPiece(model) if model.continuing_subword_prefix != CONTINUATION => {
+                broken(format!("its `continuing_subword_prefix` is `{}`, and BERT's is `{CONTINUATION}`", model.continuing_subword_prefix))
+            }
+            ModelWrapper::WordPiece(model) if model.unk_token != SPECIAL[1] => {
+                broken(format!("its `unk_token` is `{}`, and BERT's is `{}`", model.unk_token, SPECIAL[1]))
+            }
             ModelWrapper::WordPiece(model) => Self::from_parts(model.clone(), normalizer),
             _ => broken("its model is not WordPiece".into()),
         }

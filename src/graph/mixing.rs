@@ -3,7 +3,7 @@
 use super::dag::{Graph, Node, NodeKind};
 use super::dim::{Shape, Symbol};
 use petgraph::graph::NodeIndex;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Whether something that the result needs sums, normalises or convolves along an axis of this size.
 ///
@@ -16,8 +16,7 @@ pub fn mixes(graph: &Graph, along: Symbol) -> bool {
 fn walk(graph: &Graph, inputs: Option<&[Shape]>, along: Symbol) -> bool {
     let given = graph.inputs().iter().copied().zip(inputs.into_iter().flatten().cloned());
     let mut shapes: BTreeMap<NodeIndex, Shape> = given.collect();
-    let needed = needed(graph);
-    for index in graph.order().into_iter().filter(|index| needed.contains(index)) {
+    for index in graph.order() {
         let Some(node) = graph.node(index) else { continue };
         let arguments: Vec<Shape> = graph.arguments(index).iter().filter_map(|argument| shapes.get(argument).cloned()).collect();
         let mut shape = node.shape.clone();
@@ -36,17 +35,6 @@ fn walk(graph: &Graph, inputs: Option<&[Shape]>, along: Symbol) -> bool {
         shapes.entry(index).or_insert(shape);
     }
     false
-}
-
-/// The nodes that the result depends on.
-fn needed(graph: &Graph) -> BTreeSet<NodeIndex> {
-    let mut needed = BTreeSet::from([graph.output()]);
-    for index in graph.order().into_iter().rev() {
-        if needed.contains(&index) {
-            needed.extend(graph.arguments(index));
-        }
-    }
-    needed
 }
 
 fn primitive(node: &Node, arguments: &[Shape], along: Symbol) -> bool {

@@ -28,11 +28,11 @@ pub(super) fn agreement(contents: &Contents<'_>, found: Option<&RankAgreement>) 
         .map_or_else(String::new, |(low, high)| format!(" (95 % of bootstrap samples: {} to {})", number(Some(low)), number(Some(high))));
     let caption = format!(
         "<b>Rank agreement.</b> {} drawn by size, each judged with shared weights and trained from scratch. Kendall’s tau between the two is <b>{}</b>{interval}; \
-         its ceiling, between two trainings from scratch, is {}. Tau of a training from scratch in as many steps as sharing took is {}, of the parameter count {}, of FLOPs {}: what sharing adds must lie above them. With the warm-up \
+         between two trainings from scratch it is {}. Tau of a training from scratch in as many steps as sharing took is {}, of the parameter count {}, of FLOPs {}: what sharing adds must lie above them. With the warm-up \
          counted, sharing took {:.1} times fewer steps and {:.1} times less time.",
         plural(found.models, "model"),
         number(Some(found.tau)),
-        tau(found.ceiling),
+        tau(found.between),
         tau(found.short),
         tau(found.params),
         tau(found.flops),

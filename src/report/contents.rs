@@ -1,8 +1,9 @@
 //! What a journal holds, sorted for the outputs: candidates, priorities, baselines, models with their seeds.
 
 use super::words::{list, number, plural};
-use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
+use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores, Start};
 use crate::settings::{Goal, Measure};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// How many seeds a comparison needs before it names anybody.
@@ -73,7 +74,7 @@ impl<'a> Contents<'a> {
         };
         for entry in entries {
             match entry {
-                Entry::Start { experiment, objectives, space_size, .. } => {
+                Entry::Start(Start { experiment, objectives, space_size, .. }) => {
                     contents.experiment = experiment;
                     contents.searched = !space_size.is_empty();
                     if !objectives.is_empty() {
@@ -115,8 +116,13 @@ impl<'a> Contents<'a> {
 
     /// The best candidate by the first objective, with what was measured; the first of equals.
     pub(super) fn best(&self) -> Option<(&'a Candidate, f64)> {
+        // As `History::best_member` has it: among those that are best by the first objective, by the others.
+        let ahead = |next: &Candidate, best: &Candidate| {
+            let pairs = self.values(next).iter().zip(self.values(best));
+            pairs.map(|(next, best)| next.total_cmp(best)).find(|order| order.is_ne()) == Some(Ordering::Greater)
+        };
         let scored = self.candidates.iter().filter_map(|candidate| Some((*candidate, self.value(candidate)?)));
-        scored.reduce(|best, next| if self.better(next.1, best.1) { next } else { best })
+        scored.reduce(|best, next| if ahead(next.0, best.0) { next } else { best })
     }
 
     /// The measure of the first objective of a candidate; `None` where it failed.
@@ -124,18 +130,21 @@ impl<'a> Contents<'a> {
         self.value_of(candidate, 0)
     }
 
+    /// A candidate's values as they were last given, larger being better.
+    pub(super) fn values<'c>(&'c self, candidate: &'c Candidate) -> &'c [f64] {
+        self.revalued.get(&candidate.id).copied().unwrap_or(&candidate.values)
+    }
+
     /// The measure of an objective of a candidate; `None` where it failed.
     pub(super) fn value_of(&self, candidate: &Candidate, objective: usize) -> Option<f64> {
-        let values = self.revalued.get(&candidate.id).copied().unwrap_or(&candidate.values);
-        let value = *values.get(objective).filter(|_| candidate.failure.is_none())?;
-        let (_, more) = self.objectives.get(objective)?.sought();
-        Some(if more { value } else { -value }).filter(|value| value.is_finite())
+        let value = *self.values(candidate).get(objective).filter(|_| candidate.failure.is_none())?;
+        Some(self.objectives.get(objective)?.signed(value)).filter(|value| value.is_finite())
     }
 
     /// Whether one measure of the first objective is better than another.
     pub(super) fn better(&self, one: f64, other: f64) -> bool {
-        let more = self.objectives.first().is_none_or(|goal| goal.sought().1);
-        if more { one > other } else { one < other }
+        let signed = |value: f64| self.objectives.first().map_or(value, |goal| goal.signed(value));
+        signed(one) > signed(other)
     }
 
     /// What the first objective measures, in words.

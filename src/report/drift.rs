@@ -8,19 +8,18 @@ use std::collections::BTreeMap;
 /// A line for each anchor with the caption; `None` where none was scored again.
 pub(super) fn drift(contents: &Contents<'_>) -> Option<String> {
     let goal = contents.objectives.first()?;
-    let sign = if goal.sought().1 { 1.0 } else { -1.0 };
     // A candidate that left a rung early was trained for less than when it was scored again.
     let whole = contents.candidates.iter().map(|candidate| candidate.steps).max().unwrap_or(0);
     let mut lines: BTreeMap<usize, Vec<(usize, f64)>> = BTreeMap::new();
     for one in contents.rescored.iter().filter(|one| !one.parent) {
         // Its value when it was new, whatever it was given since.
         let first = contents.candidates.iter().find(|candidate| candidate.id == one.candidate && candidate.steps == whole);
-        let first = first.and_then(|first| first.values.first()).map(|value| sign * value);
+        let first = first.and_then(|first| first.values.first()).map(|value| goal.signed(*value));
         let line = lines.entry(one.candidate).or_default();
         if line.is_empty() {
             line.extend(first.map(|value| (0, value)));
         }
-        line.extend(one.values.first().map(|value| (one.generation, sign * value)));
+        line.extend(one.values.first().map(|value| (one.generation, goal.signed(*value))));
     }
     lines.retain(|_, line| line.len() > 1);
     let last = lines.values().flatten().map(|point| point.0).max()?;

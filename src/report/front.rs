@@ -11,10 +11,7 @@ pub(super) fn front(contents: &Contents<'_>) -> Option<String> {
     let [first, second, ..] = contents.objectives.as_slice() else { return None };
     let evaluated: Vec<&Candidate> = contents.candidates.iter().filter(|one| contents.value(one).is_some()).copied().collect();
     // A candidate that was scored again stands where its last values put it.
-    let last =
-        |candidate: &Candidate| (0..contents.objectives.len()).map(|at| contents.value_of(candidate, at).unwrap_or(f64::NAN)).collect();
-    let all: Vec<Vec<f64>> = evaluated.iter().map(|candidate| last(candidate)).collect();
-    let front = fronts(&all.iter().map(Vec::as_slice).collect::<Vec<_>>()).into_iter().next()?;
+    let front = fronts(&evaluated.iter().map(|candidate| contents.values(candidate)).collect::<Vec<_>>()).into_iter().next()?;
     let at = |candidate: &Candidate, objective: usize| contents.value_of(candidate, objective).unwrap_or(f64::NAN);
     let (across, letter) = unit(evaluated.iter().map(|candidate| at(candidate, 1).abs()).fold(0.0, f64::max));
     let (up, letter_up) = unit(evaluated.iter().map(|candidate| at(candidate, 0).abs()).fold(0.0, f64::max));

@@ -7,7 +7,7 @@ use super::{
     population::population, priorities::priorities,
 };
 use crate::diagnostic::{Code, Diagnostic, Result};
-use crate::run::journal::Entry;
+use crate::run::journal::{Entry, Start};
 use crate::run::rank_agreement;
 
 /// Drawings that are shown without a click; those without a formula never are, since they are the largest.
@@ -91,10 +91,11 @@ fn summary(contents: &Contents<'_>, entries: &[Entry]) -> String {
 /// What an entry says of the run as a whole.
 fn facts(entry: &Entry) -> Vec<(&'static str, String)> {
     match entry {
-        Entry::Start { fingerprint, seed, version, space_size, .. } => {
+        Entry::Start(Start { fingerprint, seed, version, executor, space_size, .. }) => {
             let facts = [("fingerprint", fingerprint.clone()), ("seed", seed.to_string()), ("Phyla", version.clone())];
+            let executor = (!executor.is_empty()).then(|| ("executor", executor.clone()));
             let space = (!space_size.is_empty()).then(|| ("architectures in the space", magnitude(space_size)));
-            facts.into_iter().chain(space).collect()
+            facts.into_iter().chain(executor).chain(space).collect()
         }
         Entry::Corpus { train_tokens, held_out_tokens, vocabulary, unigram_entropy } => vec![
             ("training text", format!("{} tokens", grouped(train_tokens))),

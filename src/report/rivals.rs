@@ -96,7 +96,7 @@ pub fn rivals(journals: &[(String, Vec<Entry>)]) -> Result<Rivals> {
 /// What is compared of a run.
 fn read<'a>(folder: &str, entries: &'a [Entry]) -> Result<Run<'a>> {
     let seed = entries.iter().find_map(|entry| match entry {
-        Entry::Start { seed, .. } => Some(*seed),
+        Entry::Start(start) => Some(start.seed),
         _ => None,
     });
     let contents = Contents::new(entries);

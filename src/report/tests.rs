@@ -1,6 +1,6 @@
 use super::contents::Contents;
 use super::{Drawing, explain, html, results_csv, table};
-use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores};
+use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores, Start};
 use crate::settings::{Goal, Measure};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -83,14 +83,15 @@ fn trained(name: &str, seed: u64, level: f64, held_out_loss: f64) -> FinalModel 
 /// A finished run: 30 candidates in 5 generations, six final models.
 fn journal(seeds: u64) -> Vec<Entry> {
     let mut entries = vec![
-        Entry::Start {
+        Entry::Start(Start {
             experiment: "quickstart".to_owned(),
             fingerprint: "3f9a5bd2c1".to_owned(),
             seed: 42,
             version: "0.1.0".to_owned(),
+            executor: "native".to_owned(),
             space_size: "18446744073709551616000".to_owned(),
             objectives: Vec::new(),
-        },
+        }),
         Entry::Corpus { train_tokens: 712_345, held_out_tokens: 37_211, vocabulary: 4096, unigram_entropy: 6.1234 },
         Entry::Baseline { name: "majority".to_owned(), scores: scores(0.30, 0) },
         Entry::Baseline { name: "bag_of_words".to_owned(), scores: scores(0.48, 1) },
@@ -204,9 +205,7 @@ fn what_is_sought_rules_the_report() {
     let entries: Vec<Entry> = journal(1)
         .into_iter()
         .map(|entry| match entry {
-            Entry::Start { experiment, fingerprint, seed, version, space_size, .. } => {
-                Entry::Start { experiment, fingerprint, seed, version, space_size, objectives: objectives.clone() }
-            }
+            Entry::Start(start) => Entry::Start(Start { objectives: objectives.clone(), ..start }),
             Entry::Candidate(candidate) if candidate.failure.is_none() => {
                 let loss = 5.0 + 0.01 * ((candidate.id * 11) % 30) as f64;
                 Entry::Candidate(Candidate { values: vec![-loss, -(candidate.params as f64)], held_out_loss: Some(loss), ..candidate })
@@ -224,6 +223,25 @@ fn what_is_sought_rules_the_report() {
         assert!(page.contains(said), "{said}");
     }
     assert!(!html(&journal(1), "", &[]).unwrap().contains("<b>Front.</b>"));
+
+    // Who has a ring is beaten by nobody, and everybody else by someone.
+    let drawn = page.split("<b>Front.</b>").next().and_then(|before| before.rsplit("<svg").next()).unwrap();
+    let ringed = |id: usize| {
+        let dot = drawn.split(&format!("candidate {id}<")).nth(1).unwrap();
+        dot.split("<title>").next().unwrap().contains("class=\"ring\"")
+    };
+    let known = entries.iter().filter_map(|entry| if let Entry::Candidate(one) = entry { Some(one) } else { None });
+    let known: Vec<&Candidate> = known.filter(|one| one.failure.is_none()).collect();
+    let beats = |one: &Candidate, other: &Candidate| {
+        let mut pairs = one.values.iter().zip(&other.values);
+        one.values != other.values && pairs.all(|(one, other)| one >= other)
+    };
+    let mut rings = 0;
+    for one in &known {
+        assert_eq!(ringed(one.id), !known.iter().any(|other| beats(other, one)), "candidate {}", one.id);
+        rings += usize::from(ringed(one.id));
+    }
+    assert!((1..known.len()).contains(&rings), "{rings}");
 }
 
 #[test]
@@ -384,8 +402,8 @@ fn hostile_names_stay_text() {
             })
         };
         match entry {
-            Entry::Start { experiment, fingerprint, version, space_size, .. } => {
-                [experiment, fingerprint, version, space_size].into_iter().for_each(|field| *field = HOSTILE.to_owned())
+            Entry::Start(Start { experiment, fingerprint, version, executor, space_size, .. }) => {
+                [experiment, fingerprint, version, executor, space_size].into_iter().for_each(|field| *field = HOSTILE.to_owned())
             }
             Entry::Baseline { name, scores } => {
                 name.push_str(HOSTILE);

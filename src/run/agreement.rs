@@ -12,14 +12,13 @@ use super::workers::{go_on, in_order};
 use crate::data::statistics::{at, bootstrap, kendall};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
+use crate::search::UNMET;
 use crate::space::{Architecture, Draw, hash};
 use crate::stream::{derived, stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Members drawn in search of a new one, at most.
-const DRAWS: usize = 1_000;
 /// Bootstrap samples of the interval.
 const SAMPLES: usize = 2_000;
 
@@ -27,6 +26,7 @@ const SAMPLES: usize = 2_000;
 pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Journal, warm: Option<&Parameters>) -> Result<()> {
     let Some(settings) = &work.checked.settings.agreement else { return Ok(()) };
     let models = members(work, settings.models);
+    let found = models.len();
     let ways = [Way::Shared, Way::Short].into_iter().chain((0..settings.seeds).map(Way::Scratch));
     let jobs: Vec<(usize, Way)> = ways.flat_map(|way| (0..models.len()).map(move |model| (model, way))).collect();
     let done = journal.entries().iter().filter(|entry| matches!(entry, Entry::Agreed(_))).count();
@@ -34,14 +34,21 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
     if todo.is_empty() {
         return Ok(());
     }
+    if found < settings.models {
+        let wanted = settings.models;
+        work.progress.line(&format!("rank agreement of {found} models: no more of the {wanted} that were asked for were found"));
+    }
     let Some(warm) = warm else {
         let message = "the supernet's weights are missing from the run folder, or damaged";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     };
-    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, *way)).sum::<Result<u64>>()?, "steps");
+    work.progress.stage("rank agreement", todo.iter().map(|(_, way)| length(work, found, *way)).sum::<Result<u64>>()?, "steps");
     let steps = AtomicU64::new(0);
     let job = |_: usize, (model, way): &(usize, Way)| match models.get(*model) {
-        Some(architecture) => judge(work, prepared, warm, (*model, architecture), *way, &steps),
+        Some(architecture) => {
+            let budget = length(work, found, *way)?;
+            judge(work, prepared, warm, (*model, architecture), (*way, budget), &steps)
+        }
         None => Diagnostic::error(Code::INTERNAL, "a model of the rank agreement is missing").into(),
     };
     in_order(&todo, work.workers, work.stop, &job, &mut |_, judged: Agreed| {
@@ -67,7 +74,7 @@ fn members(work: &Work<'_>, count: usize) -> Vec<Architecture> {
     let mut known = BTreeSet::new();
     let mut next = || {
         let mut fresh = || space.sample(Draw::BySize, &mut draws).filter(|one| work.meets(one) && known.insert(hash(space, one)));
-        (0..DRAWS).find_map(|_| fresh())
+        (0..UNMET).find_map(|_| fresh())
     };
     (0..count).map_while(|_| next()).collect()
 }
@@ -77,7 +84,7 @@ fn judge(
     prepared: &Prepared,
     warm: &Parameters,
     (model, architecture): (usize, &Architecture),
-    way: Way,
+    (way, length): (Way, u64),
     steps: &AtomicU64,
 ) -> Result<Agreed> {
     let (settings, begun) = (&work.checked.settings, Instant::now());
@@ -91,8 +98,8 @@ fn judge(
     };
     let (from, budget) = match way {
         Way::Shared => (Some(warm), budget(work)?),
-        Way::Short => (None, (settings.seed, length(work, way)?)),
-        Way::Scratch(seed) => (None, (derived(settings.seed, "agreement", seed), length(work, way)?)),
+        Way::Short => (None, (settings.seed, length)),
+        Way::Scratch(seed) => (None, (derived(settings.seed, "agreement", seed), length)),
     };
     let mut quiet = || go_on(work.stop);
     let found = adapted(work, prepared, from, architecture, budget, &mut tick)
@@ -114,14 +121,13 @@ fn judge(
     })
 }
 
-/// Steps of a training.
-fn length(work: &Work<'_>, way: Way) -> Result<u64> {
-    let settings = &work.checked.settings;
-    let (models, full) = settings.agreement.as_ref().map_or((1, 0), |agreement| (agreement.models.max(1) as u64, agreement.steps));
+/// Steps of a training, where so many models are judged.
+fn length(work: &Work<'_>, models: usize, way: Way) -> Result<u64> {
+    let full = work.checked.settings.agreement.as_ref().map_or(0, |agreement| agreement.steps);
     let evaluate = work.checked.evaluate()?;
     Ok(match way {
         Way::Shared => evaluate.adapt,
-        Way::Short => evaluate.adapt + evaluate.warmup.div_ceil(models),
+        Way::Short => evaluate.adapt + evaluate.warmup.div_ceil(models.max(1) as u64),
         Way::Scratch(_) => full,
     })
 }
@@ -135,8 +141,8 @@ pub struct RankAgreement {
     pub tau: f64,
     /// Its 95 % bootstrap interval over models.
     pub interval: Option<(f64, f64)>,
-    /// Tau between two trainings from scratch, the mean over pairs of seeds; `None` with one seed.
-    pub ceiling: Option<f64>,
+    /// Tau between two trainings from scratch, the mean over pairs of seeds; `None` with one seed. What has less noise than a training may agree better.
+    pub between: Option<f64>,
     /// Tau of a training from scratch in as many steps as sharing took: what sharing adds lies above it.
     pub short: Option<f64>,
     /// Tau of the parameter count with a training from scratch, the mean over seeds.
@@ -157,10 +163,10 @@ impl RankAgreement {
         let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
         let interval = self.interval.map_or_else(String::new, |(low, high)| format!(" [{low:.2}, {high:.2}]"));
         format!(
-            "rank agreement over {} models: tau {:.2}{interval}, ceiling {}; from scratch in as many steps {}, of parameters {}, of FLOPs {}; {:.1} times fewer steps, {:.1} times less time",
+            "rank agreement over {} models: tau {:.2}{interval}; between two trainings from scratch {}, from scratch in as many steps {}, of parameters {}, of FLOPs {}; {:.1} times fewer steps, {:.1} times less time",
             self.models,
             self.tau,
-            number(self.ceiling),
+            number(self.between),
             number(self.short),
             number(self.params),
             number(self.flops),
@@ -205,7 +211,7 @@ pub fn summary(entries: &[Entry]) -> Option<RankAgreement> {
         .enumerate()
         .flat_map(|(place, one)| scratch.iter().skip(place + 1).filter_map(|other| kendall(one, other)))
         .collect();
-    let ceiling = (!pairs.is_empty()).then(|| pairs.iter().sum::<f64>() / pairs.len() as f64);
+    let between = (!pairs.is_empty()).then(|| pairs.iter().sum::<f64>() / pairs.len() as f64);
     let total = |way: &dyn Fn(&Agreed) -> bool, what: &dyn Fn(&Agreed) -> f64| {
         judged.iter().filter(|one| way(one)).map(|one| what(one)).sum::<f64>()
     };
@@ -217,7 +223,7 @@ pub fn summary(entries: &[Entry]) -> Option<RankAgreement> {
         models: whole.len(),
         tau,
         interval,
-        ceiling,
+        between,
         short: mean_tau(&column(Way::Short, &value), &all),
         params: mean_tau(&column(Way::Shared, &|one| one.params as f64), &all),
         flops: mean_tau(&column(Way::Shared, &|one| one.flops as f64), &all),

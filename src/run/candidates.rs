@@ -41,14 +41,15 @@ pub(super) fn search(
         functions.first(candidate.function.parse().map_err(damaged)?, candidate.id);
     }
     let shares = matches!(work.checked.evaluate()?.method, Method::Biws { .. });
-    if shares && generation > 0 {
+    let over = finished(journal) || history.candidates.iter().filter(|one| one.generation < generation).count() >= settings.evaluations;
+    if shares && generation > 0 && !over {
         supernet = load_weights(folder, &file(generation), &supernet_specs(work)?)?;
     }
-    if shares && supernet.is_none() && !finished(journal) {
+    if shares && supernet.is_none() && !over {
         let message = "the supernet's weights are missing from the run folder, or damaged";
         return Diagnostic::error(Code::RUN_FOLDER, message).help("start over with `--fresh`").into();
     }
-    if finished(journal) {
+    if over {
         return Ok(history);
     }
     work.progress.stage("search", budget, "candidates");
@@ -144,9 +145,11 @@ pub(super) fn search(
             Ok(())
         })?;
         history.candidates.extend(finished);
-        give_back(work, prepared, folder, journal, supernet.as_mut(), &ranked(&history), generation)?;
-        let best = history.best(1);
-        let (best, best_id) = best.first().map_or((0.0, 0), |best| (best.fitness.unwrap_or(0.0), best.id));
+        // Nobody starts from the supernet after the last candidate.
+        if history.candidates.len() < settings.evaluations {
+            give_back(work, prepared, folder, journal, supernet.as_mut(), &ranked(&history), generation)?;
+        }
+        let (best, best_id) = history.best_member().map_or((0.0, 0), |best| (best.fitness.unwrap_or(0.0), best.id));
         journal.append(Entry::Generation { generation, best, best_id, seconds: begun.elapsed().as_secs_f64() })?;
         folder.discard(&file(generation));
         for candidate in history.candidates.iter().filter(|candidate| candidate.generation == generation) {
@@ -172,9 +175,8 @@ fn best_so_far(work: &Work<'_>, history: &History, finished: &[search::Candidate
 /// The values of some objectives in words, as they were measured: `loss 5.213`.
 fn told(work: &Work<'_>, values: &[f64]) -> String {
     let value = |(goal, value): (&Goal, &f64)| {
-        let (measure, more) = goal.sought();
-        let value = if more { *value } else { -value };
-        match measure {
+        let value = goal.signed(*value);
+        match goal.sought().0 {
             Measure::Score => format!("score {value:.4}"),
             Measure::Loss => format!("loss {value:.4}"),
             Measure::Params => format!("params {value:.0}"),
@@ -198,7 +200,7 @@ fn reused(work: &Work<'_>, journal: &Journal, one: &Proposed) -> Result<Candidat
         Some(_) => Vec::new(),
     };
     // What was measured again counts as it was last.
-    let last = rescored(journal).filter(|again| again.parent && Some(again.candidate) == one.same_as && !again.values.is_empty()).last();
+    let last = rescored(journal).filter(|again| Some(again.candidate) == one.same_as && !again.values.is_empty()).last();
     for ((value, goal), last) in values.iter_mut().zip(&work.checked.settings.objective).zip(last.iter().flat_map(|last| &last.values)) {
         if matches!(goal.sought().0, Measure::Score | Measure::Loss) {
             *value = *last;

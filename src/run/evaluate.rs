@@ -227,14 +227,13 @@ pub(super) fn measured(
 /// A value for each objective, larger being better; `None` where one is not finite.
 pub(super) fn values(work: &Work<'_>, found: &Measured, cost: Cost) -> Option<Vec<f64>> {
     let value = |goal: &Goal| {
-        let (measure, more) = goal.sought();
-        let value = match measure {
+        let value = match goal.sought().0 {
             Measure::Score => found.scores.as_ref()?.score,
             Measure::Loss => found.held_out_loss?,
             Measure::Params => cost.params as f64,
             Measure::Flops => cost.flops as f64,
         };
-        Some(if more { value } else { -value }).filter(|value| value.is_finite())
+        Some(goal.signed(value)).filter(|value| value.is_finite())
     };
     work.checked.settings.objective.iter().map(value).collect()
 }

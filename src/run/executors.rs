@@ -29,6 +29,11 @@ impl Executors {
         Self { recomputing: Some(executor), ..self }
     }
 
+    /// Their name, as `--executor` takes it.
+    pub fn name(&self) -> &'static str {
+        self.single.name()
+    }
+
     /// The one that trains as a training asks; what it trains is measured with it too.
     ///
     /// # Errors
@@ -55,7 +60,7 @@ impl Executors {
     }
 
     fn keeps_all(&self) -> Box<Diagnostic> {
-        let message = format!("the executor `{}` keeps all activations", self.single.name());
+        let message = format!("the executor `{}` keeps all activations", self.name());
         Box::new(Diagnostic::error(Code::DEVICE, message).help("leave `recompute` out, and raise `accumulate` where memory is short"))
     }
 }

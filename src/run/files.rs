@@ -112,7 +112,7 @@ pub(super) fn itself(path: &Path) -> PathBuf {
 pub fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "it may not be read".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => "there is a file where a folder is wanted".to_owned(),
         _ => error.to_string(),

@@ -46,8 +46,7 @@ pub(super) fn contenders(work: &Work<'_>, history: &History) -> Result<Vec<Conte
         let first = |(place, known)| Contender { weights: (place == 0).then_some("model.safetensors"), ..known };
         return Ok(known.enumerate().map(first).collect());
     }
-    let best = history.best(1);
-    let Some(best) = best.first() else {
+    let Some(best) = history.best_member() else {
         if history.candidates.is_empty() {
             let message = format!("no member of `{}` that meets its conditions was found, so there is no best one to train", space.name);
             return Diagnostic::error(Code::EMPTY_SPACE, message).help("loosen a `require`, or give the space more room").into();

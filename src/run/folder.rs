@@ -202,7 +202,7 @@ fn write_whole_by(path: &Path, beside: &Path, write: &mut Written<'_>) -> Result
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Box<Diagnostic> {
     let why = match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "it may not be written".to_owned(),
+        std::io::ErrorKind::NotFound => "its folder is not there".to_owned(),
         _ => reason(error),
     };
     let message = format!("`{}` cannot be written: {why}", path.display());

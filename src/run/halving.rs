@@ -32,7 +32,7 @@ pub(super) fn halved(
     let mut judged: BTreeMap<usize, Candidate> = BTreeMap::new();
     let mut alive: Vec<&Proposed> = generation.to_vec();
     for rung in 0..halving.rungs {
-        let until = steps(halving, work.checked.evaluate()?.adapt, rung);
+        let until = halving.steps(work.checked.evaluate()?.adapt, rung);
         let done = on_rung(journal, rung);
         let todo: Vec<&Proposed> = alive.iter().copied().filter(|one| !done.contains_key(&one.proposal.id)).collect();
         let job = |_: usize, one: &&Proposed| {
@@ -58,12 +58,6 @@ pub(super) fn halved(
     Ok(judged)
 }
 
-/// The steps of `all` after which a rung is judged.
-fn steps(halving: &Halving, all: u64, rung: usize) -> u64 {
-    let left = halving.rungs.saturating_sub(rung + 1);
-    ((all as f64 * halving.keep.powi(i32::try_from(left).unwrap_or(i32::MAX))).round() as u64).clamp(1, all.max(1))
-}
-
 /// What a search's candidates take in all where none fails: masked-LM steps of adaptation, and how often one is judged.
 pub(super) fn work_of(search: &Search, adapt: u64) -> (u64, u64) {
     let Some(halving) = &search.halving else { return (search.evaluations as u64 * adapt, search.evaluations as u64) };
@@ -73,8 +67,8 @@ pub(super) fn work_of(search: &Search, adapt: u64) -> (u64, u64) {
         let mut alive = generation.clamp(1, left);
         left -= alive;
         for rung in 0..halving.rungs {
-            let before = rung.checked_sub(1).map_or(0, |before| steps(halving, adapt, before));
-            taken.0 += alive as u64 * (steps(halving, adapt, rung) - before);
+            let before = rung.checked_sub(1).map_or(0, |before| halving.steps(adapt, before));
+            taken.0 += alive as u64 * (halving.steps(adapt, rung) - before);
             taken.1 += alive as u64;
             alive = kept(halving, alive);
         }

@@ -25,21 +25,7 @@ pub struct Scores {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Entry {
     /// The run begins.
-    Start {
-        /// The experiment's name.
-        experiment: String,
-        /// Its fingerprint.
-        fingerprint: String,
-        /// Its seed.
-        seed: u64,
-        /// Phyla's version.
-        version: String,
-        /// Architectures in the space.
-        space_size: String,
-        /// What is sought; empty where nothing is searched.
-        #[serde(default)]
-        objectives: Vec<Goal>,
-    },
+    Start(Start),
     /// The text has been read.
     Corpus {
         /// Tokens to train on.
@@ -156,6 +142,27 @@ pub enum Entry {
     },
 }
 
+/// What was begun, and by what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// The experiment's name.
+    pub experiment: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Phyla's version.
+    pub version: String,
+    /// What carried it out, as `--executor` names it; empty in journals that are older than this field.
+    #[serde(default)]
+    pub executor: String,
+    /// Architectures in the space.
+    pub space_size: String,
+    /// What is sought; empty where nothing is searched.
+    #[serde(default)]
+    pub objectives: Vec<Goal>,
+}
+
 /// A candidate of the search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -167,7 +174,7 @@ pub struct Candidate {
     pub hash: String,
     /// The number of its parent.
     pub parent: Option<usize>,
-    /// The mutations that made it, in words: `replace_op layer 2: softsign`.
+    /// The mutations that made it, in words: `replace op in layer 2: softsign`.
     pub mutation: Vec<String>,
     /// The same as data, for operation priority.
     pub mutated: Vec<crate::space::Mutated>,
@@ -304,11 +311,7 @@ impl Journal {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let (entries, good) = read(&bytes).map_err(|line| {
-            let message = format!("line {line} of the journal `{}` is damaged", path.display());
-            let help = "restore it from a copy, take the line out where it is the last, or start over with `--fresh`";
-            Box::new(Diagnostic::error(Code::RUN_FOLDER, message).help(help))
-        })?;
+        let (entries, good) = read(&bytes).map_err(|wrong| wrong.told(path))?;
         file.set_len(good).map_err(failed)?;
         file.seek(SeekFrom::Start(good)).map_err(failed)?;
         Ok(Self { file, path: path.to_owned(), entries })
@@ -356,31 +359,60 @@ impl Journal {
     }
 }
 
-/// The entries of a journal's bytes, and how many bytes hold whole lines; the number of the first damaged line otherwise.
-pub fn read(bytes: &[u8]) -> std::result::Result<(Vec<Entry>, u64), usize> {
+/// The first line of a journal that cannot be read, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is not what was written.
+    Damaged(usize),
+    /// It is what was written, by another version.
+    Unknown(usize),
+}
+
+impl Unreadable {
+    /// The complaint about this line of the journal at `path`.
+    pub fn told(self, path: &Path) -> Box<Diagnostic> {
+        let (line, what, help) = match self {
+            Self::Damaged(line) => {
+                (line, "is damaged", "restore it from a copy, take the line out where it is the last, or start over with `--fresh`")
+            }
+            Self::Unknown(line) => {
+                let help = "use the version that wrote it, or start over with `--fresh`";
+                (line, "says something that this version of Phyla does not know", help)
+            }
+        };
+        Box::new(Diagnostic::error(Code::RUN_FOLDER, format!("line {line} of the journal `{}` {what}", path.display())).help(help))
+    }
+}
+
+/// The entries of a journal's bytes, and how many bytes hold whole lines.
+///
+/// # Errors
+/// The first line that cannot be read, but for a last one that was cut short.
+pub fn read(bytes: &[u8]) -> std::result::Result<(Vec<Entry>, u64), Unreadable> {
     let mut entries = Vec::new();
     let mut good = 0;
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     for (number, line) in lines.iter().enumerate() {
-        match entry(line) {
-            Some(entry) => {
+        match text(line).map(serde_json::from_str) {
+            Some(Ok(entry)) => {
                 entries.push(entry);
                 good += line.len() as u64;
             }
+            Some(Err(_)) => return Err(Unreadable::Unknown(number + 1)),
             // A crash can cut only the last line short, or leave blocks of it unwritten.
             None if number + 1 == lines.len() && (!line.ends_with(b"\n") || line.contains(&0)) => break,
-            None => return Err(number + 1),
+            None => return Err(Unreadable::Damaged(number + 1)),
         }
     }
     Ok((entries, good))
 }
 
-fn entry(line: &[u8]) -> Option<Entry> {
+/// A line's entry as it was written; `None` where its checksum is another.
+fn text(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let body = text.strip_prefix("{\"sum\":\"")?;
     let (sum, rest) = body.split_once("\",\"entry\":")?;
-    let text = rest.strip_suffix('}')?;
-    (checksum(text) == sum).then(|| serde_json::from_str(text).ok()).flatten()
+    rest.strip_suffix('}').filter(|text| checksum(text) == sum)
 }
 
 fn checksum(text: &str) -> String {
@@ -394,4 +426,24 @@ pub fn columns(scores: &Scores) -> BTreeMap<String, f64> {
         .iter()
         .flat_map(|(task, metrics)| metrics.iter().map(move |(metric, value)| (format!("{task}.{metric}"), *value)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Unreadable, checksum, read};
+
+    fn line(entry: &str) -> Vec<u8> {
+        format!("{{\"sum\":\"{}\",\"entry\":{entry}}}\n", checksum(entry)).into_bytes()
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_not_taken_for_damage() {
+        let wall = line(&serde_json::to_string(&Entry::Wall { evaluations: 3 }).unwrap());
+        let other = line(r#"{"kind":"weather","sky":"blue"}"#);
+        assert_eq!(read(&[wall.clone(), other.clone()].concat()), Err(Unreadable::Unknown(2)));
+        let changed = String::from_utf8(other.clone()).unwrap().replace("blue", "glue").into_bytes();
+        assert_eq!(read(&[wall.clone(), changed].concat()), Err(Unreadable::Damaged(2)));
+        let cut = wall.len() as u64;
+        assert_eq!(read(&[&wall[..], &other[..20]].concat()), Ok((vec![Entry::Wall { evaluations: 3 }], cut)));
+    }
 }

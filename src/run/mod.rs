@@ -11,6 +11,7 @@
 
 mod agreement;
 mod answers;
+mod begin;
 pub mod bench;
 mod candidates;
 mod commit;

@@ -30,7 +30,7 @@ pub(super) struct Source {
     pub file: Arc<str>,
     pub layout: Layout,
     /// The BLAKE3 of its bytes when the experiment was checked.
-    hash: String,
+    pub hash: String,
 }
 
 /// The files behind a path of the corpus, as they were when the experiment was checked.

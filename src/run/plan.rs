@@ -96,14 +96,14 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
     };
     let memory = memory(checked, &models, (&largest.space, &largest.architecture), supernet)?;
     let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
-        let models = agreement.models as u64;
+        let models = u64::try_from(checked.space.count()).unwrap_or(u64::MAX).min(agreement.models as u64);
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
     let own = settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt));
     let both = settings.search.as_ref().zip(settings.evaluate.as_ref());
     let again = both.map_or((0, 0), |(search, evaluate)| planned(search, evaluate));
     let scored = (again.0 * again.1) as u64;
-    let refresh = if let Method::Biws { refresh, .. } = method { refresh * (again.1 as u64 + 1) } else { 0 };
+    let refresh = if let Method::Biws { refresh, .. } = method { refresh * again.1 as u64 } else { 0 };
     let random = (random > 0).then(|| counted(random, "random member"));
     let mut plan = Plan {
         fingerprint: checked.fingerprint.to_string(),

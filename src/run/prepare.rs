@@ -72,22 +72,28 @@ pub(super) fn prepare(
     note(corpus.as_ref(), &vocabulary, journal)?;
     baselines(&settings.r#final.suite, &texts.finals, journal, progress, stop)?;
     let encode = |rows: &TaskRows, field: &str| rows.get(field).map(|rows| Labelled::new(rows, &vocabulary, settings.model.length));
+    // A task goes by its place among those of its suite: none may be left out.
+    let there = |task: &Task, part: &str, rows: Option<Labelled>| {
+        let missing = || Box::new(Diagnostic::error(Code::INTERNAL, format!("the rows of `{}.{part}` were not read", task.name)));
+        rows.ok_or_else(missing)
+    };
     let seed = settings.seed;
     let held_out = |(evaluate, task, rows): (&Evaluate, &Task, &TaskRows)| {
-        let train = encode(rows, "train")?;
+        let train = there(task, "train", encode(rows, "train"))?;
         let (train, judge) = train.split(evaluate.holdout, seed, &format!("holdout/{}", task.name));
         let train = train.limited(evaluate.suite.limit(task), seed, &format!("rows/{}", task.name));
-        Some(TaskData { task: task.clone(), train, judge, second: None, asked: Vec::new() })
+        Ok(TaskData { task: task.clone(), train, judge, second: None, asked: Vec::new() })
     };
     let judged = settings.evaluate.iter().flat_map(|evaluate| evaluate.suite.tasks.iter().map(move |task| (evaluate, task)));
-    let search = judged.zip(&texts.search).filter_map(|((evaluate, task), rows)| held_out((evaluate, task, rows))).collect();
+    let search = judged.zip(&texts.search).map(|((evaluate, task), rows)| held_out((evaluate, task, rows))).collect::<Result<_>>()?;
     let suite = &settings.r#final.suite;
     let whole = |(task, rows): (&Task, &TaskRows)| {
-        let train = encode(rows, "train")?.limited(suite.limit(task), 0, &format!("rows/{}", task.name));
+        let train = there(task, "train", encode(rows, "train"))?.limited(suite.limit(task), 0, &format!("rows/{}", task.name));
         let asked = task.parts().filter(|part| !part.labelled).filter_map(|part| Some((part.field, encode(rows, part.field)?))).collect();
-        Some(TaskData { task: task.clone(), train, judge: encode(rows, "dev")?, second: encode(rows, "dev2"), asked })
+        let judge = there(task, "dev", encode(rows, "dev"))?;
+        Ok(TaskData { task: task.clone(), train, judge, second: encode(rows, "dev2"), asked })
     };
-    let finals = suite.tasks.iter().zip(&texts.finals).filter_map(whole).collect();
+    let finals = suite.tasks.iter().zip(&texts.finals).map(whole).collect::<Result<_>>()?;
     Ok(Prepared { vocabulary, corpus, search, finals, pretrained: texts.pretrained.clone() })
 }
 
@@ -150,10 +156,6 @@ fn baseline(name: &str, task: &Task, limit: Option<usize>, rows: &TaskRows, stop
 
 /// Scores as the journal keeps them.
 pub(super) fn scores(found: &SuiteScore) -> Scores {
-    let metric = |metric: &crate::settings::Metric| {
-        serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let tasks =
-        found.tasks.iter().map(|task| (task.task.clone(), task.metrics.iter().map(|(name, value)| (metric(name), *value)).collect()));
-    Scores { tasks: tasks.collect(), score: found.score }
+    let metrics = |task: &TaskScore| task.metrics.iter().map(|(metric, value)| (metric.name().to_owned(), *value)).collect();
+    Scores { tasks: found.tasks.iter().map(|task| (task.task.clone(), metrics(task))).collect(), score: found.score }
 }

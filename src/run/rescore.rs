@@ -10,9 +10,11 @@ use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::Parameters;
 use crate::search::{History, parents, ranked};
 use crate::settings::{Algorithm, Commit, Evaluate, Method, Search};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// How many candidates a search scores again, at least: some before each generation but the first.
+/// How many candidates a search scores again, about: some before each generation but the first. A parent that loses its place to another
+/// makes it more, an anchor that is a parent less.
 pub(super) fn planned(search: &Search, evaluate: &Evaluate) -> (usize, usize) {
     let Method::Biws { commit, anchors, rescore_parents, refresh, .. } = &evaluate.method else { return (0, 0) };
     if *commit == Commit::None && *refresh == 0 {
@@ -59,11 +61,22 @@ pub(super) fn rescore(
             return Ok(*rescore_parents);
         }
         let now = |one: &&Rescored| one.generation == generation;
-        let known: Vec<(usize, bool)> = rescored(journal).filter(now).map(|one| (one.candidate, one.parent)).collect();
+        let known: Vec<Rescored> = rescored(journal).filter(now).cloned().collect();
         over.append(&mut wanted);
-        let todo: Vec<&(usize, bool)> = over.iter().filter(|one| !known.contains(one)).collect();
-        let one = |_: usize, (id, parent): &&(usize, bool)| again(work, prepared, supernet, history, (*id, *parent), generation);
-        in_order(&todo, work.workers, work.stop, &one, &mut |_, one: Rescored| journal.append(Entry::Rescored(one)))?;
+        // An anchor that is a parent, too, is scored once, and written down as both.
+        let mut open: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
+        for (id, parent) in over.iter().filter(|(id, parent)| !known.iter().any(|one| (one.candidate, one.parent) == (*id, *parent))) {
+            match known.iter().find(|one| one.candidate == *id) {
+                Some(found) => journal.append(Entry::Rescored(Rescored { parent: *parent, ..found.clone() }))?,
+                None => open.entry(*id).or_default().push(*parent),
+            }
+        }
+        let todo: Vec<(usize, Vec<bool>)> = open.into_iter().collect();
+        let one = |_: usize, (id, _): &(usize, Vec<bool>)| again(work, prepared, supernet, history, *id, generation);
+        in_order(&todo, work.workers, work.stop, &one, &mut |number, one: Rescored| {
+            let roles = todo.get(number).into_iter().flat_map(|(_, roles)| roles);
+            roles.copied().try_for_each(|parent| journal.append(Entry::Rescored(Rescored { parent, ..one.clone() })))
+        })?;
         // Whoever is scored again takes on all values at once, so that it does not matter where a run was interrupted.
         for one in rescored(journal).filter(now).filter(|one| one.parent && over.contains(&(one.candidate, true))) {
             revalue(history, one.candidate, &one.values);
@@ -72,14 +85,7 @@ pub(super) fn rescore(
 }
 
 /// One candidate scored again.
-fn again(
-    work: &Work<'_>,
-    prepared: &Prepared,
-    supernet: &Parameters,
-    history: &History,
-    (id, parent): (usize, bool),
-    generation: usize,
-) -> Result<Rescored> {
+fn again(work: &Work<'_>, prepared: &Prepared, supernet: &Parameters, history: &History, id: usize, generation: usize) -> Result<Rescored> {
     let begun = Instant::now();
     let Some(candidate) = history.candidates.iter().find(|one| one.id == id) else {
         return Diagnostic::error(Code::INTERNAL, format!("there is no candidate {id} to be scored again")).into();
@@ -93,7 +99,7 @@ fn again(
         Err(error) if error.code == Code::DIVERGED => Vec::new(),
         Err(error) => return Err(error),
     };
-    Ok(Rescored { generation, candidate: id, parent, values, seconds: begun.elapsed().as_secs_f64() })
+    Ok(Rescored { generation, candidate: id, parent: false, values, seconds: begun.elapsed().as_secs_f64() })
 }
 
 /// What was scored again so far.

@@ -2,6 +2,7 @@
 
 use super::files::{Disk, reason};
 use crate::check::{Files, NOT_TEXT};
+use crate::settings::is_text;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -40,7 +41,7 @@ impl Revisions {
         if found.status.success() { Ok(found.stdout) } else { Err(format!("`{path}` is not in git at `{revision}`")) }
     }
 
-    /// The files that a path of data stands for at a revision: itself, or the `.txt` files below a folder.
+    /// The files that a path of data stands for at a revision: itself, or the texts below a folder.
     fn data_at(revision: &str, path: &str) -> Result<Vec<(String, String)>, String> {
         let hashed = |file: &str| Self::at(revision, file).map(|bytes| (file.to_owned(), blake3::hash(&bytes).to_hex().to_string()));
         if let Ok(one) = hashed(path) {
@@ -48,9 +49,10 @@ impl Revisions {
         }
         let listed = git(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", revision, "--", &format!("{path}/")])?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-        let texts: Vec<&str> =
-            listed.split('\0').filter(|file| Path::new(file).extension().is_some_and(|extension| extension == "txt")).collect();
-        match texts.is_empty() {
+        let mut texts: Vec<&str> = listed.split('\0').filter(|file| is_text(file)).collect();
+        // In the order in which folders are read: name by name.
+        texts.sort_by(|one, other| Path::new(one).cmp(Path::new(other)));
+        match listed.is_empty() {
             // Data is often too large for git; then what lies there now is all there is.
             true => Disk.data(path),
             false => texts.into_iter().map(hashed).collect(),

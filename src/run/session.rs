@@ -1,9 +1,10 @@
 //! A run from beginning to end, or from where it stopped.
 
+use super::begin::{begin, same_experiment};
 use super::candidates::search;
 use super::finals::{contenders, finals};
 use super::folder::Folder;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Start};
 use super::prepare::Prepared;
 use super::restore::restore;
 use super::texts::Texts;
@@ -69,14 +70,13 @@ impl Work<'_> {
     pub fn meets(&self, architecture: &Architecture) -> bool {
         self.models.unmet(&self.checked.space, architecture).is_ok_and(|unmet| unmet.is_none())
     }
-}
 
-impl Work<'_> {
     /// What the search's screen thinks of an architecture, larger being better.
     pub fn worth(&self, architecture: &Architecture) -> f64 {
         let Some(screen) = self.checked.settings.search.as_ref().and_then(|search| search.screen.as_ref()) else { return 0.0 };
-        let cost = self.models.cost(&self.checked.space, architecture).unwrap_or_default();
-        screen.worth(cost.params, cost.flops)
+        // What has no cost is drawn last.
+        let cost = self.models.cost(&self.checked.space, architecture);
+        cost.map_or(f64::NEG_INFINITY, |cost| screen.worth(cost.params, cost.flops))
     }
 }
 
@@ -115,10 +115,18 @@ pub fn run(
     executors.carry_out(&checked.settings)?;
     let folder = Folder::open(&options.out.clone().unwrap_or_else(|| default_folder(checked)), options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    begin(checked, &folder, &mut journal, progress)?;
+    let own = Start {
+        space_size: checked.settings.search.as_ref().map(|_| checked.space.count().to_string()).unwrap_or_default(),
+        objectives: checked.settings.objective.clone(),
+        ..Start::new(checked, executors, checked.settings.name.clone(), checked.fingerprint.to_string())
+    };
+    let finished = journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. }));
+    if begin(checked, &folder, &mut journal, own, same_experiment, progress)? && !finished {
+        going_on(checked, &folder, &journal, progress);
+    }
     let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
     let work = Work { checked, models: models(checked), executors, progress, stop, workers };
-    if journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
+    if finished {
         let history = restore(&work, &journal, usize::MAX)?;
         folder.tidy();
         return outcome(&work, &folder, &journal, &history, true);
@@ -131,7 +139,7 @@ pub fn run(
         None => return Ok(Outcome { folder: folder.path().to_owned(), entries: journal.entries().to_vec(), already: false, best: None }),
     };
     let contenders = contenders(&work, &history)?;
-    if let (Some(found), Some(best)) = (history.best(1).first(), contenders.first()) {
+    if let (Some(found), Some(best)) = (history.best_member(), contenders.first()) {
         outputs::best(checked, &folder, best, found.id)?;
     }
     finals(&work, &prepared, &folder, &mut journal, &contenders)?;
@@ -158,57 +166,22 @@ fn searched(work: &Work<'_>, prepared: &Prepared, folder: &Folder, journal: &mut
     Ok((until != Some(Until::Search)).then_some(history))
 }
 
-/// The first line of the journal, or a check that it is this experiment's.
-fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, progress: &dyn Progress) -> Result<()> {
-    let fingerprint = checked.fingerprint.to_string();
-    match journal.entries().first() {
-        None => {
-            outputs::experiment(checked, folder)?;
-            journal.append(Entry::Start {
-                experiment: checked.settings.name.clone(),
-                fingerprint,
-                seed: checked.settings.seed,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                space_size: checked.settings.search.as_ref().map(|_| checked.space.count().to_string()).unwrap_or_default(),
-                objectives: checked.settings.objective.clone(),
-            })
-        }
-        Some(Entry::Start { experiment, fingerprint: known, version, .. })
-            if *known == fingerprint && *experiment == checked.settings.name =>
-        {
-            let own = env!("CARGO_PKG_VERSION");
-            if !journal.entries().iter().any(|entry| matches!(entry, Entry::Finished { .. })) {
-                let count = |of: fn(&Entry) -> bool| journal.entries().iter().filter(|entry| of(entry)).count();
-                let mut done = Vec::new();
-                if checked.settings.search.is_some() {
-                    done.push(counted(count(|entry| matches!(entry, Entry::Candidate(_))), "candidate"));
-                }
-                for (number, what) in [
-                    (count(|entry| matches!(entry, Entry::Pretrained { .. })), "pre-training"),
-                    (count(|entry| matches!(entry, Entry::Tuned { .. })), "fine-tuning"),
-                ] {
-                    if number > 0 || done.is_empty() {
-                        done.push(counted(number, what));
-                    }
-                }
-                progress.line(&format!("going on with the run in `{}`: {} done", folder.path().display(), done.join(", ")));
-                if version != own {
-                    progress.line(&format!("Phyla {version} began it, and this is {own}: what follows may round otherwise"));
-                }
-            }
-            Ok(())
-        }
-        Some(_) => Err(another(folder)),
+/// Says what is done already of a run that is gone on with.
+fn going_on(checked: &Checked, folder: &Folder, journal: &Journal, progress: &dyn Progress) {
+    let count = |of: fn(&Entry) -> bool| journal.entries().iter().filter(|entry| of(entry)).count();
+    let mut done = Vec::new();
+    if checked.settings.search.is_some() {
+        done.push(counted(count(|entry| matches!(entry, Entry::Candidate(_))), "candidate"));
     }
-}
-
-/// The complaint about a folder that holds something else's work.
-pub(super) fn another(folder: &Folder) -> Box<Diagnostic> {
-    let message = format!("`{}` holds the run of another experiment", folder.path().display());
-    Box::new(
-        Diagnostic::error(Code::RUN_FOLDER, message)
-            .help("choose another folder with `--out DIR`, or start over in this one with `--fresh`"),
-    )
+    for (number, what) in [
+        (count(|entry| matches!(entry, Entry::Pretrained { .. })), "pre-training"),
+        (count(|entry| matches!(entry, Entry::Tuned { .. })), "fine-tuning"),
+    ] {
+        if number > 0 || done.is_empty() {
+            done.push(counted(number, what));
+        }
+    }
+    progress.line(&format!("going on with the run in `{}`: {} done", folder.path().display(), done.join(", ")));
 }
 
 fn outcome(work: &Work<'_>, folder: &Folder, journal: &Journal, history: &History, already: bool) -> Result<Outcome> {

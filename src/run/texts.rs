@@ -2,13 +2,13 @@
 
 use super::corpus::CorpusText;
 use super::files::{itself, read_data};
-use super::pieces::sources;
+use super::pieces::{Source, sources};
 use super::pretrained::{Pretrained, pretrained};
 use crate::check::{Checked, NOT_TEXT};
 use crate::data::baseline::gold;
 use crate::data::piece::CONVERT;
 use crate::data::{Example, TaskScore, average, read_part};
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use crate::settings::{Part, Suite, Task};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,11 +40,16 @@ pub fn texts(checked: &Checked) -> Result<Texts, Vec<Diagnostic>> {
     has_data(checked)?;
     let settings = &checked.settings;
     let (mut corpus, mut wrong) = (CorpusText::default(), Vec::new());
-    let mut read = BTreeSet::new();
+    let (mut read, mut known) = (BTreeSet::new(), BTreeMap::new());
     for path in settings.texts() {
         let sources = sources(checked, path);
-        let twice = sources.iter().find(|source| !read.insert(itself(Path::new(&*source.file)))).map(|source| {
-            let told = Diagnostic::error(Code::DATA, format!("the corpus names {} twice", source.file));
+        let mut again = |source: &Source| match known.insert(source.hash.clone(), source.file.clone()) {
+            _ if !read.insert(itself(Path::new(&*source.file))) => Some(format!("the corpus names {} twice", source.file)),
+            Some(first) => Some(format!("{} and {} of the corpus are the same text", first, source.file)),
+            None => None,
+        };
+        let twice = sources.iter().find_map(&mut again).map(|why| {
+            let told = Diagnostic::error(Code::DATA, why);
             Box::new(told.help("name it once: what is held out of one copy would be trained on in the other"))
         });
         let added = twice.map_or_else(|| corpus.add(path, sources), Err);
@@ -76,7 +81,7 @@ fn suite(checked: &Checked, suite: &Suite, search: bool, wrong: &mut Vec<Diagnos
     let before = wrong.len();
     let mut task = |task: &Task| -> TaskRows {
         let parts = task.parts().filter(|part| !search || part.field == "train");
-        let read = parts.filter_map(|part| match sound(suite, task, part) {
+        let read = parts.filter_map(|part| match sound(suite, task, part, search) {
             Ok(rows) => Some((part.field, rows)),
             Err(error) => {
                 let error = *placed(checked, &suite.path(part.file), *error);
@@ -103,8 +108,12 @@ fn suite(checked: &Checked, suite: &Suite, search: bool, wrong: &mut Vec<Diagnos
 }
 
 /// The rows of one of a task's files, with labels where it is to have them: found here, and not after hours.
-fn sound(suite: &Suite, task: &Task, part: Part<'_>) -> Result<Vec<Example>> {
+fn sound(suite: &Suite, task: &Task, part: Part<'_>, search: bool) -> Result<Vec<Example>> {
     let rows = examples(suite, task, part)?;
+    if search && rows.len() < 2 {
+        let message = format!("{} has {}, and a search judges by some that it does not train on", part.file, counted(rows.len(), "row"));
+        return Diagnostic::error(Code::DATA, message).help("give more rows").into();
+    }
     if part.labelled {
         let _labels = gold(&rows)?;
     }

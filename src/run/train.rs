@@ -1,10 +1,11 @@
 //! One architecture trained and scored as the last table's models are, without a search.
 
+use super::begin::{begin, same_experiment};
 use super::folder::Folder;
-use super::journal::{Entry, FinalModel, Journal};
-use super::session::{Work, another, models};
+use super::journal::{Entry, FinalModel, Journal, Start};
+use super::session::{Work, models};
 use super::texts::Texts;
-use super::{Executors, Progress, finals, outputs, prepare, pretrained};
+use super::{Executors, Progress, finals, prepare, pretrained};
 use crate::check::{Checked, NamedArchitecture};
 use crate::diagnostic::Result;
 use crate::graph::identity::Digest;
@@ -46,21 +47,8 @@ pub fn train_one(
     let experiment = format!("train {}", architecture.name);
     // The experiment's own says nothing of an architecture that it does not name.
     let both = Digest::new().text(&fingerprint).text(&identity).finish().to_string();
-    match journal.entries().first() {
-        None => {
-            outputs::experiment(checked, &folder)?;
-            journal.append(Entry::Start {
-                experiment,
-                fingerprint: both,
-                seed: checked.settings.seed,
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                space_size: "1".to_owned(),
-                objectives: Vec::new(),
-            })?;
-        }
-        Some(Entry::Start { experiment: known, fingerprint, .. }) if *known == experiment && *fingerprint == both => {}
-        Some(_) => return Err(another(&folder)),
-    }
+    let own = Start { space_size: "1".to_owned(), ..Start::new(checked, executors, experiment, both) };
+    begin(checked, &folder, &mut journal, own, same_experiment, progress)?;
     let work = Work { checked, models: models(checked), executors, progress, stop, workers: checked.settings.workers };
     progress.stage("data", 1, "texts");
     let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;

@@ -2,6 +2,7 @@
 
 use crate::graph::Hash;
 use crate::space::{Architecture, Mutated};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// A finished candidate.
@@ -56,6 +57,16 @@ impl History {
     /// The best candidates, the best first, earlier ones before later ones of the same fitness; failed ones are left out.
     pub fn best(&self, count: usize) -> Vec<&Candidate> {
         best_of(&self.candidates).take(count).collect()
+    }
+
+    /// The best: of several objectives the one that is best by the first, among those by the second, and so on, so that nothing beats
+    /// it; the earliest of equals.
+    pub fn best_member(&self) -> Option<&Candidate> {
+        let finished = self.candidates.iter().filter(|candidate| candidate.finite().is_some());
+        finished.reduce(|best, next| {
+            let differ = next.values.iter().zip(&best.values).map(|(next, best)| next.total_cmp(best)).find(|order| order.is_ne());
+            if differ == Some(Ordering::Greater) { next } else { best }
+        })
     }
 
     /// The identities of all candidates.

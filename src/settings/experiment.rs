@@ -91,6 +91,11 @@ impl Objective {
             Self::Minimize { of } => (of, false),
         }
     }
+
+    /// What was measured as a value of which more is better, and back again.
+    pub fn signed(&self, value: f64) -> f64 {
+        if self.sought().1 { value } else { -value }
+    }
 }
 
 impl Experiment {
@@ -179,7 +184,7 @@ record! {
         models: usize = Int(Plain, 3), "30";
         /// Masked-LM steps of a training from scratch.
         steps: u64 = Int(Steps, 1);
-        /// Trainings from scratch of each model, on seeds of their own; between two of them lies the ceiling of any agreement.
+        /// Trainings from scratch of each model, on seeds of their own; two of them say what one more training would agree by.
         seeds: u64 = Int(Plain, 1), "2";
     }
 }

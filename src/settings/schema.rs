@@ -143,6 +143,14 @@ macro_rules! choice {
                 },)*];
                 VARIANTS
             }
+
+            /// The name of this value in the language.
+            #[allow(dead_code, reason = "a choice need not be named")]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $text,)*
+                }
+            }
         }
     };
 }

@@ -91,6 +91,14 @@ choice! {
     }
 }
 
+impl Halving {
+    /// The steps of `all` after which a rung, from 0, is judged.
+    pub fn steps(&self, all: u64, rung: usize) -> u64 {
+        let left = self.rungs.saturating_sub(rung + 1);
+        ((all as f64 * self.keep.powi(i32::try_from(left).unwrap_or(i32::MAX))).round() as u64).clamp(1, all.max(1))
+    }
+}
+
 impl Screen {
     /// How many draws.
     pub fn among(&self) -> usize {

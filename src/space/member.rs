@@ -1,6 +1,7 @@
 //! Whether an architecture lies in a space, and what identifies it there.
 
 use super::domain::{Architecture, DagDomain, Domain, Filling, Space};
+use super::instantiate::instantiate;
 use super::term::Term;
 use crate::graph::{Hash, identity::Digest};
 
@@ -25,6 +26,24 @@ pub fn contains(space: &Space, architecture: &Architecture) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// Whether an architecture of one space is a member of another: its fillings are, and there they stand for the same graph.
+///
+/// # Errors
+/// Why it is not, in the user's terms.
+pub fn lies_in(space: &Space, own: &Space, architecture: &Architecture) -> Result<(), String> {
+    contains(space, architecture)?;
+    match same(space, architecture, own, architecture) {
+        true => Ok(()),
+        false => Err(format!("its fillings stand for another graph in `{}` than in `{}`", space.name, own.name)),
+    }
+}
+
+/// Whether two architectures, each of a space of its own, are the same graph, up to names.
+pub fn same(space: &Space, one: &Architecture, other_space: &Space, other: &Architecture) -> bool {
+    let graph = |space: &Space, architecture: &Architecture| instantiate(space, architecture).map(|graph| crate::graph::hash(&graph)).ok();
+    graph(space, one).is_some_and(|one| graph(other_space, other) == Some(one))
 }
 
 fn fits(domain: &Domain, filling: &Filling) -> Result<(), String> {

@@ -43,7 +43,7 @@ pub use edits::edits;
 pub use extremes::extremes;
 pub use instantiate::instantiate;
 pub use layer::layer_graph;
-pub use member::{contains, hash, hash_by};
+pub use member::{contains, hash, hash_by, lies_in, same};
 pub use mutate::{Mutated, MutationKind, OpPicker, inter, intra, mutate};
 pub use require::{Condition, Order, Quantity, Require, unmet};
 pub use sample::Draw;

@@ -10,7 +10,7 @@ use crate::diagnostic::{CODES, counted};
 use crate::graph::dim::show_shape;
 use crate::graph::{Dim, Graph, Hash};
 use crate::settings::{Field, Kind};
-use crate::space::{Change, Term, fillings, hash};
+use crate::space::{Change, Term, fillings, same};
 use crate::syntax::ast::BinaryOp;
 use num_bigint::BigUint;
 use num_traits::FromPrimitive;
@@ -94,9 +94,7 @@ impl Side {
             (Self::Shape(one), Self::Shape(other)) => one == other,
             (Self::Graph { hash: one, .. }, Self::Graph { hash: other, .. }) => one == other,
             (Self::Space(one), Self::Space(other)) => describe(one) == describe(other),
-            (Self::Architecture(one), Self::Architecture(other)) => {
-                hash(&one.space, &one.architecture) == hash(&other.space, &other.architecture)
-            }
+            (Self::Architecture(one), Self::Architecture(other)) => same(&one.space, &one.architecture, &other.space, &other.architecture),
             (Self::Record(one, kind, _), Self::Record(other, ..)) => self.changes(one, other, *kind, checker).is_empty(),
             (Self::Truth(one, _), Self::Truth(other, _)) => one == other,
             (Self::Codes(one), Self::Codes(other)) => one.iter().map(|(code, _)| code).eq(other.iter().map(|(code, _)| code)),

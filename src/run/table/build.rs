@@ -3,11 +3,12 @@
 use super::{Row, Table};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result, counted};
+use crate::run::begin::begin;
 use crate::run::evaluate::{adapted, budget, held_out};
 use crate::run::folder::Folder;
-use crate::run::journal::{Entry, Journal};
+use crate::run::journal::{Entry, Journal, Start};
 use crate::run::prepare::{self, Prepared};
-use crate::run::session::{Work, another, models};
+use crate::run::session::{Work, models};
 use crate::run::texts::Texts;
 use crate::run::workers::{go_on, in_order};
 use crate::run::{Executors, Progress, functional_classes, outputs};
@@ -53,7 +54,10 @@ pub fn build_table(
     ));
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
-    begin(checked, &folder, &mut journal, members.len())?;
+    let own = Start::new(checked, executors, format!("table {}", checked.settings.name), checked.evaluation.to_string());
+    let own = Start { space_size: members.len().to_string(), ..own };
+    let same = |known: &Start, own: &Start| known.fingerprint == own.fingerprint && known.seed == own.seed;
+    begin(checked, &folder, &mut journal, own, same, progress)?;
     progress.stage("data", 1, "texts");
     let prepared = prepare::prepare(checked, &texts, &folder, &mut journal, progress, stop)?;
     drop(texts);
@@ -80,20 +84,21 @@ pub fn build_table(
         Ok(())
     })?;
     let known = results(&journal);
-    let row = |(class, all): &(crate::graph::Hash, Vec<&Architecture>)| {
-        let first = *all.first()?;
-        let cost = models(checked).cost(&checked.space, first).ok()?;
+    let models = models(checked);
+    let row = |(class, first, count): (crate::graph::Hash, &Architecture, usize)| {
+        let cost = models.cost(&checked.space, first)?;
         let loss = |seed: u64| known.get(&(class.to_string(), checked.settings.seed + seed)).copied().flatten();
-        Some(Row {
-            class: *class,
-            members: all.len(),
+        Ok(Row {
+            class,
+            members: count,
             first: outputs::layers(&checked.space, first),
             params: cost.params,
             flops: cost.flops,
             loss: (0..options.seeds).map(loss).collect(),
         })
     };
-    Ok(Table { header: super::header(checked, &prepared, options.seeds, members.len())?, rows: classes.iter().filter_map(row).collect() })
+    let rows = classes.iter().filter_map(|(class, all)| Some((*class, *all.first()?, all.len()))).map(row).collect::<Result<_>>()?;
+    Ok(Table { header: super::header(checked, &prepared, options.seeds, members.len())?, rows })
 }
 
 /// Every member that meets the space's conditions.
@@ -121,20 +126,6 @@ fn results(journal: &Journal) -> BTreeMap<(String, u64), Option<f64>> {
         _ => None,
     };
     journal.entries().iter().filter_map(tabled).collect()
-}
-
-/// The first line of the journal, or a check that it is this table's.
-fn begin(checked: &Checked, folder: &Folder, journal: &mut Journal, members: usize) -> Result<()> {
-    let (experiment, fingerprint) = (format!("table {}", checked.settings.name), checked.evaluation.to_string());
-    match journal.entries().first() {
-        None => {
-            outputs::experiment(checked, folder)?;
-            let (seed, version) = (checked.settings.seed, env!("CARGO_PKG_VERSION").to_owned());
-            journal.append(Entry::Start { experiment, fingerprint, seed, version, space_size: members.to_string(), objectives: Vec::new() })
-        }
-        Some(Entry::Start { fingerprint: known, seed, .. }) if *known == fingerprint && *seed == checked.settings.seed => Ok(()),
-        Some(_) => Err(another(folder)),
-    }
 }
 
 /// One training from scratch: the loss on the held-out text, or why there is none.

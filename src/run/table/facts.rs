@@ -4,7 +4,7 @@ use super::{Lookup, Row, Table};
 use crate::check::Checked;
 use crate::data::statistics::{kendall, quantile};
 use crate::diagnostic::Result;
-use crate::space::hash;
+use crate::space::{hash, lies_in};
 use serde::Serialize;
 
 /// Rows that are told of either end of the scale.
@@ -23,7 +23,7 @@ pub struct Facts {
     pub losses: (f64, f64, f64),
     /// The standard deviation of a loss over seeds, in nats: from the differences of the first two.
     pub noise: f64,
-    /// Kendall's tau between the first two seeds: the ceiling of any other.
+    /// Kendall's tau between the first two seeds: what one more training would agree by.
     pub between_seeds: Option<f64>,
     /// Kendall's tau of the mean loss with the parameter count.
     pub with_params: Option<f64>,
@@ -54,12 +54,7 @@ pub struct Known {
 /// Where the experiment does not fit the table.
 pub fn facts(table: &Table, checked: &Checked) -> Result<Facts> {
     let lookup = Lookup::new(checked, table)?;
-    let whole = |row: &Row| row.loss.iter().copied().collect::<Option<Vec<f64>>>();
-    let mut rows: Vec<(&Row, f64)> = table
-        .rows
-        .iter()
-        .filter_map(|row| whole(row).map(|losses| (row, losses.iter().sum::<f64>() / losses.len().max(1) as f64)))
-        .collect();
+    let mut rows: Vec<(&Row, f64)> = table.rows.iter().filter_map(|row| Some((row, row.mean()?))).collect();
     let column = |seed: usize| rows.iter().filter_map(|(row, _)| row.loss.get(seed).copied().flatten()).collect::<Vec<f64>>();
     let (first, second) = (column(0), column(1));
     let squares: f64 = first.iter().zip(&second).map(|(one, other)| (one - other).powi(2)).sum();
@@ -70,6 +65,7 @@ pub fn facts(table: &Table, checked: &Checked) -> Result<Facts> {
     let between_seeds = kendall(&first, &second);
     rows.sort_by(|one, other| one.1.total_cmp(&other.1));
     let known = checked.compare.iter().filter_map(|known| {
+        lies_in(&checked.space, &known.space, &known.architecture).ok()?;
         let row = lookup.row(hash(&known.space, &known.architecture))?;
         let place = rows.iter().position(|(one, _)| one.class == row.class)?;
         Some(Known { name: known.name.clone(), loss: rows.get(place)?.1, rank: place + 1 })

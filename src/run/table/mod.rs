@@ -64,6 +64,14 @@ pub struct Row {
     pub loss: Vec<Option<f64>>,
 }
 
+impl Row {
+    /// The mean loss over all trainings; `None` where one of them failed.
+    pub fn mean(&self) -> Option<f64> {
+        let losses = self.loss.iter().copied().collect::<Option<Vec<f64>>>()?;
+        Some(losses.iter().sum::<f64>() / losses.len().max(1) as f64)
+    }
+}
+
 /// A table: a row for every class of a space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
