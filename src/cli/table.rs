@@ -56,8 +56,8 @@ pub(super) enum TableCommand {
     #[command(after_help = "Example:
   phyla table compare table.jsonl experiments/rivals.phyla --seeds 201..1000
 
-A search sees the losses of the table's first seed and is judged by those of its second. The first experiment is compared with each
-other one, paired by seed: the same seed gives the same initial population.")]
+A search sees one training of each row and is judged by another, drawn for each seed. The first experiment is compared with each other
+one, paired by seed: the same seed gives the same draws and the same initial population.")]
     Compare {
         /// The table
         table: PathBuf,
@@ -187,7 +187,7 @@ fn compared(found: &Comparison) -> String {
         found.rivals.first().into_iter().flat_map(|rival| &rival.medians).map(|(count, _)| format!("{count:>7}")).collect();
     let mut lines = vec![
         format!(
-            "seeds {} to {}, {}; the table's smallest judged loss is {:.4}, its median {:.4}",
+            "seeds {} to {}, {}; the smallest mean loss of the table's rows is {:.4}, the median {:.4}",
             found.seeds.0,
             found.seeds.1,
             counted(found.evaluations, "evaluation"),

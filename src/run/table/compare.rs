@@ -1,6 +1,6 @@
 //! Searches compared on a table: many seeds each, paired by seed.
 
-use super::{Lookup, Table, replay};
+use super::{Lookup, Row, Table, replay};
 use crate::check::Checked;
 use crate::data::statistics::{at, bootstrap, quantile};
 use crate::data::{Duel, duels};
@@ -25,7 +25,7 @@ pub struct Comparison {
     pub seeds: (u64, u64),
     /// Evaluations of each search.
     pub evaluations: usize,
-    /// The smallest judged loss of the table, and the median of its rows: the scale.
+    /// The smallest mean loss of the table's rows, and their median: the scale.
     pub scale: (f64, f64),
     /// The searches, in the order of the file.
     pub rivals: Vec<Rival>,
@@ -113,7 +113,7 @@ pub fn compare(
         curves.push(own);
         used.push(spent);
     }
-    let judged: Vec<f64> = table.rows.iter().filter_map(|row| row.loss.get(1).copied().flatten()).collect();
+    let judged: Vec<f64> = table.rows.iter().filter_map(Row::mean).collect();
     let (best, worst) = judged.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
     let near = best + 0.01 * (worst - best);
     let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();

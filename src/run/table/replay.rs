@@ -1,15 +1,12 @@
-//! A search carried out on a table: it sees the losses of one seed, and is judged by those of another.
+//! A search carried out on a table: of each row it sees one training, and is judged by another.
 
-use super::Lookup;
+use super::{Lookup, Row};
 use crate::check::Checked;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::search::{History, Screening, propose};
 use crate::settings::Screen;
 use crate::space::{Architecture, hash};
-
-/// The place in a row of the loss that a search sees, and of the one that it is judged by.
-const SEEN: usize = 0;
-const JUDGED: usize = 1;
+use crate::stream::{RngExt, stream};
 
 /// A search on a table, from beginning to end.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +15,18 @@ pub struct Replay {
     pub curve: Vec<f64>,
     /// Evaluations until it ended.
     pub used: usize,
+}
+
+impl Row {
+    /// Two of its losses, drawn: the one that the searches of a seed see, and the one that they are judged by. Were they the same for all seeds,
+    /// the luck of those trainings would be taken for what the searches are worth.
+    pub fn drawn(&self, seed: u64) -> (Option<f64>, Option<f64>) {
+        let (count, mut draws) = (self.loss.len(), stream(seed, &format!("replay/{}", self.class), 0));
+        let seen = draws.random_range(0..count.max(1));
+        let step = 1 + draws.random_range(0..count.saturating_sub(1).max(1));
+        let of = |place: usize| self.loss.get(place % count.max(1)).copied().flatten();
+        (of(seen), of(seen + step))
+    }
 }
 
 /// Carries a search out on a table. A member whose training failed is a failed candidate.
@@ -47,8 +56,8 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Repla
             let Some(row) = lookup.row(proposal.hash) else {
                 return Diagnostic::error(Code::INTERNAL, "a search left the table's space").into();
             };
-            let seen = row.loss.get(SEEN).copied().flatten();
-            if let (Some(seen), Some(loss)) = (seen, row.loss.get(JUDGED).copied().flatten())
+            let (seen, judged_by) = row.drawn(seed);
+            if let (Some(seen), Some(loss)) = (seen, judged_by)
                 && incumbent.is_none_or(|(best, _)| seen < best)
             {
                 incumbent = Some((seen, loss));
@@ -66,4 +75,25 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Repla
     whole.extend(judged);
     whole.resize(settings.evaluations.max(whole.len()), last);
     Ok(Replay { curve: whole, used: history.candidates.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Row;
+    use crate::graph::identity::Digest;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn each_pair_of_trainings_is_drawn_as_often() {
+        let loss = [1.0, 2.0, 3.0].map(Some).to_vec();
+        let row = Row { class: Digest::new().finish(), members: 1, first: Vec::new(), params: 1, flops: 1, loss };
+        let mut counts: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+        for seed in 0..6_000 {
+            let (seen, judged) = row.drawn(seed);
+            *counts.entry((seen.unwrap() as u64, judged.unwrap() as u64)).or_default() += 1;
+        }
+        assert!(counts.keys().all(|(seen, judged)| seen != judged), "{counts:?}");
+        // Six pairs, each a thousand times and some thirty more or less.
+        assert!(counts.len() == 6 && counts.values().all(|count| (850..1150).contains(count)), "{counts:?}");
+    }
 }
