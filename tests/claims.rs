@@ -169,6 +169,49 @@ fn what_is_true_holds() {
     }
 }
 
+/// An operation of one's own is what its body says, whatever it is called.
+#[test]
+fn an_operation_with_the_name_of_a_primitive_owns_nothing() {
+    let text = "op layer_norm(x: [i, j]) -> [i, j] {
+    relu(x)
+}
+
+architecture own = norms {}
+
+space norms { body = layer_norm }
+
+architecture plain = relus {}
+
+space relus { body = relu }
+
+space searched {
+    mixer = choose { a = std.layers.attention(dag(inputs = [q, k, v], ops = [layer_norm, matmul, transpose], depth = 1..=3, size = 1..=3)) }
+    body = repeat(1) { std.layers.encoder_layer(mixer) }
+}
+
+test \"one\" {
+    params(own, std.models.micro) == params(plain, std.models.micro)
+    count(searched) > 1
+}
+";
+    let files = Memory::new(&[("own.phyla", text)]);
+    let world = World::load(&files, &["own.phyla".to_owned()]);
+    let checker = Checker::new(&world, &files);
+    let outcome = checker.test(checker.tests("own.phyla").into_iter().next().expect("a test")).expect("a test");
+    assert!(outcome.failures.is_empty(), "{}", render_all(&outcome.failures, &world.sources, false));
+}
+
+/// What a sentence decides is no size of a parameter, however it comes there.
+#[test]
+fn a_parameter_has_a_size_before_a_sentence_is_known() {
+    for body in ["transpose(x) |> layer_norm |> transpose", "(x @ transpose(x)) |> linear(h)", "x |> linear(n) |> linear(h)"] {
+        let text = format!("space s {{\n    body = graph(x) {{ {body} }}\n}}\n\narchitecture a = s {{}}\n");
+        let (drawn, found) = check(&Memory::new(&[("s.phyla", &text)]), "s.phyla");
+        assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [Code::SIZE], "{body}\n{drawn}");
+        assert!(!found[0].labels.is_empty() && found[0].help.is_some(), "{drawn}");
+    }
+}
+
 #[test]
 fn what_is_false_is_shown_with_both_sides() {
     let mut drawings = String::new();

@@ -5,8 +5,14 @@ use super::frame::Value;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
 use crate::graph::op::show_type;
-use crate::graph::{Attr, Builder, Dim, NodeIndex, Op, ShapeError};
+use crate::graph::weights::weights;
+use crate::graph::{Attr, Builder, Dim, NodeIndex, Op, ShapeError, Symbol};
 use std::collections::BTreeMap;
+
+/// Whether a size is another for each sentence.
+pub(super) fn varies(size: &Dim) -> bool {
+    [Symbol::Tokens, Symbol::Predictions].iter().any(|symbol| size.contains(*symbol))
+}
 
 impl Checker<'_> {
     pub(super) fn apply(
@@ -38,6 +44,15 @@ impl Checker<'_> {
                 diagnostic.labels.swap(0, at_fault);
             }
             return self.fail(diagnostic.help(self.mend(op, &shapes, error.argument)));
+        }
+        if let Ok(node) = &result
+            && let Some(owned) = b.node(*node).map(|node| weights(node, &nodes.iter().map(|node| b.shape(*node)).collect::<Vec<_>>()))
+            && let Some(size) = owned.iter().flat_map(|weight| &weight.shape).find(|size| varies(size))
+        {
+            let message = format!("`{}` would own a parameter of size {size}, which differs from sentence to sentence", op.name);
+            let told =
+                Diagnostic::error(Code::SIZE, message).at(args.first().map_or(span, |(_, at)| *at), format!("its last axis is {size}"));
+            return self.fail(told.help("a parameter's sizes are numbers, or those of the model: h, f, d, a, v, m"));
         }
         self.built(result, args, span)
     }

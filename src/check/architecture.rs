@@ -102,14 +102,14 @@ impl Checker<'_> {
             _ => None,
         };
         let layers = base.space.declared.unwrap_or(base.space.layers);
+        if !base.fields.fields.contains_key("layers") {
+            let message = format!("the space of `{}` has no field `layers`", base.name);
+            return self.fail(Diagnostic::error(Code::FIRST, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
+        }
         match count {
             Some((count, _)) if count >= 1.0 && count <= layers as f64 => {
                 let mut fields = base.fields.fields.clone();
-                let Some((_, written)) = fields.get_mut("layers") else {
-                    let message = format!("the space of `{}` has no field `layers`", base.name);
-                    return self
-                        .fail(Diagnostic::error(Code::FIRST, message).at(span, "`first` sets it").help("`body = repeat(layers) { … }`"));
-                };
+                let (_, written) = fields.get_mut("layers")?;
                 *written = Rc::new(Expr { kind: ExprKind::Number { value: count, unit: None }, span });
                 let fields = Rc::new(base.fields.with_fields(fields));
                 let space = self.built_space(&fields)?;

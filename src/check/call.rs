@@ -10,7 +10,7 @@ use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::graph::dim::show_shape;
 use crate::graph::op::show_type;
-use crate::graph::weights::PARAMETERISED;
+use crate::graph::weights::owns_parameters;
 use crate::graph::{Builder, Dim, HoleRef, NodeIndex, OpDef};
 use crate::syntax::ast::{Arg, Expr, ExprKind, Item};
 use std::collections::BTreeMap;
@@ -134,7 +134,8 @@ impl Checker<'_> {
                 let wanted: Vec<String> = op.inputs.iter().map(|(name, _)| name.clone()).collect();
                 let ordered = self.bind_inputs(&wanted, args, names, &op.name, &|| signature(op), span)?;
                 let attrs = attributes(statics);
-                let path = if PARAMETERISED.contains(&op.name.as_str()) || op.name == "dropout" { callable.path.as_str() } else { "" };
+                let draws = op.body.is_none() && op.name == "dropout";
+                let path = if owns_parameters(op) || draws { callable.path.as_str() } else { "" };
                 let node = self.apply(b, op, attrs, path, &ordered, span)?;
                 if let Some(Value::Text(label)) = statics.get("name")
                     && !label.is_empty()

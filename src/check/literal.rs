@@ -44,7 +44,7 @@ impl Checker<'_> {
             let message = format!("`{}` is less than 100 %", plain(field));
             return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "all steps or more").help(field.doc.trim()));
         }
-        if unit == Unit::Steps && given.is_some() && !share && value.fract() != 0.0 {
+        if unit == Unit::Steps && (given.is_some() || value >= 1.0) && !share && value.fract() != 0.0 {
             let message = format!("`{}` is a whole number of steps, or a share of them", plain(field));
             return self.fail(Diagnostic::error(Code::RANGE, message).at(span, "part of a step").help(field.doc.trim()));
         }

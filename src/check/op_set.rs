@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::weights::PARAMETERISED;
+use crate::graph::weights::owns_parameters;
 use crate::graph::{Op, Pattern, Type};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, ItemBody, Name};
 
@@ -92,9 +92,9 @@ impl Checker<'_> {
         let op = self.op_named(module, path)?;
         let any = |ty: &Type| ty.axes.iter().all(|axis| matches!(axis, Pattern::Any(_)));
         let fixed = "operations inside a `dag` are of any size: `[i, j] -> [i, j]`";
-        let why = if !op.statics.is_empty() || PARAMETERISED.contains(&op.name.as_str()) {
+        let why = if !op.statics.is_empty() || owns_parameters(&op) {
             Some(("owns parameters", "operations inside a `dag` are primitives without parameters, or an `op` of one's own"))
-        } else if op.name == "dropout" {
+        } else if op.body.is_none() && op.name == "dropout" {
             Some(("is random", "operations inside a `dag` give the same result each time"))
         } else if !(1..=2).contains(&op.inputs.len()) {
             Some(("takes neither one tensor nor two", "operations inside a `dag` take one tensor or two"))

@@ -1,10 +1,11 @@
 //! Static arguments: sizes, numbers, texts and graphs that make an instance with parameters of its own.
 
 use super::Checker;
+use super::apply::varies;
 use super::frame::{CallKind, Callable, Frame, Value};
 use super::modules::ItemId;
 use crate::diagnostic::{Code, Diagnostic, Span, counted};
-use crate::graph::{Builder, Symbol};
+use crate::graph::Builder;
 use crate::syntax::ast::{Arg, Expr, ExprKind, ItemBody, Param, Type as AstType};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -110,9 +111,7 @@ impl Checker<'_> {
                 let this = format!("this is {size}");
                 self.fail(Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), this).help("sizes are whole and above 0"))
             }
-            ("size", Value::Size(size))
-                if self.owns(item) && [Symbol::Tokens, Symbol::Predictions].iter().any(|symbol| size.contains(*symbol)) =>
-            {
+            ("size", Value::Size(size)) if self.owns(item) && varies(&size) => {
                 let message = format!("`{name}` is the size of a parameter, and {size} differs from sentence to sentence");
                 let told = Diagnostic::error(Code::SIZE, message).at(self.source_of(frame, expr), "not known before a sentence is");
                 self.fail(told.help("a parameter's sizes are numbers, or those of the model: h, f, d, a, v, m"))

@@ -221,9 +221,5 @@ fn compared(found: &Comparison) -> String {
 }
 
 fn fought(duel: &Duel) -> String {
-    let (rate, low, high) = duel.rate;
-    format!(
-        "lower in {:>4}, equal in {:>4}, higher in {:>4}: rate {rate:.3} [{low:.3}, {high:.3}], median difference {:+.4}, p {:.2e}, Holm {:.2e}",
-        duel.wins, duel.ties, duel.losses, duel.difference, duel.p, duel.holm
-    )
+    format!("lower in {:>4}, equal in {:>4}, higher in {:>4}: {}", duel.wins, duel.ties, duel.losses, duel.told())
 }

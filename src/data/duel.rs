@@ -22,6 +22,24 @@ pub struct Duel {
     pub holm: f64,
 }
 
+impl Duel {
+    /// The share of wins, the difference and both p-values, for a reader.
+    pub fn told(&self) -> String {
+        let (rate, low, high) = self.rate;
+        let difference = if self.difference == 0.0 { "0".to_owned() } else { format!("{:+.4}", self.difference) };
+        format!("rate {rate:.3} [{low:.3}, {high:.3}], median difference {difference}, p {}, Holm {}", chance(self.p), chance(self.holm))
+    }
+}
+
+/// A p-value with the digits that say something.
+fn chance(p: f64) -> String {
+    match p {
+        p if p < 0.000_95 => format!("{p:.0e}"),
+        p if p < 0.095 => format!("{p:.3}"),
+        p => format!("{p:.2}"),
+    }
+}
+
 /// One beside each of the others, values in order of the seeds; p-values corrected over all of them.
 pub fn duels(one: &[f64], others: &[Vec<f64>]) -> Vec<Duel> {
     let mut duels: Vec<Duel> = others.iter().map(|other| duel(one, other)).collect();

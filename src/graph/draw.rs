@@ -2,7 +2,7 @@
 
 use super::dag::{Attr, Graph, Node, NodeKind};
 use super::dim::{in_letters, show_shape};
-use super::weights::PARAMETERISED;
+use super::weights::owns_parameters;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use layout::backends::svg::SVGWriter;
 use layout::core::format::{ClipHandle, RenderBackend};
@@ -168,7 +168,7 @@ fn look(node: &Node) -> (&'static str, &'static str) {
     match &node.kind {
         NodeKind::Input { .. } => ("ellipse", "white"),
         NodeKind::Hole(_) => ("doublecircle", "mistyrose"),
-        NodeKind::Op(op) if PARAMETERISED.contains(&op.name.as_str()) => ("box", "lightblue"),
+        NodeKind::Op(op) if owns_parameters(op) => ("box", "lightblue"),
         _ if node.per_head => ("box", "lightyellow"),
         _ => ("box", "whitesmoke"),
     }

@@ -1,7 +1,8 @@
 //! The parameters that each parameterised primitive owns.
 
-use super::dag::{Attr, Node};
+use super::dag::{Attr, Node, NodeKind};
 use super::dim::{Dim, Shape, Symbol};
+use super::op::OpDef;
 
 /// How a parameter starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,11 @@ pub struct Weight {
     pub centre: Option<usize>,
 }
 
-/// The names of the parameterised primitives.
-pub const PARAMETERISED: &[&str] = &["linear", "layer_norm", "embedding", "positions", "light_conv", "unembed"];
+/// Whether an operation is a parameterised primitive; one of the user's own may have the name of one.
+pub fn owns_parameters(op: &OpDef) -> bool {
+    const PARAMETERISED: &[&str] = &["linear", "layer_norm", "embedding", "positions", "light_conv", "unembed"];
+    op.body.is_none() && PARAMETERISED.contains(&op.name.as_str())
+}
 
 /// The parameters of a node, given the shapes of its arguments; empty for an operation without any.
 ///
@@ -41,6 +45,9 @@ pub const PARAMETERISED: &[&str] = &["linear", "layer_norm", "embedding", "posit
 /// `light_conv(kernel)`: weight `[a, kernel]`. `unembed`: the embedding's own weight `[v, h]` (tied, so it is
 /// owned by that path) and a bias `[v]` of its own.
 pub fn weights(node: &Node, arguments: &[Shape]) -> Vec<Weight> {
+    if !matches!(&node.kind, NodeKind::Op(op) if owns_parameters(op)) {
+        return Vec::new();
+    }
     let input = arguments.first().and_then(|shape| shape.last()).cloned().unwrap_or_default();
     let size = |name: &str| match node.attr(name) {
         Some(Attr::Size(dim)) => dim.clone(),

@@ -144,11 +144,8 @@ impl Rivals {
             }
             for (other, duel) in self.experiments.iter().skip(1).zip(&measured.duels) {
                 let first = self.experiments.first().map_or("", String::as_str);
-                let (rate, low, high) = duel.rate;
-                lines.push(format!(
-                    "  {first} and {other}: better in {}, equal in {}, worse in {}; rate {rate:.2} [{low:.2}, {high:.2}], median difference {:+.4}, p {:.2}, Holm {:.2}",
-                    duel.wins, duel.ties, duel.losses, duel.difference, duel.p, duel.holm
-                ));
+                let (wins, ties, losses, told) = (duel.wins, duel.ties, duel.losses, duel.told());
+                lines.push(format!("  {first} and {other}: better in {wins}, equal in {ties}, worse in {losses}; {told}"));
             }
         }
         lines.join("\n") + "\n"

@@ -48,6 +48,12 @@ pub(super) fn pretrained(checked: &Checked) -> Result<Option<Pretrained>> {
     })?;
     sizes(&facts, &checked.settings.model, &config).map_err(|error| at(&config, error))?;
     let tokenizer = tokenizer(folder)?;
+    let pieces = Vocabulary::from_json(&tokenizer)?.size();
+    if pieces > facts.vocab_size {
+        let message = format!("the vocabulary in {folder} has {pieces} pieces, and `vocab_size` of {config} is {}", facts.vocab_size);
+        let error = Diagnostic::error(Code::WEIGHTS, message).help("the two files are not of one model: fetch both again");
+        return Err(at(&config, Box::new(error)));
+    }
     let file = format!("{folder}/model.safetensors");
     let bytes = std::fs::read(&file).map_err(|error| at(&file, unreadable(&file, &reason(&error))))?;
     let tensors = from_safetensors(&bytes).map_err(|error| {

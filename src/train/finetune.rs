@@ -129,3 +129,112 @@ fn scaled(mut batch: Batch, task: &Task) -> Batch {
 fn unscaled(value: f64, low: f64, high: f64) -> f64 {
     (low + (value + 1.0) / 2.0 * (high - low)).clamp(low, high)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::finetune;
+    use crate::data::{Example, Gold, Labelled, Vocabulary};
+    use crate::diagnostic::Result;
+    use crate::exec::adamw::{AdamW, AdamWSettings};
+    use crate::exec::{Batch, Executor, Output, Parameters, Program, StepKey};
+    use crate::graph::{Attr, Builder, Laws, OpDef, Sizes, Symbol};
+    use crate::settings::{Epoch, Label, Objective, Optimizer, Order, Precision, Schedule, Task, Train};
+    use std::borrow::Cow;
+
+    /// Each step adds 1 to every weight.
+    struct Counting;
+
+    impl Executor for Counting {
+        fn name(&self) -> &'static str {
+            "counting"
+        }
+
+        fn outputs(
+            &self,
+            _: &Program,
+            _: &Parameters,
+            _: &mut dyn Iterator<Item = Cow<'_, Batch>>,
+            _: &mut dyn FnMut(Output<'_>) -> Result<()>,
+        ) -> Result<()> {
+            Ok(())
+        }
+
+        fn gradients(&self, _: &Program, parameters: &Parameters, _: &Batch, _: Option<StepKey>) -> Result<(f32, Parameters)> {
+            Ok((1.0, parameters.clone()))
+        }
+
+        fn step(
+            &self,
+            _: &Program,
+            _: &[Batch],
+            _: Option<StepKey>,
+            _: &AdamWSettings,
+            _: f64,
+            _: &mut AdamW,
+            parameters: &mut Parameters,
+        ) -> Result<f32> {
+            parameters.0.values_mut().flat_map(|array| &mut array.data).for_each(|value| *value += 1.0);
+            Ok(1.0)
+        }
+    }
+
+    fn program() -> Program {
+        let mut builder = Builder::new();
+        let tokens = builder.input("tokens", vec![Symbol::Tokens.into()], true, false);
+        let embedding = OpDef::declare("embedding", "index[i] -> [i, h]", Laws::default());
+        let rows = [("rows".to_owned(), Attr::Size(Symbol::Vocabulary.into()))].into();
+        let x = builder.apply(&embedding, rows, "word", &[tokens]).unwrap();
+        let sizes = Sizes::default().with(Symbol::Hidden, 1).with(Symbol::Heads, 1).with(Symbol::HeadWidth, 1).with(Symbol::Vocabulary, 6);
+        Program::lower(&builder.finish(x), &sizes).unwrap()
+    }
+
+    /// The steps that the weights have taken which come back, and the epochs that were judged, each scored as listed.
+    fn tuned(keep: Epoch, patience: u64, scores: &[f64]) -> (f32, usize) {
+        let train = Train {
+            objective: Objective::Labels,
+            steps: 0,
+            epochs: scores.len() as u64,
+            batch: 2,
+            accumulate: 1,
+            recompute: false,
+            order: Order::Shuffled,
+            keep,
+            patience,
+            lr: Vec::new(),
+            phases: Vec::new(),
+            optimizer: Optimizer::Adamw { lr: 1.0, betas: vec![0.9, 0.999], eps: 1e-6, weight_decay: 0.0, clip: 1.0 },
+            schedule: Schedule::Constant,
+            precision: Precision::F32,
+        };
+        let pieces: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"].map(str::to_owned).to_vec();
+        let vocabulary = Vocabulary::from_pieces(&pieces, true).unwrap();
+        let example = Example { first: "a".to_owned(), second: None, gold: Gold::Class(0) };
+        // Five rows in batches of two: three steps an epoch.
+        let data = Labelled::new(&vec![example; 5], &vocabulary, 8);
+        let task =
+            Task::without_files("t", &["x"], Label::Classes { column: "y".into(), names: vec!["0".into(), "1".into()], codes: None });
+        let (program, mut judged) = (program(), 0);
+        let mut begun = Parameters::default();
+        for spec in program.parameters() {
+            let data = vec![0.0; spec.shape.iter().product()];
+            begun.0.insert(spec.name.clone(), crate::exec::Array { shape: spec.shape.clone(), data });
+        }
+        let mut judge = |_: &Parameters| {
+            judged += 1;
+            Ok(scores[judged - 1])
+        };
+        let found = finetune(&Counting, &program, &begun, &task, &data, &train, None, 1, &mut judge, &mut |_, _, _| Ok(()));
+        (found.unwrap().0.values().next().unwrap().data[0], judged)
+    }
+
+    #[test]
+    fn the_best_epochs_weights_come_back_and_patience_ends() {
+        let scores = [0.1, 0.5, 0.4, 0.5, 0.3, 0.9];
+        assert_eq!(tuned(Epoch::Last, 0, &scores), (18.0, 0));
+        assert_eq!(tuned(Epoch::Best, 0, &scores), (18.0, 6));
+        // Equal is not better: the second epoch stays the best, and the fourth is the second without a better one.
+        assert_eq!(tuned(Epoch::Best, 2, &scores), (6.0, 4));
+        assert_eq!(tuned(Epoch::Last, 2, &scores), (12.0, 4));
+        assert_eq!(tuned(Epoch::Best, 4, &scores), (18.0, 6));
+    }
+}

@@ -240,3 +240,20 @@ fn summary(report: &Report, mut values: Vec<f64>) -> f64 {
         Report::Median => (at(middle.wrapping_sub(1)) + at(middle)) / 2.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+    use crate::settings::Report;
+
+    #[test]
+    fn several_runs_are_reported_as_asked() {
+        let of = |report: &Report, values: &[f64]| summary(report, values.to_vec());
+        for (values, [median, mean, best]) in
+            [(&[3.0, 1.0, 8.0][..], [3.0, 4.0, 8.0]), (&[3.0, 1.0, 8.0, 4.0], [3.5, 4.0, 8.0]), (&[2.0], [2.0; 3])]
+        {
+            let found = [Report::Median, Report::Mean, Report::Best].map(|report| of(&report, values));
+            assert_eq!(found, [median, mean, best], "{values:?}");
+        }
+    }
+}
