@@ -342,6 +342,7 @@ impl Checker<'_> {
         if settings.search.is_some() {
             self.other_depth(&value, &space);
             self.parities(&value, &settings, &space);
+            self.more_than_there_are(&value, &settings, &space);
         }
         Some(Resolved { value, settings, space, compare, data, places })
     }

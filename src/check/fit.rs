@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, counted};
 use crate::graph::{Attr, Graph, Node};
 use crate::settings::{self, Experiment};
 use crate::space::{Domain, Space};
+use num_bigint::BigUint;
 
 impl Checker<'_> {
     /// Warns of architectures of `compare` that are deeper or flatter than what is searched.
@@ -27,6 +28,19 @@ impl Checker<'_> {
                 };
                 self.report(Diagnostic::warning(Code::OTHER_DEPTH, message).at(*span, "differs in depth too").help(help));
             }
+        }
+    }
+
+    /// Warns of a search that is to evaluate more candidates than its space has.
+    pub(super) fn more_than_there_are(&self, value: &Val, settings: &Experiment, space: &Space) {
+        let Some(search) = &settings.search else { return };
+        let count = space.count();
+        if count < BigUint::from(search.evaluations) {
+            let span = |path: &[&str]| value.get(path).unwrap_or(value).span();
+            let message =
+                format!("`{}` has {}, and the search ends after {}", space.name, counted(&count, "architecture"), search.evaluations);
+            let told = Diagnostic::warning(Code::SEARCH_NUMBERS, message).at(span(&["search", "evaluations"]), "more than there are");
+            self.report(told.help("lower `evaluations`, or give the space more room"));
         }
     }
 

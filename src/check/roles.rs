@@ -61,7 +61,7 @@ impl Checker<'_> {
             metric.map(|metric| misfit(task, metric, &at)),
             columns(task, &at),
             codes(task, value),
-            measured(task, &at),
+            measured(task, &at).filter(|_| !task.metrics.is_empty() || self.world.sources.snippet(at("metrics")).contains("[]")),
             label(task, value),
         ];
         for mistake in wrong.into_iter().flatten() {

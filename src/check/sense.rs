@@ -295,6 +295,17 @@ impl Checker<'_> {
                     .help("`objective = maximize(score)`, or several: `[maximize(score), minimize(params)]`"),
             );
         }
+        for goal in settings.objective.iter().filter(|_| !twice) {
+            let (measure, other) = match goal {
+                settings::Goal::Minimize { of: settings::Measure::Score } => ("score", "maximize(score)"),
+                settings::Goal::Maximize { of: settings::Measure::Loss } => ("loss", "minimize(loss)"),
+                _ => continue,
+            };
+            let message = format!("this search looks for the worst `{measure}`");
+            self.report(
+                Diagnostic::warning(Code::BACKWARD, message).at(span(&["objective"]), "the wrong way round").help(format!("`{other}`")),
+            );
+        }
         self.search_numbers(search, &span);
         if let Some(settings::Stop::Any { plateau, .. }) = &search.stop {
             let later =

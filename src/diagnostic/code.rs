@@ -117,6 +117,7 @@ codes! {
     OTHER_DEPTH = "W0604": "A compared architecture has another number of layers than the space.";
     SEARCH_NUMBERS = "W0605": "The numbers of a search do not go together.";
     IDLE_FIELD = "W0606": "A field makes no difference.";
+    BACKWARD = "W0607": "An objective asks for the worse.";
     MODULE = "E0701": "There is no such module.";
     IMPORT_CYCLE = "E0702": "Files import one another in a circle.";
     SOURCE = "E0703": "A source cannot be read.";

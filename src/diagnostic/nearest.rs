@@ -2,6 +2,10 @@
 
 /// The candidate nearest to `name`, if one is near enough to be worth suggesting.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Any other letter is as near to one.
+    if name.chars().nth(1).is_none() {
+        return None;
+    }
     let bound = (name.chars().count() / 3).max(1);
     candidates
         .into_iter()
@@ -46,5 +50,6 @@ mod tests {
         assert_eq!(nearest("sofmax", names), Some("softmax"));
         assert_eq!(nearest("softsing", names), Some("softsign"));
         assert_eq!(nearest("transpose", names), None);
+        assert_eq!(nearest("z", ["i", "z_"]), None);
     }
 }
