@@ -229,7 +229,7 @@ fn what_a_search_cannot_do_is_told_before_it_begins() {
     for (around, change, codes_wanted, said) in [
         (space, "space = two, compare = []", vec![Code::SEARCH_NUMBERS, Code::OTHER_DEPTH], "`two` has 2 architectures"),
         (nested, "space = odd, compare = []", vec![Code::MIXED_CHOICE, Code::SEARCH_NUMBERS], "even and odd kernels"),
-        ("", "search.halving = halving { rungs = 3, keep = 95% }, evaluate.adapt = 6 steps", vec![Code::RUNGS], "no step between rungs"),
+        ("", "search.halving = { rungs = 3, keep = 95% }, evaluate.adapt = 6 steps", vec![Code::RUNGS], "no step between rungs"),
     ] {
         let text = format!("{QUICK}{around}\n\nexperiment e = quickstart {{ {change} }}\n");
         let (drawn, found) = check(&Memory::new(&[("search.phyla", &text)]), "search.phyla");

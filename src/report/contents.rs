@@ -114,7 +114,7 @@ impl<'a> Contents<'a> {
         contents
     }
 
-    /// The best candidate by the first objective, with what was measured; the first of equals.
+    /// The best candidate, with what was measured of the first objective; among equals the best by the next, and then the first.
     pub(super) fn best(&self) -> Option<(&'a Candidate, f64)> {
         // As `History::best_member` has it: among those that are best by the first objective, by the others.
         let ahead = |next: &Candidate, best: &Candidate| {

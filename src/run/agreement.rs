@@ -25,7 +25,16 @@ const SAMPLES: usize = 2_000;
 /// Judges what the journal does not hold yet.
 pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Journal, warm: Option<&Parameters>) -> Result<()> {
     let Some(settings) = &work.checked.settings.agreement else { return Ok(()) };
-    let models = members(work, settings.models);
+    // A search has begun from the supernet that all were judged by.
+    if journal.entries().iter().any(|entry| matches!(entry, Entry::Candidate(_))) {
+        return Ok(());
+    }
+    let mut models = members(work, settings.models);
+    let judged = |of: fn(&Agreed) -> bool| journal.entries().iter().filter(move |entry| matches!(entry, Entry::Agreed(one) if of(one))).count();
+    // Once all are judged with shared weights, it is known how many there are, to whoever goes on.
+    if judged(|one| one.way != Way::Shared) > 0 {
+        models.truncate(judged(|one| one.way == Way::Shared));
+    }
     let found = models.len();
     let ways = [Way::Shared, Way::Short].into_iter().chain((0..settings.seeds).map(Way::Scratch));
     let jobs: Vec<(usize, Way)> = ways.flat_map(|way| (0..models.len()).map(move |model| (model, way))).collect();
@@ -36,7 +45,7 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
     }
     if found < settings.models {
         let wanted = settings.models;
-        work.progress.line(&format!("rank agreement of {found} models: no more of the {wanted} that were asked for were found"));
+        work.progress.line(&format!("rank agreement of {found} models: {wanted} were asked for, and no more were found"));
     }
     let Some(warm) = warm else {
         let message = "the supernet's weights are missing from the run folder, or damaged";

@@ -24,10 +24,10 @@ impl Start {
     fn compare(&self, now: &Self, progress: &dyn Progress) {
         let Self { version, executor, .. } = self;
         if *version != now.version {
-            progress.line(&format!("Phyla {version} began it, and this is {}: what follows may round otherwise", now.version));
+            progress.line(&format!("Phyla {version} began it, and this is {}: what follows may round differently", now.version));
         }
         if !executor.is_empty() && *executor != now.executor {
-            progress.line(&format!("the executor `{executor}` began it, and `{}` goes on: what follows rounds otherwise", now.executor));
+            progress.line(&format!("the executor `{executor}` began it, and `{}` goes on: what follows rounds differently", now.executor));
         }
     }
 }

@@ -199,7 +199,7 @@ fn reused(work: &Work<'_>, journal: &Journal, one: &Proposed) -> Result<Candidat
         None => values(work, &Measured { held_out_loss, scores: scores.clone() }, cost).unwrap_or_default(),
         Some(_) => Vec::new(),
     };
-    // What was measured again counts as it was last.
+    // What was measured again counts as it was last: the others of its generation are judged by the supernet of today, too.
     let last = rescored(journal).filter(|again| Some(again.candidate) == one.same_as && !again.values.is_empty()).last();
     for ((value, goal), last) in values.iter_mut().zip(&work.checked.settings.objective).zip(last.iter().flat_map(|last| &last.values)) {
         if matches!(goal.sought().0, Measure::Score | Measure::Loss) {

@@ -52,7 +52,7 @@ impl Revisions {
         let mut texts: Vec<&str> = listed.split('\0').filter(|file| is_text(file)).collect();
         // In the order in which folders are read: name by name.
         texts.sort_by(|one, other| Path::new(one).cmp(Path::new(other)));
-        match listed.is_empty() {
+        match texts.is_empty() {
             // Data is often too large for git; then what lies there now is all there is.
             true => Disk.data(path),
             false => texts.into_iter().map(hashed).collect(),

@@ -1,4 +1,4 @@
-//! Every kernel from candle's own differentiable operations: any device, any type, and the reference for the
+//! A program step by step, every kernel from candle's own differentiable operations: any device, any type, and the reference for the
 //! hand-written kernels.
 //!
 //! In bf16, values between kernels and the factors of products are bf16. Parameters are single precision, and so is what happens

@@ -46,7 +46,7 @@ pub struct Rival {
     pub area: (f64, f64, f64),
     /// Seeds whose search found nothing new before its budget was spent, and the median of the evaluations over all seeds.
     pub short: (usize, f64),
-    /// Share of the seeds that ended within 1 % of the table's range from its smallest loss.
+    /// Share of the seeds that ended with a function whose mean loss lies within 1 % of the table's range from its smallest.
     pub near_best: f64,
 }
 
@@ -97,28 +97,34 @@ pub fn compare(
         return Diagnostic::error(Code::RANGE, message).help("searches are compared at equal evaluations").into();
     }
     rivals.iter().try_for_each(replayable)?;
+    if table.header.seeds < 2 {
+        let message = "this table has one training of each function, and a search is judged by another than it sees";
+        return Diagnostic::error(Code::USAGE, message).help("`phyla table build … --seeds 2`").into();
+    }
     let all: Vec<u64> = seeds.clone().collect();
     progress.stage("compare", (all.len() * rivals.len()) as u64, "replays");
-    let (mut curves, mut used): (Vec<Vec<Vec<f64>>>, Vec<Vec<usize>>) = Default::default();
+    let (mut curves, mut used, mut found): (Vec<Vec<Vec<f64>>>, Vec<Vec<usize>>, Vec<Vec<f64>>) = Default::default();
     for rival in rivals {
         let lookup = Lookup::new(rival, table)?;
         let done = (curves.len() * all.len()) as u64;
-        let (mut own, mut spent) = (Vec::new(), Vec::new());
+        let (mut own, mut spent, mut means) = (Vec::new(), Vec::new(), Vec::new());
         in_order(&all, workers, stop, &|_, seed| replay(rival, &lookup, *seed), &mut |number, replay| {
             own.push(replay.curve);
             spent.push(replay.used);
+            means.push(replay.mean);
             progress.at(done + number as u64 + 1, &rival.settings.name);
             Ok(())
         })?;
         curves.push(own);
         used.push(spent);
+        found.push(means);
     }
-    let judged: Vec<f64> = table.rows.iter().filter_map(Row::mean).collect();
-    let (best, worst) = judged.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
+    let means: Vec<f64> = table.rows.iter().filter_map(Row::mean).collect();
+    let (best, worst) = means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
     let near = best + 0.01 * (worst - best);
     let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
     let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
-    let told = |rival: &Checked, own: &[Vec<f64>], area: &[f64], used: &[usize]| {
+    let told = |rival: &Checked, own: &[Vec<f64>], area: &[f64], used: &[usize], ends: &[f64]| {
         let reached = |count: usize| own.iter().filter_map(|curve| curve.get(count).copied()).collect::<Vec<f64>>();
         let curve: Vec<f64> = (0..evaluations).filter_map(|count| quantile(&reached(count), 0.5)).collect();
         let told = |share: &f64| {
@@ -128,7 +134,7 @@ pub fn compare(
         let mut draws = stream(0, "compare/area", 0);
         let (low, high) =
             bootstrap(area.len(), SAMPLES, &mut draws, &|places| Some(mean(&at(area, places)))).unwrap_or((f64::NAN, f64::NAN));
-        let close = own.iter().filter(|curve| curve.last().is_some_and(|loss| *loss <= near)).count();
+        let close = ends.iter().filter(|mean| **mean <= near).count();
         Rival {
             name: rival.settings.name.clone(),
             medians: TOLD.iter().filter_map(told).collect(),
@@ -141,10 +147,10 @@ pub fn compare(
             near_best: close as f64 / own.len().max(1) as f64,
         }
     };
-    let found = rivals.iter().zip(&curves).zip(areas.iter().zip(&used));
-    let named: Vec<Rival> = found.map(|((rival, own), (area, used))| told(rival, own, area, used)).collect();
+    let all = rivals.iter().zip(&curves).zip(areas.iter().zip(&used)).zip(&found);
+    let named: Vec<Rival> = all.map(|(((rival, own), (area, used)), ends)| told(rival, own, area, used, ends)).collect();
     let pairs = pairs(&named, &ends, &areas);
-    let scale = (best, quantile(&judged, 0.5).unwrap_or(f64::NAN));
+    let scale = (best, quantile(&means, 0.5).unwrap_or(f64::NAN));
     Ok(Comparison { seeds: (*seeds.start(), *seeds.end()), evaluations, scale, rivals: named, pairs })
 }
 

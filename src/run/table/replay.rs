@@ -13,6 +13,8 @@ use crate::stream::{RngExt, stream};
 pub struct Replay {
     /// After each evaluation the judged loss of the member with the smallest seen loss so far; a search that ends early keeps its last.
     pub curve: Vec<f64>,
+    /// The mean loss, over all its trainings, of the member it ended with.
+    pub mean: f64,
     /// Evaluations until it ended.
     pub used: usize,
 }
@@ -44,7 +46,7 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Repla
     let among = settings.screen.as_ref().map_or(1, Screen::among);
     let screening = Screening { meets: &meets, worth: &worth, among };
     let mut history = History::default();
-    let mut incumbent: Option<(f64, f64)> = None;
+    let mut incumbent: Option<(f64, f64, f64)> = None;
     let mut judged = Vec::with_capacity(settings.evaluations);
     loop {
         let proposals = propose(space, settings, seed, &history, &screening);
@@ -58,15 +60,15 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Repla
             };
             let (seen, judged_by) = row.drawn(seed);
             if let (Some(seen), Some(loss)) = (seen, judged_by)
-                && incumbent.is_none_or(|(best, _)| seen < best)
+                && incumbent.is_none_or(|(best, ..)| seen < best)
             {
-                incumbent = Some((seen, loss));
+                incumbent = Some((seen, loss, row.mean().unwrap_or(f64::NAN)));
             }
-            judged.extend(incumbent.map(|(_, loss)| loss));
+            judged.extend(incumbent.map(|(_, loss, _)| loss));
             history.candidates.push(proposal.finished(generation, seen.map(|loss| -loss).into_iter().collect()));
         }
     }
-    let Some(last) = judged.last().copied() else {
+    let Some((_, last, mean)) = incumbent else {
         return Diagnostic::error(Code::DATA, "a search found no member whose training succeeded").help("see the table's rows").into();
     };
     // Failures before the first success have nothing to show: they count as the first success does.
@@ -74,7 +76,7 @@ pub fn replay(checked: &Checked, lookup: &Lookup<'_>, seed: u64) -> Result<Repla
     let mut whole = vec![first; history.candidates.len().saturating_sub(judged.len())];
     whole.extend(judged);
     whole.resize(settings.evaluations.max(whole.len()), last);
-    Ok(Replay { curve: whole, used: history.candidates.len() })
+    Ok(Replay { curve: whole, mean, used: history.candidates.len() })
 }
 
 #[cfg(test)]
