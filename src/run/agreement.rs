@@ -30,7 +30,8 @@ pub(super) fn agreement(work: &Work<'_>, prepared: &Prepared, journal: &mut Jour
         return Ok(());
     }
     let mut models = members(work, settings.models);
-    let judged = |of: fn(&Agreed) -> bool| journal.entries().iter().filter(move |entry| matches!(entry, Entry::Agreed(one) if of(one))).count();
+    let judged =
+        |of: fn(&Agreed) -> bool| journal.entries().iter().filter(move |entry| matches!(entry, Entry::Agreed(one) if of(one))).count();
     // Once all are judged with shared weights, it is known how many there are, to whoever goes on.
     if judged(|one| one.way != Way::Shared) > 0 {
         models.truncate(judged(|one| one.way == Way::Shared));
