@@ -340,7 +340,9 @@ fn under(conditions: &str) -> phyla::check::Checked {
     let checker = Checker::new(&world, &files);
     let id = checker.experiments("space.phyla").first().expect("an experiment").0;
     let checked = checker.experiment(id, &[]);
-    assert_eq!(checker.diagnostics(), []);
+    // But that the space is smaller than the standard library's search.
+    let told: Vec<_> = checker.diagnostics().into_iter().filter(|one| one.code != phyla::diagnostic::Code::SEARCH_NUMBERS).collect();
+    assert_eq!(told, []);
     checked.expect("an experiment")
 }
 

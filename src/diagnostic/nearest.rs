@@ -3,9 +3,7 @@
 /// The candidate nearest to `name`, if one is near enough to be worth suggesting.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Any other letter is as near to one.
-    if name.chars().nth(1).is_none() {
-        return None;
-    }
+    name.chars().nth(1)?;
     let bound = (name.chars().count() / 3).max(1);
     candidates
         .into_iter()

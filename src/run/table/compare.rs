@@ -1,6 +1,6 @@
 //! Searches compared on a table: many seeds each, paired by seed.
 
-use super::{Lookup, Row, Table, replay};
+use super::{Lookup, Replay, Row, Table, replay};
 use crate::check::Checked;
 use crate::data::statistics::{at, bootstrap, quantile};
 use crate::data::{Duel, duels};
@@ -103,29 +103,27 @@ pub fn compare(
     }
     let all: Vec<u64> = seeds.clone().collect();
     progress.stage("compare", (all.len() * rivals.len()) as u64, "replays");
-    let (mut curves, mut used, mut found): (Vec<Vec<Vec<f64>>>, Vec<Vec<usize>>, Vec<Vec<f64>>) = Default::default();
+    let mut replays: Vec<Vec<Replay>> = Vec::new();
     for rival in rivals {
         let lookup = Lookup::new(rival, table)?;
-        let done = (curves.len() * all.len()) as u64;
-        let (mut own, mut spent, mut means) = (Vec::new(), Vec::new(), Vec::new());
+        let done = (replays.len() * all.len()) as u64;
+        let mut own = Vec::new();
         in_order(&all, workers, stop, &|_, seed| replay(rival, &lookup, *seed), &mut |number, replay| {
-            own.push(replay.curve);
-            spent.push(replay.used);
-            means.push(replay.mean);
+            own.push(replay);
             progress.at(done + number as u64 + 1, &rival.settings.name);
             Ok(())
         })?;
-        curves.push(own);
-        used.push(spent);
-        found.push(means);
+        replays.push(own);
     }
     let means: Vec<f64> = table.rows.iter().filter_map(Row::mean).collect();
     let (best, worst) = means.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| (low.min(*loss), high.max(*loss)));
     let near = best + 0.01 * (worst - best);
-    let ends: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().filter_map(|curve| curve.last().copied()).collect()).collect();
-    let areas: Vec<Vec<f64>> = curves.iter().map(|own| own.iter().map(|curve| mean(curve)).collect()).collect();
-    let told = |rival: &Checked, own: &[Vec<f64>], area: &[f64], used: &[usize], ends: &[f64]| {
-        let reached = |count: usize| own.iter().filter_map(|curve| curve.get(count).copied()).collect::<Vec<f64>>();
+    let each =
+        |of: &dyn Fn(&Replay) -> Option<f64>| -> Vec<Vec<f64>> { replays.iter().map(|own| own.iter().filter_map(of).collect()).collect() };
+    let ends = each(&|replay| replay.curve.last().copied());
+    let areas = each(&|replay| Some(mean(&replay.curve)));
+    let told = |rival: &Checked, own: &[Replay], area: &[f64]| {
+        let reached = |count: usize| own.iter().filter_map(|replay| replay.curve.get(count).copied()).collect::<Vec<f64>>();
         let curve: Vec<f64> = (0..evaluations).filter_map(|count| quantile(&reached(count), 0.5)).collect();
         let told = |share: &f64| {
             let count = ((evaluations as f64 * share) as usize).max(1);
@@ -134,21 +132,18 @@ pub fn compare(
         let mut draws = stream(0, "compare/area", 0);
         let (low, high) =
             bootstrap(area.len(), SAMPLES, &mut draws, &|places| Some(mean(&at(area, places)))).unwrap_or((f64::NAN, f64::NAN));
-        let close = ends.iter().filter(|mean| **mean <= near).count();
+        let used: Vec<f64> = own.iter().map(|replay| replay.used as f64).collect();
         Rival {
             name: rival.settings.name.clone(),
             medians: TOLD.iter().filter_map(told).collect(),
             curve,
             area: (mean(area), low, high),
-            short: (
-                used.iter().filter(|used| **used < evaluations).count(),
-                quantile(&used.iter().map(|used| *used as f64).collect::<Vec<f64>>(), 0.5).unwrap_or(0.0),
-            ),
-            near_best: close as f64 / own.len().max(1) as f64,
+            short: (own.iter().filter(|replay| replay.used < evaluations).count(), quantile(&used, 0.5).unwrap_or(0.0)),
+            near_best: own.iter().filter(|replay| replay.mean <= near).count() as f64 / own.len().max(1) as f64,
         }
     };
-    let all = rivals.iter().zip(&curves).zip(areas.iter().zip(&used)).zip(&found);
-    let named: Vec<Rival> = all.map(|(((rival, own), (area, used)), ends)| told(rival, own, area, used, ends)).collect();
+    let all = rivals.iter().zip(&replays).zip(&areas);
+    let named: Vec<Rival> = all.map(|((rival, own), area)| told(rival, own, area)).collect();
     let pairs = pairs(&named, &ends, &areas);
     let scale = (best, quantile(&means, 0.5).unwrap_or(f64::NAN));
     Ok(Comparison { seeds: (*seeds.start(), *seeds.end()), evaluations, scale, rivals: named, pairs })

@@ -16,7 +16,7 @@ pub use build::{TableOptions, build_table};
 pub use compare::{Comparison, Pair, Rival, compare};
 pub use facts::{Facts, Known, facts};
 pub use lookup::Lookup;
-pub use replay::replay;
+pub use replay::{Replay, replay};
 
 use super::prepare::Prepared;
 use crate::check::Checked;
