@@ -55,7 +55,9 @@ fn lay_out(folder: &Path, ending: &str) {
     fs::write(folder.join("first.phyla"), first).expect("written");
     fs::create_dir_all(folder.join("data/mine")).expect("made");
     for (part, count, labelled) in [("train", 60, true), ("dev", 20, true), ("test", 9, false)] {
-        fs::write(folder.join(format!("data/mine/{part}.{ending}")), table(ending, count, labelled)).expect("written");
+        // As editors leave them.
+        let blank = if ending == "tsv" { "\n\r\n" } else { "" };
+        fs::write(folder.join(format!("data/mine/{part}.{ending}")), table(ending, count, labelled) + blank).expect("written");
     }
 }
 
@@ -160,6 +162,28 @@ fn what_is_wrong_in_a_file_is_told_before_anything_is_written() {
             assert!(!place.path().join("run").exists() && !place.path().join("runs").exists(), "a folder was made");
         }
     }
+}
+
+/// Of one row nothing can be held out, and of a text that is there twice what is held out would be trained on.
+#[test]
+fn what_cannot_be_held_out_is_told_before_anything_is_written() {
+    let place = folder();
+    lay_out(place.path(), "tsv");
+    fs::write(place.path().join("own.phyla"), source("tsv").replace("rows = { train = 60 }", "")).expect("written");
+    fs::write(place.path().join("data/mine/train.tsv"), table("tsv", 1, true)).expect("written");
+    let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
+    assert!(code == Some(1) && stderr.contains("has 1 row, and a search judges by some") && stderr.contains(FILES), "{stderr}");
+
+    lay_out(place.path(), "tsv");
+    let first = fs::read_to_string(place.path().join("first.phyla")).expect("a source");
+    let first = first.replace("final.pretrain", "corpus = text(\"a.txt\", \"b.txt\"), final.pretrain");
+    fs::write(place.path().join("first.phyla"), first).expect("written");
+    for name in ["a.txt", "b.txt"] {
+        fs::write(place.path().join(name), "one two three\n".repeat(500)).expect("written");
+    }
+    let (code, _, stderr) = phyla(place.path(), &["run", "own.phyla", "--out", "run"]);
+    assert!(code == Some(1) && stderr.contains("are the same text"), "{stderr}");
+    assert!(!place.path().join("run").exists());
 }
 
 #[test]
