@@ -191,6 +191,9 @@ fn weights_that_do_not_fit_are_named_and_nothing_is_written() {
     fs::remove_file(&file).expect("there");
     let (code, _, told) = finish(&mut command(place.path(), ""));
     assert!(code == Some(1) && told.contains("hf/model.safetensors` cannot be read"), "{told}");
+    fs::write(place.path().join("hf/pytorch_model.bin"), "pickled").expect("written");
+    let (code, _, told) = finish(&mut command(place.path(), ""));
+    assert!(code == Some(1) && told.contains("safe_serialization=True"), "{told}");
     fs::write(place.path().join("hf/model.safetensors.index.json"), "{}").expect("written");
     let (code, _, told) = finish(&mut command(place.path(), ""));
     assert!(code == Some(1) && told.contains("in several parts"), "{told}");

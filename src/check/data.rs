@@ -42,6 +42,11 @@ impl Checker<'_> {
                             "the weights lie there in several parts: let `save_pretrained` of the transformers library write them as one, \
                              with `max_shard_size=\"100GB\"`"
                         }
+                        _ if path.ends_with(".safetensors")
+                            && self.files.stamp(&path.replace("model.safetensors", "pytorch_model.bin")).is_ok() =>
+                        {
+                            "the weights lie there as PyTorch pickles them: write them anew, `model.save_pretrained(…, safe_serialization=True)`"
+                        }
                         2.. => "a task's files are relative to its suite's `data`",
                         _ => "paths of data are relative to the file that names them",
                     };

@@ -125,7 +125,7 @@ pub fn enough(header: &Header, holdout: f64) -> Result<()> {
     }
     if holdout > 0.0 && header.held_out == 0 {
         let lines = counted(header.lines, "line");
-        let message = format!("the corpus has {lines}: too few to hold {} % of them out", holdout * 100.0);
+        let message = format!("the corpus has {lines}: too few to hold {} % of them out", (holdout * 1e4).round() / 1e2);
         return Diagnostic::error(Code::DATA, message).help("give more text, or hold out a larger share").into();
     }
     Ok(())
