@@ -220,23 +220,6 @@ fn fields_that_nothing_reads_are_told() {
     }
 }
 
-/// A space with two members cannot give 30 candidates, a nested choice has even and odd kernels, and rungs of halving take no step.
-#[test]
-fn what_a_search_cannot_do_is_told_before_it_begins() {
-    let space = "space two { mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }, body = repeat(1) { mixer } }";
-    let nested = "graph wrap(inner: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] { inner(x) }\n
-        space odd { mixer = choose { a = wrap(choose { c = std.layers.light_convolution(choose(3, 4)), d = wrap(relu) }), b = wrap(gelu) }, body = repeat(2) { mixer } }";
-    for (around, change, codes_wanted, said) in [
-        (space, "space = two, compare = []", vec![Code::SEARCH_NUMBERS, Code::OTHER_DEPTH], "`two` has 2 architectures"),
-        (nested, "space = odd, compare = []", vec![Code::MIXED_CHOICE, Code::SEARCH_NUMBERS], "even and odd kernels"),
-        ("", "search.halving = { rungs = 3, keep = 95% }, evaluate.adapt = 6 steps", vec![Code::RUNGS], "no step between rungs"),
-    ] {
-        let text = format!("{QUICK}{around}\n\nexperiment e = quickstart {{ {change} }}\n");
-        let (drawn, found) = check(&Memory::new(&[("search.phyla", &text)]), "search.phyla");
-        assert!(codes(&found).iter().all(|code| codes_wanted.contains(code)) && drawn.contains(said), "{drawn}");
-    }
-}
-
 #[test]
 fn what_cannot_be_required_is_told_line_by_line() {
     let (drawn, found) = check(&Disk, "tests/mistakes/requires.phyla");

@@ -4,6 +4,8 @@
 mod common;
 
 use common::process::{COMPARED, complete, count, finish, folder, journal, phyla, until};
+use common::{Memory, check};
+use phyla::diagnostic::Code;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -300,4 +302,23 @@ fn a_supernet_that_learns_goes_on_after_a_kill() {
     }
     let report = fs::read_to_string(whole.path().join("report.html")).expect("a report");
     assert!(report.contains("<b>Drift.</b> 3 anchors"));
+}
+
+/// A space with two members cannot give 30 candidates, a nested choice has even and odd kernels, and rungs of halving take no step.
+#[test]
+fn what_a_search_cannot_do_is_told_before_it_begins() {
+    let space = "space two { mixer = choose { a = std.layers.light_convolution(3), b = std.layers.light_convolution(5) }, body = repeat(4) { std.layers.encoder_layer(mixer) } }";
+    let nested = "graph wrap(inner: graph([n, h]) -> [n, h])(x: [n, h]) -> [n, h] { inner(x) }\n
+        space odd { mixer = choose { a = wrap(choose { c = std.layers.light_convolution(choose(3, 4)), d = wrap(relu) }), b = wrap(gelu) }, body = repeat(4) { mixer } }";
+    for (around, change, code, said) in [
+        (space, "space = two, compare = []", Code::SEARCH_NUMBERS, "`two` has 16 architectures"),
+        (nested, "space = odd, compare = []", Code::MIXED_CHOICE, "even and odd kernels"),
+        ("", "search.halving = { rungs = 3, keep = 95% }, evaluate.adapt = 6 steps", Code::RUNGS, "no step between rungs"),
+    ] {
+        let text =
+            format!("use \"experiments/quickstart.phyla\" {{ quickstart }}\n\n{around}\n\nexperiment e = quickstart {{ {change} }}\n");
+        let (drawn, found) = check(&Memory::new(&[("search.phyla", &text)]), "search.phyla");
+        assert_eq!(found.iter().map(|one| one.code).collect::<Vec<_>>(), [code], "{drawn}");
+        assert!(drawn.contains(said), "{drawn}");
+    }
 }

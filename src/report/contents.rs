@@ -3,7 +3,6 @@
 use super::words::{list, number, plural};
 use crate::run::journal::{Candidate, Entry, FinalModel, Rescored, Scores, Start};
 use crate::settings::{Goal, Measure};
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// How many seeds a comparison needs before it names anybody.
@@ -116,13 +115,9 @@ impl<'a> Contents<'a> {
 
     /// The best candidate, with what was measured of the first objective; among equals the best by the next, and then the first.
     pub(super) fn best(&self) -> Option<(&'a Candidate, f64)> {
-        // As `History::best_member` has it: among those that are best by the first objective, by the others.
-        let ahead = |next: &Candidate, best: &Candidate| {
-            let pairs = self.values(next).iter().zip(self.values(best));
-            pairs.map(|(next, best)| next.total_cmp(best)).find(|order| order.is_ne()) == Some(Ordering::Greater)
-        };
+        // As `History::best_member` has it.
         let scored = self.candidates.iter().filter_map(|candidate| Some((*candidate, self.value(candidate)?)));
-        scored.reduce(|best, next| if ahead(next.0, best.0) { next } else { best })
+        scored.reduce(|best, next| if self.values(next.0) > self.values(best.0) { next } else { best })
     }
 
     /// The measure of the first objective of a candidate; `None` where it failed.

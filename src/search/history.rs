@@ -2,7 +2,6 @@
 
 use crate::graph::Hash;
 use crate::space::{Architecture, Mutated};
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// A finished candidate.
@@ -63,10 +62,8 @@ impl History {
     /// it; the earliest of equals.
     pub fn best_member(&self) -> Option<&Candidate> {
         let finished = self.candidates.iter().filter(|candidate| candidate.finite().is_some());
-        finished.reduce(|best, next| {
-            let differ = next.values.iter().zip(&best.values).map(|(next, best)| next.total_cmp(best)).find(|order| order.is_ne());
-            if differ == Some(Ordering::Greater) { next } else { best }
-        })
+        // Lists are compared from their first value on.
+        finished.reduce(|best, next| if next.values > best.values { next } else { best })
     }
 
     /// The identities of all candidates.

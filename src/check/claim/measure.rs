@@ -9,7 +9,7 @@ use crate::diagnostic::counted;
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::graph::{Cost, Symbol, mixes};
 use crate::settings::{Experiment, Kind, Model};
-use crate::space::{contains, distance, instantiate, lies_in, masked_lm_cost};
+use crate::space::{contains, distance, instantiate, lies_in, masked_lm_cost, same};
 use crate::syntax::ast::{Arg, Expr};
 use num_bigint::BigUint;
 use std::rc::Rc;
@@ -122,11 +122,14 @@ impl Checker<'_> {
 
     fn edits(&self, module: usize, one: &Expr, other: &Expr, span: Span) -> Option<Side> {
         let (left, right) = (self.member(module, one)?, self.member(module, other)?);
-        if let Err(why) = lies_in(&left.space, &right.space, &right.architecture)
-            && contains(&left.space, &right.architecture).is_ok()
-        {
+        let fits = contains(&left.space, &right.architecture).is_ok();
+        if fits && !same(&left.space, &right.architecture, &right.space, &right.architecture) {
             let message = format!("`{}` and `{}` are of spaces that mean different graphs", left.name, right.name);
-            return self.fail(Diagnostic::error(Code::NOT_A_MEMBER, message).at(span, why).help("compare members of one space"));
+            return self.fail(
+                Diagnostic::error(Code::NOT_A_MEMBER, message)
+                    .at(span, "the same fillings are another graph there")
+                    .help("compare members of one space"),
+            );
         }
         match distance(&left.space, &left.architecture, &right.architecture) {
             Some(edits) => Some(Side::Count(BigUint::from(edits))),
