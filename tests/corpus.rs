@@ -186,3 +186,22 @@ fn of_much_text_no_more_is_held_out_than_judging_takes() {
     let expected = (4 << 20) as f64 / (3 * text.len()) as f64;
     assert!((share - expected).abs() < 0.01, "{share}, and not {expected}");
 }
+
+#[test]
+fn rows_of_sentences_train_and_are_another_experiment() {
+    let place = folder();
+    fs::write(place.path().join("a.txt"), lines().join("\n")).expect("written");
+    let held_out = |sentences: &str, out: &str| {
+        let (code, stderr) = run(place.path(), &format!("{{ source = text(\"a.txt\"){sentences} }}"), out);
+        assert_eq!(code, Some(0), "{stderr}");
+        results(place.path(), out)
+    };
+    let full = held_out("", "full");
+    assert_eq!(full, held_out(", whole_sentences = false", "false"), "as where nothing is said");
+    assert_ne!(full, held_out(", whole_sentences = true", "true"));
+    let fingerprint = |out: &str| {
+        let journal = fs::read_to_string(place.path().join(out).join("journal.jsonl")).expect("a journal");
+        journal.split_once("\"fingerprint\":\"").and_then(|(_, rest)| rest.get(..32)).expect("a fingerprint").to_owned()
+    };
+    assert_ne!(fingerprint("full"), fingerprint("true"));
+}

@@ -85,6 +85,7 @@ fn what_would_fail_or_mean_nothing_after_hours_is_told_before() {
         (label("[\"a\", \"b\"], codes = [\"0\", \"0\"]"), Code::TASK_PARTS, "the code `0` twice"),
         (label("[]"), Code::TASK_PARTS, "has 0 labels"),
         (label("[\"a\", \"b\", \"a\"]"), Code::TASK_PARTS, "the label `a` twice"),
+        (task("phrases = false"), Code::TASK_PARTS, "reads pairs of sentences"),
         ("seed = 9100000000000000".to_owned(), Code::RANGE, "at most 9000000000000000"),
     ] {
         let text = format!("{QUICK}task kin_mm = std.tasks.kin\n\nexperiment e = quickstart {{ {change} }}\n");

@@ -2,17 +2,18 @@
 
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod common;
 mod formulas {
     pub mod matrix;
     pub mod reader;
 }
 
-use candle_core::{DType, Device};
+use common::executors::{Tested, executors};
 use formulas::matrix::Matrix;
 use formulas::reader::{Names, evaluate};
 use phyla::batch::{Batch, Targets};
 use phyla::check::{Checker, Declared, Entry, World};
-use phyla::exec::{Array, CandleExecutor, Executor, NativeExecutor, Parameters, Program};
+use phyla::exec::{Array, Parameters, Program};
 use phyla::graph::{Attr, Builder, NodeIndex, Sizes, Symbol};
 use phyla::run::files::Disk;
 use phyla::stream::{Rng, stream};
@@ -148,14 +149,13 @@ fn primitives() -> Vec<Declared> {
 fn formulas_and_gradients_are_what_the_executors_compute() {
     let world = World::load(&Disk, &[]);
     let checker = Checker::new(&world, &Disk);
-    let executors: [Box<dyn Executor>; 2] = [Box::new(CandleExecutor::new(Device::Cpu, DType::F32)), Box::new(NativeExecutor::new())];
+    let executors = executors();
     let mut compared = 0;
     for declared in primitives().iter().filter(|known| !IN_WORDS.contains(&known.name.as_str())) {
         let (result, training) = programs(&checker, declared);
         let values = parameters(&training);
         let turned = declared.name == "matmul";
-        for executor in &executors {
-            let by = executor.name();
+        for Tested { name: by, executor, .. } in &executors {
             let z = matrix(
                 &executor.forward(&result, &values, &batch()).unwrap_or_else(|error| panic!("{}: {}", declared.name, error.message)),
             );
@@ -206,5 +206,5 @@ fn formulas_and_gradients_are_what_the_executors_compute() {
             }
         }
     }
-    assert!(compared >= 2 * 30, "{compared}");
+    assert!(compared >= executors.len() * 30, "{compared}");
 }

@@ -183,6 +183,18 @@ fn weights_that_do_not_fit_are_named_and_nothing_is_written() {
     }
     let place = folder();
     write(place.path(), &sound, &config);
+    // A vocabulary without [MASK], in either form.
+    let json = fs::read_to_string(place.path().join("hf/tokenizer.json")).expect("there");
+    fs::write(place.path().join("hf/tokenizer.json"), json.replace("[MASK]", "[MUSK]")).expect("written");
+    let (code, _, told) = finish(&mut command(place.path(), ""));
+    assert!(code == Some(1) && told.contains("`added_tokens` has `[MUSK]`") && told.contains("tuned.phyla:"), "{told}");
+    fs::remove_file(place.path().join("hf/tokenizer.json")).expect("there");
+    fs::write(place.path().join("hf/vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\nthe\n").expect("written");
+    let (code, _, told) = finish(&mut command(place.path(), ""));
+    assert!(code == Some(1) && told.contains("none of its 5 pieces is [MASK]") && told.contains("tuned.phyla:"), "{told}");
+    assert!(!place.path().join("run").exists(), "something was written");
+    fs::remove_file(place.path().join("hf/vocab.txt")).expect("there");
+    write(place.path(), &sound, &config);
     let file = place.path().join("hf/model.safetensors");
     let bytes = fs::read(&file).expect("there");
     fs::write(&file, &bytes[..bytes.len() / 2]).expect("written");

@@ -72,7 +72,11 @@ pub(super) fn evaluation(settings: &Experiment, space: &space::Space, data: &Dat
         "steps": evaluate.map(|evaluate| evaluate.adapt),
         "train": train,
     });
-    let settings = sorted(settings).to_string() + &read;
+    let mut settings = sorted(settings).to_string() + &read;
+    // Told only where it is so: tables of earlier builds keep their names.
+    if corpus.is_some_and(|corpus| corpus.whole_sentences == Some(true)) {
+        settings += " whole sentences";
+    }
     let digest = crate::graph::identity::Digest::new().text(&settings).text(&describe(space));
     texts.fold(digest, |digest, text| digest.text(text)).finish()
 }

@@ -63,6 +63,7 @@ impl Checker<'_> {
             codes(task, value),
             measured(task, &at).filter(|_| !task.metrics.is_empty() || self.world.sources.snippet(at("metrics")).contains("[]")),
             label(task, value),
+            phrases(task, &at),
         ];
         for mistake in wrong.into_iter().flatten() {
             // A task may stand by itself and in several suites.
@@ -162,6 +163,16 @@ fn columns(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
         (_, count @ 3..) => Some(wrong("test_text", count)),
         _ => None,
     }
+}
+
+/// Phrases left out of what is no single sentence.
+fn phrases(task: &Task, at: &dyn Fn(&str) -> Span) -> Option<Diagnostic> {
+    if !task.without_phrases() || task.text.len() < 2 {
+        return None;
+    }
+    let message = format!("`phrases = false` leaves out rows within others, and `{}` reads pairs of sentences", task.name);
+    let told = Diagnostic::error(Code::TASK_PARTS, message).at(at("phrases"), "for single sentences");
+    Some(told.at(at("text"), "two columns").help("remove `phrases`"))
 }
 
 fn codes(task: &Task, value: &Val) -> Option<Diagnostic> {

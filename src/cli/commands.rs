@@ -295,11 +295,11 @@ impl Stage {
 }
 
 /// The executors there are.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ExecutorName {
     /// Phyla's own plans, on the CPU
     Native,
-    /// candle, on any device: the reference
+    /// candle: the reference, on the CPU or a GPU
     Candle,
 }
 

@@ -1,6 +1,6 @@
 //! `phyla run` and `phyla plan`.
 
-use super::commands::Which;
+use super::commands::{ExecutorName, Which};
 use super::experiment::{executor, load};
 use super::progress::Shown;
 use super::source::{err, out, show_all, show_in, show_one};
@@ -90,7 +90,10 @@ pub(super) fn plan(file: &Path, which: &Which, measure: bool, json: bool) -> u8 
     };
     // Only what is timed needs the device to be here.
     let executors = measure.then(|| executor(&checked, which)).transpose();
-    match executors.and_then(|executors| run::plan(&checked, executors.as_ref())) {
+    let plan = executors.and_then(|executors| run::plan(&checked, executors.as_ref()));
+    // What candle holds is not foretold, whether it is here or not.
+    let plan = plan.map(|plan| run::Plan { memory: plan.memory.filter(|_| which.executor != Some(ExecutorName::Candle)), ..plan });
+    match plan {
         Ok(plan) if json => out(&format!("{}\n", serde_json::to_string(&plan).unwrap_or_default())),
         Ok(plan) => out(&plan.show()),
         Err(error) => return show_one(&error),

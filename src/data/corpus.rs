@@ -2,6 +2,7 @@
 
 use super::masking::Masking;
 use super::piece::Piece;
+use super::sentences::Sentences;
 use super::tokens::{Bytes, Header, Origin, Tokens, Writer, parts};
 use super::vocabulary::Vocabulary;
 use crate::batch::Batch;
@@ -24,6 +25,8 @@ pub struct Corpus {
     sep: u32,
     /// For each id whether its piece continues a word.
     continues: Vec<bool>,
+    /// Where rows to train on are whole sentences.
+    sentences: Option<Sentences>,
 }
 
 impl Corpus {
@@ -50,11 +53,19 @@ impl Corpus {
     pub fn read(bytes: &Bytes, vocabulary: &Vocabulary) -> Option<Self> {
         let (_, train, held_out, counts) = parts(bytes)?;
         let specials = vocabulary.specials();
-        Some(Self { train, held_out, counts, cls: specials.cls, sep: specials.sep, continues: vocabulary.continues().to_vec() })
+        let continues = vocabulary.continues().to_vec();
+        Some(Self { train, held_out, counts, cls: specials.cls, sep: specials.sep, continues, sentences: None })
+    }
+
+    /// The corpus with rows to train on that begin and end with a sentence, across boundaries of documents: RoBERTa's FULL-SENTENCES (Liu et
+    /// al. 2019). Rows of held-out text stay full.
+    #[must_use]
+    pub fn in_sentences(self, vocabulary: &Vocabulary) -> Self {
+        Self { sentences: Some(Sentences::new(vocabulary)), ..self }
     }
 
     /// The masked batch of a step: `rows` rows of exactly `length` tokens, `[CLS] … [SEP]`, drawn from the stream
-    /// `corpus/rows` at `step`, each beginning with a word anywhere in the text.
+    /// `corpus/rows` at `step`, each beginning with a word anywhere in the text; or of as many sentences as fit into `length` tokens.
     ///
     /// It depends on its arguments alone, so training goes on from any step.
     ///
@@ -102,8 +113,15 @@ impl Corpus {
         (self.train.len(), self.held_out.len())
     }
 
-    /// The row whose text begins at the first word at or after `start`, or at `start` where that would leave the text.
+    /// The row whose text begins at the first word at or after `start`, or at `start` where that would leave the text. Of sentences it begins
+    /// with the first after `start`, where one begins within a row's length.
     fn row(&self, text: &Tokens, start: usize, body: usize) -> Vec<u32> {
+        if let Some(sentences) = &self.sentences
+            && let Some(skip) = sentences.begin(text.from(start).take(body)).filter(|skip| start + skip < text.len())
+        {
+            let tokens: Vec<u32> = text.from(start + skip).take(body).collect();
+            return self.wrapped(text, start + skip, sentences.whole(&tokens));
+        }
         let continues = |id: u32| self.continues.get(id as usize).copied().unwrap_or(false);
         let room = text.len().saturating_sub(start).saturating_sub(body);
         let skip = text.from(start).position(|id| !continues(id)).unwrap_or(0).min(room);
@@ -170,6 +188,42 @@ mod tests {
         assert_eq!(batch, corpus.batch(&masking, 3, 7, 5, 22).unwrap());
         assert_ne!(batch, corpus.batch(&masking, 3, 8, 5, 22).unwrap());
         assert!(corpus.batch(&masking, 3, 8, 5, 100_000).is_err());
+    }
+
+    #[test]
+    fn rows_of_sentences_begin_and_end_with_one_and_documents_are_parted() {
+        let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "."].map(str::to_owned);
+        let vocabulary = Vocabulary::from_pieces(&pieces, true).unwrap();
+        let [cls, sep, a, c, stop] = [2, 3, 5, 7, 8];
+        // Every sentence begins with an `a`, and every document ends with a `c .`
+        let document = |sentences: usize| (0..sentences).map(|i| format!("a {}. ", "b ".repeat(i % 4))).collect::<String>() + "a c .";
+        let documents: Vec<String> = (0..50).map(|i| document(3 + i % 5)).collect();
+        let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+        let corpus = Corpus::new(&documents, &vocabulary, 0.0).unwrap().in_sentences(&vocabulary);
+        let masking = Masking::new(0.0, 0.8, 0.1, false, &vocabulary);
+        let (mut parted, mut shorter) = (0, 0);
+        for step in 0..50 {
+            let batch = corpus.batch(&masking, 3, step, 4, 20).unwrap();
+            assert!(batch.width <= 20 && batch.lengths.iter().max() == Some(&batch.width));
+            for (row, &length) in batch.inputs["tokens"].chunks(batch.width).zip(&batch.lengths) {
+                let (row, padding) = row.split_at(length);
+                assert!(padding.iter().all(|&id| id == vocabulary.specials().pad), "{padding:?}");
+                assert!(matches!(row, [first, begin, .., end, last] if [*first, *begin, *end, *last] == [cls, a, stop, sep]), "{row:?}");
+                // A boundary stands after a document's last sentence and before the first of the next.
+                for place in (1..length - 1).filter(|&place| row[place] == sep) {
+                    assert_eq!(row[place - 2..=place + 1], [c, stop, sep, a]);
+                    parted += 1;
+                }
+                // The next sentence, of at most five tokens and a boundary, had no room.
+                assert!(length + 6 > 20, "{length}");
+                shorter += usize::from(length < 20);
+            }
+        }
+        assert!(parted > 100 && shorter > 50, "{parted} {shorter}");
+        let text = "no sentence ends here\n".repeat(50);
+        let unmarked = Corpus::new(&[&text], &vocabulary, 0.0).unwrap();
+        let batch = |corpus: &Corpus| corpus.batch(&masking, 3, 1, 4, 20).unwrap();
+        assert_eq!(batch(&unmarked), batch(&unmarked.clone().in_sentences(&vocabulary)), "without marks rows are full");
     }
 
     #[test]

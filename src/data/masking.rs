@@ -17,6 +17,7 @@ pub struct Masking {
     /// Whether the pieces of a word are hidden together.
     pub whole_word: bool,
     mask: u32,
+    pad: u32,
     /// For each id what it is to the masking.
     kinds: Vec<Kind>,
 }
@@ -49,7 +50,7 @@ impl Masking {
             (false, false) => Kind::Begins,
         };
         let kinds = (0..).zip(vocabulary.continues()).map(kind).collect();
-        Self { share, replace, random, whole_word, mask: s.mask, kinds }
+        Self { share, replace, random, whole_word, mask: s.mask, pad: s.pad, kinds }
     }
 
     /// The largest number of places predicted in a row of `length` tokens that `[CLS]` begins and `[SEP]` ends:
@@ -97,24 +98,24 @@ impl Masking {
         Masked { tokens, hidden }
     }
 
-    /// A batch of full rows of the same length, masked: inputs `tokens` and `segments` (`rows × width`) and `at`
+    /// A batch of rows, padded to the longest and masked: inputs `tokens` and `segments` (`rows × width`) and `at`
     /// (`rows × p`, places within their own row), targets the hidden tokens, `None` at unused places.
     ///
     /// The draws of a row come from the stream `masking/<example>` at `step`; `examples` numbers the rows.
     pub fn batch(&self, rows: &[Vec<u32>], seed: u64, step: u64, examples: impl Iterator<Item = usize>) -> Batch {
-        let width = rows.first().map_or(0, Vec::len);
+        let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         let places = self.places(width);
         let (mut tokens, mut at, mut targets) = (Vec::new(), Vec::new(), Vec::new());
         for (row, example) in rows.iter().zip(examples) {
             let masked = self.row(row, &mut stream(seed, &format!("masking/{example}"), step));
-            tokens.extend(masked.tokens);
+            tokens.extend(masked.tokens.into_iter().chain(std::iter::repeat_n(self.pad, width - row.len())));
             let unused = places.saturating_sub(masked.hidden.len());
             at.extend(masked.hidden.iter().map(|&(place, _)| place).chain(std::iter::repeat_n(0, unused)));
             targets.extend(masked.hidden.iter().map(|&(_, token)| Some(token)).chain(std::iter::repeat_n(None, unused)));
         }
         let segments = vec![0; tokens.len()];
         let inputs = BTreeMap::from([("tokens".to_owned(), tokens), ("segments".to_owned(), segments), ("at".to_owned(), at)]);
-        Batch { rows: rows.len(), width, lengths: vec![width; rows.len()], inputs, targets: Targets::Classes(targets) }
+        Batch { rows: rows.len(), width, lengths: rows.iter().map(Vec::len).collect(), inputs, targets: Targets::Classes(targets) }
     }
 }
 

@@ -13,8 +13,10 @@ pub mod metrics;
 pub mod mini;
 #[cfg(test)]
 mod official;
+mod phrases;
 pub mod piece;
 mod rows;
+mod sentences;
 pub mod statistics;
 mod submission;
 mod task;

@@ -1,5 +1,6 @@
 //! Files of a labelled task: what their rows say, and how many there are.
 
+use super::phrases::without_phrases;
 use super::rows::{Cells, Column, listed, noun, place, rows, shown, wrong};
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::settings::{Label, Part, Task};
@@ -55,13 +56,16 @@ pub fn read_test(task: &Task, file: &str, text: &str) -> Result<Examples> {
     read(task, file, text, false)
 }
 
-/// Reads a file of a task, all of it: where `whole`, with as many rows as the task tells.
+/// Reads a file of a task, all of it: where `whole`, with as many rows as the task tells. Of a training file whose phrases are not wanted, what
+/// is no phrase of another row.
 ///
 /// # Errors
 /// As the two above; and [`Code::ROWS`] where the file has another number of rows.
 pub fn read_part(task: &Task, part: Part<'_>, whole: bool, file: &str, text: &str) -> Result<Vec<Example>> {
     let Examples { rows, skipped } = read(task, file, text, part.labelled)?;
-    let Some(expected) = part.counts().filter(|_| whole && !part.rows.contains(&rows.len())) else { return Ok(rows) };
+    let Some(expected) = part.counts().filter(|_| whole && !part.rows.contains(&rows.len())) else {
+        return Ok(if task.without_phrases() && part.field == "train" { without_phrases(rows) } else { rows });
+    };
     let short = if skipped > 0 { format!(", and {skipped} that lack columns") } else { String::new() };
     let message = format!("{file} has {} rows{short}: expected {expected}, which `{}` has whole", rows.len(), task.name);
     let help = "fetch the file again; or say that another one is meant: `whole = false` in the suite, or `rows = {}` in the task";

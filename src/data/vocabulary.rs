@@ -2,7 +2,7 @@
 
 use super::trainer::{self, CONTINUATION};
 use super::words::Words;
-use crate::diagnostic::{Code, Diagnostic, Result};
+use crate::diagnostic::{Code, Diagnostic, Result, counted};
 use cache::Cache;
 pub(super) use cache::LONGEST;
 use serde::Deserialize;
@@ -109,7 +109,8 @@ impl Vocabulary {
     }
 
     fn from_parts(model: WordPiece, normalizer: BertNormalizer) -> Result<Self> {
-        let id = |piece: &str| model.token_to_id(piece).map_or_else(|| broken(format!("{piece} is missing")), Ok);
+        let missing = |piece: &str| broken(format!("none of its {} is {piece}", counted(model.get_vocab_size(), "piece")));
+        let id = |piece: &str| model.token_to_id(piece).map_or_else(|| missing(piece), Ok);
         let [pad, unknown, cls, sep, mask] = SPECIAL.map(id);
         let specials = Specials { pad: pad?, unknown: unknown?, cls: cls?, sep: sep?, mask: mask? };
         let size = model.get_vocab_size();

@@ -77,7 +77,7 @@ impl Program {
     /// Lowers a graph with every step on all of its rows, as the graph has it: the tests compare executors on it, and [`Program::lower`]
     /// with it.
     #[cfg(test)]
-    pub(super) fn as_written(graph: &Graph, sizes: &Sizes) -> Result<Self> {
+    pub(crate) fn as_written(graph: &Graph, sizes: &Sizes) -> Result<Self> {
         Self::lowered(graph, sizes, false)
     }
 

@@ -34,6 +34,11 @@ impl Executors {
         self.single.name()
     }
 
+    /// Whether what they hold in memory is foretold: the native one's is.
+    pub fn foretold(&self) -> bool {
+        self.name() == "native"
+    }
+
     /// The one that trains as a training asks; what it trains is measured with it too.
     ///
     /// # Errors

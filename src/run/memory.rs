@@ -1,16 +1,17 @@
 //! What a run holds in memory, told before anything is spent.
 
-use super::files::{size, text_files};
+use super::Executors;
+use super::files::{free_memory, size, text_files};
 use super::pieces::in_hand;
 use super::texts::examples;
 use crate::check::Checked;
 use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::native::{Keep, needs};
-use crate::settings::{Device, Suite, Task, Train};
+use crate::settings::{Device, Phase, Suite, Task, Train};
 use crate::space::{Architecture, Space};
 use crate::supernet::Models;
-use crate::train::{EVALUATED, masking_places};
+use crate::train::{EVALUATED, masking_places, tunings};
 
 /// The program itself, what training a vocabulary takes, and what the allocator keeps for later: measured on runs of several sizes.
 const PROGRAM: u64 = 85 << 20;
@@ -41,7 +42,19 @@ pub struct Memory {
     pub peak: u64,
 }
 
-/// The memory of training this architecture, by as many workers as train at once, beside the `supernet`'s bytes; `None` for a GPU.
+/// What is carried out, and by how many at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    /// Trainings as `evaluate` says: a search's candidates, or a table's members.
+    pub(super) searched: usize,
+    /// Models of the last table, seeds included.
+    pub(super) finals: u64,
+    pub(super) workers: usize,
+    /// Bytes of the supernet's weights; 0 where nothing is shared.
+    pub(super) supernet: u64,
+}
+
+/// The memory of training this architecture by the native executor; `None` for a GPU.
 ///
 /// # Errors
 /// Where the architecture cannot be lowered.
@@ -49,44 +62,69 @@ pub(super) fn memory(
     checked: &Checked,
     models: &Models,
     (space, architecture): (&Space, &Architecture),
-    supernet: u64,
+    Work { searched, finals, workers, supernet }: Work,
 ) -> Result<Option<Memory>> {
     let settings = &checked.settings;
     if settings.device != Device::Cpu {
         return Ok(None);
     }
-    let program = models.masked_lm(space, architecture)?;
-    let rows = |train: &Train| train.batch.div_ceil(train.accumulate.max(1));
-    // Its rows are drawn at once, however it is carried out.
+    // A batch is drawn at once, however it is carried out.
     if let Some(train) = settings.trainings().find(|train| train.batch.saturating_mul(settings.model.length) > TOKENS) {
         let message = format!("a batch of {} sentences of {} tokens is more than a step can hold", train.batch, settings.model.length);
         return Diagnostic::error(Code::MEMORY, message).help("lower `batch`; the largest in use have some ten thousand sentences").into();
     }
-    let of = |train: &Train| {
-        let length = train.phases.iter().map(|crate::settings::Phase::Phase { length, .. }| *length).max().unwrap_or(settings.model.length);
-        needs(&program, rows(train), length, masking_places(train, length), 1, Keep::of(train.recompute))
-    };
+    let program = models.masked_lm(space, architecture)?;
+    let rows = |train: &Train| train.batch.div_ceil(train.accumulate.max(1));
     let length = settings.model.length;
-    let values = |specs: &[crate::exec::ParameterSpec]| specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum::<u64>();
-    let weights = values(program.parameters()) * size_of::<f32>() as u64;
-    let mut arena = 0;
-    for (_, train) in settings.pretrainings() {
-        arena = arena.max(of(train)?.arena);
-        arena = arena.max(needs(&program, EVALUATED, length, masking_places(train, length), 1, Keep::Output)?.arena);
-    }
-    for (_, suite) in settings.suites() {
+    let predicting = |train: &Train, threads: usize| -> Result<u64> {
+        let longest = train.phases.iter().map(|Phase::Phase { length, .. }| *length).max().unwrap_or(length);
+        let step = needs(&program, rows(train), longest, masking_places(train, longest), threads, Keep::of(train.recompute))?;
+        let judged = needs(&program, EVALUATED, length, masking_places(train, length), threads, Keep::Output)?;
+        Ok(step.arena.max(judged.arena))
+    };
+    let tuning = |suite: &Suite, threads: usize| -> Result<u64> {
+        let mut arena = 0;
         for task in &suite.tasks {
             let program = models.classifier(space, architecture, task.classes())?;
-            let rows = rows(&suite.train);
-            let lengths = Lengths::of(suite, task, length);
-            for (rows, length, keep) in
-                [(rows, lengths.shuffled(rows), Keep::of(suite.train.recompute)), (EVALUATED, lengths.longest(EVALUATED), Keep::Output)]
-            {
-                arena = arena.max(needs(&program, rows, length, 0, 1, keep)?.arena);
-            }
+            let (rows, lengths) = (rows(&suite.train), Lengths::of(suite, task, length));
+            let step = needs(&program, rows, lengths.shuffled(rows), 0, threads, Keep::of(suite.train.recompute))?;
+            let judged = needs(&program, EVALUATED, lengths.longest(EVALUATED), 0, threads, Keep::Output)?;
+            arena = arena.max(step.arena).max(judged.arena);
         }
-    }
+        Ok(arena)
+    };
+    let values: usize = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+    let weights = (values * size_of::<f32>()) as u64;
     let training = 4 * weights;
+    // With fewer jobs than workers each has several threads, which hold scratch of their own.
+    let mut arena = 0;
+    let mut stage = |jobs: usize, of: &dyn Fn(usize) -> Result<u64>| -> Result<u64> {
+        if jobs == 0 {
+            return Ok(0);
+        }
+        let beside = workers.clamp(1, jobs);
+        let each = of((workers / beside).max(1))?;
+        arena = arena.max(each);
+        // Each holds beside its own weights those it started from.
+        Ok(beside as u64 * (each + training + weights) + weights)
+    };
+    let last = &settings.r#final;
+    let evaluate = settings.evaluate.as_ref();
+    let finals = usize::try_from(finals).unwrap_or(usize::MAX);
+    let searching = stage(evaluate.map_or(0, |_| searched), &|threads| {
+        evaluate.map_or(Ok(0), |evaluate| Ok(predicting(&evaluate.pretrain, threads)?.max(tuning(&evaluate.suite, threads)?)))
+    })?;
+    let pretraining = stage(last.pretrain.as_ref().map_or(0, |_| finals), &|threads| {
+        last.pretrain.as_ref().map_or(Ok(0), |train| predicting(train, threads))
+    })?;
+    // Models are fine-tuned on several tasks at once.
+    let tuned = stage(finals.saturating_mul(tunings(&last.suite).len()), &|threads| tuning(&last.suite, threads))?;
+    // The warm-up holds the supernet with both moments, and the gradients of a path. Later the supernet stands beside the one that a
+    // generation makes of it.
+    let warming = if supernet > 0 { arena + 3 * supernet + weights } else { 0 };
+    // What the allocator keeps of one candidate's steps for the next is about its weights again: measured.
+    let kept = workers.clamp(1, searched.max(1)) as u64 * weights;
+    let searching = if searching > 0 { searching + kept + 2 * supernet } else { 0 };
     let text: u64 = settings.texts().iter().flat_map(|path| text_files(path).unwrap_or_default()).map(|file| size(&file)).sum();
     let read = |(field, suite): (&str, &Suite)| -> u64 {
         let parts = suite.tasks.iter().flat_map(Task::parts).filter(|part| field == "final" || part.field == "train");
@@ -95,11 +133,7 @@ pub(super) fn memory(
     let rows: u64 = settings.suites().map(read).sum();
     let words = (HEAPS.0 * (text as f64 / HEAPS.1).sqrt()).min(MOST_WORDS);
     let reading = TEXT * text.min(in_hand()) + (WORD * words) as u64;
-    // The warm-up holds the supernet with both moments, and the gradients of a path. Later each worker holds beside its own weights those it
-    // started from, and the supernet stands beside the one that a generation makes of it.
-    let warming = arena + 3 * supernet + weights;
-    let searching = settings.workers as u64 * (arena + training + weights) + weights + 2 * supernet;
-    let peak = PROGRAM + reading + ROWS * rows + searching.max(if supernet > 0 { warming } else { 0 });
+    let peak = PROGRAM + reading + ROWS * rows + searching.max(warming).max(pretraining).max(tuned);
     Ok(Some(Memory { arena, training, peak }))
 }
 
@@ -150,6 +184,26 @@ impl Lengths {
     fn whole(&self, length: f64) -> usize {
         if self.sorted.is_empty() { self.most } else { (length.ceil() as usize).clamp(1, self.most) }
     }
+}
+
+/// Refuses to train an architecture as the last table's models are, where its memory is not free.
+///
+/// # Errors
+/// Where more is wanted than there is, or the architecture cannot be lowered.
+pub(super) fn fits_alone(checked: &Checked, executors: &Executors, models: &Models, one: (&Space, &Architecture)) -> Result<()> {
+    let settings = &checked.settings;
+    fits(
+        executors,
+        memory(checked, models, one, Work { searched: 0, finals: settings.r#final.seeds, workers: settings.workers, supernet: 0 })?,
+    )
+}
+
+/// Refuses what these executors would hold and is not free. What candle holds is not foretold: it keeps what each operation makes.
+///
+/// # Errors
+/// Where more is wanted than there is.
+pub(super) fn fits(executors: &Executors, memory: Option<Memory>) -> Result<()> {
+    memory.filter(|_| executors.foretold()).map_or(Ok(()), |memory| memory.fits(free_memory()))
 }
 
 impl Memory {

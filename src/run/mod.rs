@@ -47,6 +47,9 @@ mod warmup;
 mod weights;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 pub use agreement::{RankAgreement, summary as rank_agreement};
 pub use executors::Executors;
 pub use feasible::acceptance;

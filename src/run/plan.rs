@@ -4,7 +4,7 @@ use super::Executors;
 use super::feasible::acceptance;
 use super::files::free_memory;
 use super::halving::work_of;
-use super::memory::{Memory, memory};
+use super::memory::{Memory, Work, fits, memory};
 use super::rescore::planned;
 use super::session::{default_folder, models};
 use crate::check::{Checked, SharedSpace};
@@ -65,7 +65,7 @@ pub struct Plan {
     pub finals: u64,
     /// Masked-LM steps of each.
     pub final_steps: u64,
-    /// What training the largest candidate holds in memory; `None` on a GPU.
+    /// What training the largest candidate holds in memory; `None` on a GPU, and by candle.
     pub memory: Option<Memory>,
     /// Estimated seconds in all; `None` where it was not asked for.
     pub seconds: Option<f64>,
@@ -94,11 +94,14 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
             specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64 * 4).sum()
         }
     };
-    let memory = memory(checked, &models, (&largest.space, &largest.architecture), supernet)?;
     let agreement = settings.agreement.as_ref().map_or((0, 0), |agreement| {
         let models = u64::try_from(checked.space.count()).unwrap_or(u64::MAX).min(agreement.models as u64);
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
+    let candidates = settings.search.as_ref().map_or(0, |search| search.evaluations);
+    let searched = candidates.max(usize::try_from(agreement.0).unwrap_or(usize::MAX));
+    let work = Work { searched, finals, workers: settings.workers, supernet };
+    let memory = memory(checked, &models, (&largest.space, &largest.architecture), work)?;
     let own = settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt));
     let both = settings.search.as_ref().zip(settings.evaluate.as_ref());
     let again = both.map_or((0, 0), |(search, evaluate)| planned(search, evaluate));
@@ -118,13 +121,13 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         warmup,
         supernet,
         agreement,
-        candidates: settings.search.as_ref().map_or(0, |search| search.evaluations),
+        candidates,
         adapt,
         again,
         search: (own.0 + scored * adapt + refresh, own.1 + scored),
         finals,
         final_steps: settings.r#final.pretrain.as_ref().map_or(0, |pretrain| pretrain.steps),
-        memory,
+        memory: memory.filter(|_| executors.is_none_or(Executors::foretold)),
         seconds: None,
     };
     // What does not fit is not tried either.
@@ -140,6 +143,17 @@ struct Priced {
     space: SharedSpace,
     architecture: Architecture,
     cost: Cost,
+}
+
+/// Refuses to train members of the space that is searched, where the memory of as many as train at once is not free.
+///
+/// # Errors
+/// Where more is wanted than there is, or a member cannot be lowered.
+pub(super) fn members_fit(checked: &Checked, executors: &Executors, (searched, workers): (usize, usize)) -> Result<()> {
+    let models = models(checked);
+    let [_, largest] = extremes(checked, &models)?;
+    let work = Work { searched, finals: 0, workers, supernet: 0 };
+    fits(executors, memory(checked, &models, (&largest.space, &largest.architecture), work)?)
 }
 
 /// The cheapest and the dearest model of an experiment: of the space that is searched, or of what is compared.

@@ -64,7 +64,10 @@ pub(super) fn prepare(
         let message = format!("the vocabulary has {} pieces, and the model has room for {}", vocabulary.size(), settings.model.vocabulary);
         return Diagnostic::error(Code::DATA, message).help("raise `model.vocabulary`").into();
     }
-    let tokens = |corpus: &CorpusSettings| texts.corpus.tokens(&vocabulary, corpus.holdout, folder, progress, stop);
+    let tokens = |corpus: &CorpusSettings| -> Result<Corpus> {
+        let tokens = texts.corpus.tokens(&vocabulary, corpus.holdout, folder, progress, stop)?;
+        Ok(if corpus.whole_sentences == Some(true) { tokens.in_sentences(&vocabulary) } else { tokens })
+    };
     let corpus = settings.corpus.as_ref().map(tokens).transpose()?;
     if let Some(corpus) = &corpus {
         rows_of(corpus, settings.model.length)?;

@@ -47,7 +47,7 @@ pub(super) fn pretrained(checked: &Checked) -> Result<Option<Pretrained>> {
         at(&config, Box::new(told.help("a BERT's, as `BertModel.save_pretrained` of the transformers library writes it")))
     })?;
     sizes(&facts, &checked.settings.model, &config).map_err(|error| at(&config, error))?;
-    let tokenizer = tokenizer(folder)?;
+    let tokenizer = tokenizer(checked, folder)?;
     let pieces = Vocabulary::from_json(&tokenizer)?.size();
     if pieces > facts.vocab_size {
         let message = format!("the vocabulary in {folder} has {pieces} pieces, and `vocab_size` of {config} is {}", facts.vocab_size);
@@ -112,10 +112,11 @@ fn sizes(config: &Config, model: &Model, path: &str) -> Result<()> {
 
 /// The vocabulary of a folder as a `tokenizer.json`. What a `tokenizer_config.json` says of the normalisation holds for a bare list of
 /// pieces, and must not contradict a `tokenizer.json`: the libraries of the field do not agree which of them counts then.
-fn tokenizer(folder: &str) -> Result<String> {
+fn tokenizer(checked: &Checked, folder: &str) -> Result<String> {
     let [whole, list, beside] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json"].map(|name| format!("{folder}/{name}"));
     let said = if Path::new(&beside).exists() { Some(text(&beside)?) } else { None };
-    let said = said.map_or(Ok(Normalisation::default()), |said| Normalisation::read(&said)).map_err(|error| named(&beside, &error))?;
+    let said =
+        said.map_or(Ok(Normalisation::default()), |said| Normalisation::read(&said)).map_err(|error| named(checked, &beside, &error))?;
     let (path, vocabulary) = if Path::new(&whole).exists() || !Path::new(&list).exists() {
         let vocabulary = Vocabulary::from_json(&text(&whole)?).and_then(|vocabulary| vocabulary.says(&said).map(|()| vocabulary));
         (whole, vocabulary)
@@ -123,11 +124,11 @@ fn tokenizer(folder: &str) -> Result<String> {
         let pieces: Vec<String> = text(&list)?.lines().map(str::to_owned).collect();
         (list, Vocabulary::of_pieces(&pieces, &said))
     };
-    vocabulary.and_then(|vocabulary| vocabulary.to_json()).map_err(|error| named(&path, &error))
+    vocabulary.and_then(|vocabulary| vocabulary.to_json()).map_err(|error| named(checked, &path, &error))
 }
 
-/// The mistake with the file that it lies in.
-fn named(path: &str, error: &Diagnostic) -> Box<Diagnostic> {
+/// The mistake with the file that it lies in, at the place that names its folder.
+fn named(checked: &Checked, path: &str, error: &Diagnostic) -> Box<Diagnostic> {
     let told = Diagnostic::error(error.code, format!("{path}: {}", error.message));
-    Box::new(Diagnostic { help: error.help.clone(), ..told })
+    placed(checked, path, Diagnostic { help: error.help.clone(), ..told })
 }

@@ -3,6 +3,7 @@
 use super::begin::{begin, same_experiment};
 use super::folder::Folder;
 use super::journal::{Entry, FinalModel, Journal, Start};
+use super::memory::fits_alone;
 use super::session::{Work, models};
 use super::texts::Texts;
 use super::{Executors, Progress, finals, prepare, pretrained};
@@ -38,6 +39,7 @@ pub fn train_one(
         pretrained::fits(checked, pretrained, architecture)?;
     }
     executors.carry_out(&checked.settings)?;
+    fits_alone(checked, executors, &models(checked), (&architecture.space, &architecture.architecture))?;
     let identity = architecture.identity().to_string();
     let fingerprint = checked.fingerprint.to_string();
     let short = |hash: &str| hash.chars().take(8).collect::<String>();

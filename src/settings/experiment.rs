@@ -160,6 +160,8 @@ record! {
         holdout: f64 = Real(Share, 0.0001, 0.5), "0.02";
         /// Whether letters are made small, as BERT's uncased models do.
         lowercase: bool = Bool, "true";
+        /// `true` has the rows that are trained on begin and end with a sentence, as RoBERTa's FULL-SENTENCES; else they are full, cut at any word.
+        whole_sentences: Option<bool> = Optional(&Bool), "null";
     }
 }
 

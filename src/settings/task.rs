@@ -22,6 +22,8 @@ record! {
         test_text: Vec<String> = List(&Text), "[]";
         /// How many rows its files have where they are whole; a file with another number is refused.
         rows: Rows = Record(Rows::schema), "{}";
+        /// `false` leaves out training rows whose words stand, one after another, within another row's, as SST-2's phrases do in its sentences.
+        phrases: Option<bool> = Optional(&Bool), "null";
         /// Training rows that are used, drawn once; 0 for all.
         limit: usize = Int(Plain, 0), "0";
     }
@@ -93,7 +95,7 @@ choice! {
     pub enum Metric {
         /// Share of right answers.
         Accuracy = "accuracy";
-        /// F1 of class 1.
+        /// F1 of class 1; 0 where it is undefined.
         F1 = "f1";
         /// Matthews' correlation; 0 where it is undefined.
         Matthews = "matthews";
@@ -207,6 +209,11 @@ impl Part<'_> {
 const SECOND: &str = "_mm";
 
 impl Task {
+    /// Whether training rows that are phrases of others are left out.
+    pub fn without_phrases(&self) -> bool {
+        self.phrases == Some(false)
+    }
+
     /// The name under which it is scored on its second dev set.
     pub fn second(&self) -> String {
         format!("{}{SECOND}", self.name)
@@ -229,6 +236,7 @@ impl Task {
             header: true,
             test_text: Vec::new(),
             rows: Rows { train: none(), dev: none(), test: none(), dev2: none(), test2: none(), diagnostic: none() },
+            phrases: None,
             limit: 0,
         }
     }

@@ -23,7 +23,7 @@ record! {
         keep: Epoch = OneOf(Epoch::variants), r#""last""#;
         /// Epochs without a better score after which a fine-tuning ends; 0: it never ends early.
         patience: u64 = Int(Epochs, 0), "0";
-        /// Learning rates to choose from, by the score on the data that selects; empty: the optimizer's own.
+        /// Learning rates to choose from, for each seed by its score on the data that selects; empty: the optimizer's own.
         lr: Vec<f64> = List(&Real(Plain, 0.0, 10.0)), "[]";
         /// Lengths over the course of pre-training, as shares of the steps; empty: the model's length throughout.
         phases: Vec<Phase> = List(&OneOf(Phase::variants)), "[]";

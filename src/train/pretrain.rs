@@ -8,7 +8,7 @@ use crate::data::Vocabulary;
 use crate::diagnostic::Result;
 use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::{Executor, Output, ParameterSpec, Parameters, Program, StepKey, Targets};
-use crate::settings::{self, Objective, Optimizer, Train};
+use crate::settings::{Objective, Optimizer, Phase, Train};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub fn pretrain_until(
         let step = training.step;
         let program = program(step)?;
         let (settings, lr) = optimizer(train, program.parameters());
-        let batch = corpus.batch(masking, seed, step, train.batch, phase_length(train, step, total, length))?;
+        let batch = corpus.batch(masking, seed, step, train.batch, phase_length(&train.phases, step, total, length))?;
         let key = Some(StepKey { seed, step, first: 0 });
         let rate = lr * rate(&train.schedule, step, total);
         let Training { parameters, optimizer, .. } = training;
@@ -111,15 +111,15 @@ pub fn pretrain_until(
 }
 
 /// The length of the sentences at a step: the phase it falls into, or the model's.
-fn phase_length(train: &Train, step: u64, total: u64, length: usize) -> usize {
+fn phase_length(phases: &[Phase], step: u64, total: u64, length: usize) -> usize {
     let mut end = 0.0;
-    for settings::Phase::Phase { share, length } in &train.phases {
+    for Phase::Phase { share, length } in phases {
         end += share * total as f64;
         if (step as f64) < end {
             return *length;
         }
     }
-    train.phases.last().map_or(length, |settings::Phase::Phase { length, .. }| *length)
+    phases.last().map_or(length, |Phase::Phase { length, .. }| *length)
 }
 
 /// The masked-LM loss in nats on all held-out text, under masks that are the same for every model.
@@ -160,4 +160,20 @@ fn surprise(row: &[f32], target: usize) -> f64 {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let total: f64 = row.iter().map(|value| f64::from(*value - largest).exp()).sum();
     total.ln() - f64::from(row.get(target).copied().unwrap_or(f32::NAN) - largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phase_length;
+    use crate::settings::Phase;
+
+    #[test]
+    fn phases_follow_each_other_and_the_last_takes_the_rest() {
+        let phase = |share, length| Phase::Phase { share, length };
+        let lengths = |phases: &[Phase]| (0..10).map(|step| phase_length(phases, step, 10, 64)).collect::<Vec<_>>();
+        // BERT's own two: nine tenths of the steps short, the rest long.
+        assert_eq!(lengths(&[phase(0.9, 16), phase(0.1, 32)]), [16, 16, 16, 16, 16, 16, 16, 16, 16, 32]);
+        assert_eq!(lengths(&[phase(0.3, 8), phase(0.2, 16)]), [8, 8, 8, 16, 16, 16, 16, 16, 16, 16]);
+        assert_eq!(lengths(&[]), [64; 10]);
+    }
 }

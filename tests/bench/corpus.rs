@@ -4,12 +4,13 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use phyla::check::{Checker, World};
-use phyla::data::{Corpus, Vocabulary};
+use phyla::data::{Corpus, Example, Gold, Labelled, Vocabulary};
 use phyla::exec::parameters::initialise;
 use phyla::exec::{Executor, NativeExecutor};
 use phyla::run::files::Disk;
+use phyla::settings::{Label, Task, Train};
 use phyla::supernet::Models;
-use phyla::train::{Training, masking, pretrain};
+use phyla::train::{Training, finetune, masking, pretrain};
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +23,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const TURNS: usize = 7;
 /// Lines a thread is given at once.
 const LINES: usize = 2000;
+/// Sentences that are fine-tuned on.
+const ROWS: usize = 2000;
 /// Steps of a measured training.
 const STEPS: u64 = 40;
 
@@ -39,7 +42,11 @@ fn main() {
 /// Bytes of text a second.
 fn tokens(text: &str, lines: &[&str], vocabulary: &Vocabulary, theirs: &tokenizers::Tokenizer) {
     let encode = |lines: &[&str]| lines.iter().map(|line| vocabulary.encode(line).len()).sum::<usize>();
-    let sides: [(&str, &dyn Fn() -> usize); 3] = [
+    let sides: [(&str, &dyn Fn() -> usize); 4] = [
+        ("one thread, no word met before", &|| {
+            vocabulary.forget();
+            encode(lines)
+        }),
         ("one thread", &|| encode(lines)),
         ("all threads", &|| lines.par_chunks(LINES).map(encode).sum()),
         ("all threads, the tokenizers crate", &|| {
@@ -47,7 +54,7 @@ fn tokens(text: &str, lines: &[&str], vocabulary: &Vocabulary, theirs: &tokenize
             encodings.iter().map(|encoding| encoding.get_ids().len()).sum()
         }),
     ];
-    let mut times = [const { Vec::new() }; 3];
+    let mut times = [const { Vec::new() }; 4];
     let mut counts = Vec::new();
     for _ in 0..TURNS {
         for ((_, work), times) in sides.iter().zip(&mut times) {
@@ -57,7 +64,7 @@ fn tokens(text: &str, lines: &[&str], vocabulary: &Vocabulary, theirs: &tokenize
         }
     }
     assert!(counts.iter().all(|count| Some(count) == counts.first()), "as many tokens on every side: {counts:?}");
-    let [_, ours, theirs] = times.each_ref().map(|times| median(times));
+    let [_, _, ours, theirs] = times.each_ref().map(|times| median(times));
     for ((name, _), times) in sides.iter().zip(&times) {
         println!("text to tokens, {name:<36} {:>8.1} MB/s", text.len() as f64 / median(times) / 1e6);
     }
@@ -100,6 +107,32 @@ fn batches(text: &str) {
     println!("a step of the quickstart's BERT, of {} sentences       {:>8.0} µs", train.batch, step * 1e6);
     println!("its batch, drawn and masked                          {:>8.0} µs", drawn * 1e6);
     println!("share of the step                                    {:>8.2} %", drawn / step * 100.0);
+    let (suite, classes) = (&checked.settings.r#final.suite, 2);
+    let classifier = models.classifier(&known.space, &known.architecture, classes).expect("lowered");
+    let sentences: Vec<Example> = text.lines().take(ROWS).map(sentence).collect();
+    let data = Labelled::new(&sentences, &vocabulary, length);
+    let label = Label::Classes { column: "label".into(), names: vec!["0".into(), "1".into()], codes: None };
+    let task = Task::without_files("parity", &["sentence"], label);
+    let tune = Train { epochs: 1, ..suite.train.clone() };
+    let (mut whole, mut drawn) = (Vec::new(), Vec::new());
+    for turn in 0..TURNS as u64 {
+        let from = initialise(classifier.parameters(), 0);
+        let begun = Instant::now();
+        finetune(executor, &classifier, &from, &task, &data, &tune, None, turn, &mut |_| Ok(0.0), &mut |_, _, _| Ok(())).expect("tuned");
+        whole.push(begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        for places in data.epoch(turn, "finetune/parity", 0, tune.batch) {
+            std::hint::black_box(data.batch(&places));
+        }
+        drawn.push(begun.elapsed().as_secs_f64());
+    }
+    println!("an epoch of fine-tuning it, {ROWS} sentences             {:>8.0} ms", median(&whole) * 1e3);
+    println!("its batches, as a share of it                        {:>8.2} %", median(&drawn) / median(&whole) * 100.0);
+}
+
+/// A sentence, labelled by whether its number of letters is even.
+fn sentence(line: &str) -> Example {
+    Example { first: line.to_owned(), second: None, gold: Gold::Class(u32::from(line.len() % 2 == 0)) }
 }
 
 fn median(times: &[f64]) -> f64 {

@@ -46,6 +46,17 @@ def rows(folder, part, text, label, names):
     return [([line[at].strip() for at in text], value(line[label].strip())) for line in lines if len(line) > max(text + [label])]
 
 
+def sentences(examples):
+    """The rows that no other row has within it, of equal ones the first: SST-2's without the phrases of its sentences."""
+    words = [tuple(text[0].split()) for text, _ in examples]
+    kept, spans = [], set()
+    for at in sorted(range(len(words)), key=lambda at: -len(words[at])):
+        if words[at] not in spans:
+            kept.append(at)
+            spans.update(words[at][i : j + 1] for i in range(len(words[at])) for j in range(i, len(words[at])))
+    return [examples[at] for at in sorted(kept)]
+
+
 def ranks(values):
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
@@ -80,6 +91,10 @@ def main():
     for task in wanted:
         folder, text, label, names = TASKS[task]
         train, dev = (rows(folder, part, text, label, names) for part in ("train", "dev"))
+        if task == "sst2":
+            train = sentences(train)
+        # The places of the order are those of just these rows.
+        assert len(train) == order[task]["rows"], (task, len(train))
         train = [train[at] for at in order[task]["used"]]
 
         def encoded(examples):

@@ -42,7 +42,7 @@ pub fn gpus() -> Result<Vec<String>> {
 #[cfg(not(feature = "cuda"))]
 pub fn gpus() -> Result<Vec<String>> {
     let message = "this build drives no GPU: it was made without the feature `cuda`";
-    let help = "build it with `cargo build --release --features cuda` (docs/cuda.md), or take `--device cpu`";
+    let help = "the devices here: cpu; for a GPU build it with `cargo build --release --features cuda` (docs/cuda.md)";
     Err(Box::new(Diagnostic::error(Code::DEVICE, message).help(help)))
 }
 

@@ -1,4 +1,4 @@
-//! The executor of the CPU: a program is planned once, and every step carries the plan out in one arena.
+//! The executor of the CPU: a program is planned for the sentences of each batch, and the plan carried out in one arena that all steps share.
 //!
 //! In reading order: `plan` and `tiles` (a program in phases), `packed` (a batch without its padding), `course` and `layout` (when everything
 //! happens, and where it stands), `memory`, `threads` and `meter` (the arena, who works on it, and how long), `run` (a plan carried out), its kernels (`rows`,
@@ -33,7 +33,7 @@ pub(in crate::exec) mod vector;
 mod weights;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::adamw::{AdamW, AdamWSettings};
 use super::geometry::{Geometry, failed, finite, judged_rows};

@@ -7,6 +7,7 @@ use crate::run::begin::begin;
 use crate::run::evaluate::{adapted, budget, held_out};
 use crate::run::folder::Folder;
 use crate::run::journal::{Entry, Journal, Start};
+use crate::run::plan::members_fit;
 use crate::run::prepare::{self, Prepared};
 use crate::run::session::{Work, models};
 use crate::run::texts::Texts;
@@ -52,6 +53,8 @@ pub fn build_table(
         counted(members.len(), "member"),
         counted(options.seeds, "seed")
     ));
+    let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
+    members_fit(checked, executors, (classes.len().saturating_mul(usize::try_from(options.seeds).unwrap_or(usize::MAX)), workers))?;
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     let own = Start::new(checked, executors, format!("table {}", checked.settings.name), checked.evaluation.to_string());
@@ -70,7 +73,7 @@ pub fn build_table(
         .collect();
     progress.stage("table", todo.len() as u64, "trainings");
     let reseeded: BTreeMap<u64, Checked> = seeds.map(|seed| (seed, with_seed(checked, seed))).collect();
-    let (workers, done) = (options.workers.unwrap_or(checked.settings.workers).max(1), AtomicU64::new(0));
+    let done = AtomicU64::new(0);
     let job = |_: usize, (_, seed, architecture): &(String, u64, &Architecture)| {
         let checked = reseeded.get(seed).unwrap_or(checked);
         let work = Work { checked, models: models(checked), executors, progress, stop, workers };

@@ -1,7 +1,8 @@
-//! The executor's tests: `agreement` (against candle, which is judged by itself in double precision), `products` (matrix products
-//! of every size), and here the executor's own promises.
+//! The executor's tests: `judge` and `agreement` (against candle, which is judged by itself in double precision), `products` (matrix
+//! products of every size), and here the executor's own promises.
 
 mod agreement;
+pub(crate) mod judge;
 mod products;
 
 use super::course::Course;
@@ -10,18 +11,20 @@ use super::plan::{Phase, Plan};
 use super::run::forward_blocks;
 use super::tiles::Mix;
 use super::{Keep, NativeExecutor};
+use crate::exec::adamw::{AdamW, AdamWSettings, norm};
 use crate::exec::candle::tests::fixture::{Sketch, batch, parameters};
 use crate::exec::candle::tests::laws::{flat, random};
 use crate::exec::candle::tests::{KEY, masked_lm};
 use crate::exec::program::Program;
 use crate::exec::pushdown::tests::model as two_layers;
-use crate::exec::{Array, Batch, Executor, Output, Parameters, Targets};
+use crate::exec::{Array, Batch, Executor, Output, Parameters, StepKey, Targets};
 use crate::graph::{Attr, Symbol};
 use proptest::prelude::*;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Runs on a pool of so many threads.
-fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
@@ -69,9 +72,39 @@ fn many(sentences: usize, width: usize) -> Batch {
     batch(&lengths, width, 3)
 }
 
+/// Two weights of 36,000 values, which an update takes in two pieces.
+fn wide() -> Program {
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let wide = sketch.linear(x, 6_000);
+    let wide = sketch.op("gelu", &[], &[wide]);
+    let narrow = sketch.linear(wide, Symbol::Hidden);
+    let scored = sketch.scored(narrow);
+    sketch.lower(scored)
+}
+
+/// The norm that gradients are clipped to: all are larger.
+const CLIP: f64 = 0.01;
+
+/// Three steps with clipping: the losses, the parameters and both moments after them, to the bit, and each parameter's updates.
+fn trained(program: &Program, batch: &Batch, values: &Parameters) -> ([Vec<u32>; 4], BTreeMap<String, u64>) {
+    let decays = program.parameters().iter().filter(|spec| spec.decays).map(|spec| spec.name.clone()).collect();
+    let settings = AdamWSettings { betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1, decays, clip: Some(CLIP) };
+    let (executor, mut optimizer, mut values) = (NativeExecutor::new(), AdamW::default(), values.clone());
+    let mut losses = Vec::new();
+    for step in 0..3 {
+        let key = Some(StepKey { seed: 1, step, first: 0 });
+        let parts = std::slice::from_ref(batch);
+        let loss = executor.step(program, parts, key, &settings, 0.01, &mut optimizer, &mut values).unwrap();
+        losses.push(loss.to_bits());
+    }
+    let bits = |values: &Parameters| values.0.values().flat_map(|array| &array.data).map(|value| value.to_bits()).collect::<Vec<u32>>();
+    ([losses, bits(&values), bits(&optimizer.first), bits(&optimizer.second)], optimizer.steps)
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bytes() {
-    for (program, batch) in [(layered(), many(100, 9)), (early(), judged(&[5; 150]))] {
+    for (program, batch) in [(layered(), many(100, 9)), (early(), judged(&[5; 150])), (wide(), many(40, 9))] {
         let values = parameters(program.parameters(), 3);
         let step = |threads| on_threads(threads, || NativeExecutor::new().gradients(&program, &values, &batch, KEY).unwrap());
         let one = step(1);
@@ -83,6 +116,14 @@ fn any_number_of_threads_gives_the_same_bytes() {
         let executor = NativeExecutor::new();
         executor.gradients(&masked_lm(), &parameters(masked_lm().parameters(), 1), &judged(&[4, 2]), KEY).unwrap();
         assert_eq!(executor.gradients(&program, &values, &batch, KEY).unwrap(), one);
+        // Nor does a training depend on them.
+        assert!(norm(one.1.0.values().map(|gradient| gradient.data.as_slice())) > CLIP);
+        let training = |threads| on_threads(threads, || trained(&program, &batch, &values));
+        let alone = training(1);
+        assert!(alone.1.values().all(|updates| *updates == 3));
+        for threads in [2, 3] {
+            assert!(training(threads) == alone, "{threads} threads");
+        }
     }
 }
 
@@ -256,9 +297,13 @@ proptest! {
 
     /// The law of padding, to the byte.
     #[test]
-    fn padding_changes_no_byte(choices in prop::collection::vec(any::<(u8, u8, u8)>(), 1..8), more in 1usize..4, garbage in 0u32..11) {
+    fn padding_changes_no_byte(
+        choices in prop::collection::vec(any::<(u8, u8, u8)>(), 1..8),
+        lengths in prop::collection::vec(0..=4usize, 1..5),
+        more in 1usize..4,
+        garbage in 0u32..11,
+    ) {
         let (tokens, scores) = random(&choices);
-        let lengths = [3, 4, 1, 0];
         let (narrow, wide) = (batch(&lengths, 4, 0), batch(&lengths, 4 + more, garbage));
         let executor = NativeExecutor::new();
         let values = parameters(tokens.parameters(), 5);
@@ -267,10 +312,12 @@ proptest! {
         for (row, length) in lengths.iter().enumerate() {
             let few = &few.data[row * 4 * width..][..length * width];
             let (real, padding) = many.data[row * wide.width * width..][..wide.width * width].split_at(length * width);
-            prop_assert!(real.iter().zip(few).all(|(real, few)| real.to_bits() == few.to_bits()), "{:?}", choices);
+            prop_assert!(real.iter().zip(few).all(|(real, few)| real.to_bits() == few.to_bits()), "{:?}, {:?}", choices, lengths);
             prop_assert!(padding.iter().all(|value| *value == 0.0), "{:?}", choices);
         }
-        let (narrow, wide) = (batch(&lengths[..3], 4, 0), batch(&lengths[..3], 4 + more, garbage));
+        // An empty sentence has no first token to be scored by.
+        let begun: Vec<usize> = lengths.iter().map(|length| (*length).max(1)).collect();
+        let (narrow, wide) = (batch(&begun, 4, 0), batch(&begun, 4 + more, garbage));
         let values = parameters(scores.parameters(), 5);
         let (few, many) = (executor.gradients(&scores, &values, &narrow, KEY), executor.gradients(&scores, &values, &wide, KEY));
         prop_assume!(few.is_ok());
