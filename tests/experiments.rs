@@ -15,6 +15,7 @@ use phyla::run::files::Disk;
 use phyla::space::contains;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 fn phyla(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -79,6 +80,40 @@ fn sizes_that_nothing_can_hold_are_refused_by_a_plan() {
     // No more random members than the initial population has.
     let (_, told, stderr) = phyla(&["plan", "experiments/smoke.phyla", "--set", "compare_random=100"]);
     assert!(told.contains("4 random members"), "{told}{stderr}");
+}
+
+/// By whatever would train, before anything is written.
+#[test]
+fn what_no_machine_holds_is_refused_with_its_bytes() {
+    let place = tempfile::tempdir().expect("a folder");
+    let out = place.path().join("run").display().to_string();
+    let wide = ["--set", "model.hidden=65536", "--set", "final.pretrain.batch=20000", "--set", "evaluate.pretrain.batch=20000"];
+    for command in [
+        &["run", "experiments/smoke.phyla", "--out", &out][..],
+        &["train", "experiments/smoke.phyla", "std.architectures.bert.first(2)", "--out", &out],
+        &["table", "build", "experiments/attention_table.phyla", "--out", &out, "--folder", &out],
+    ] {
+        let (code, _, stderr) = phyla(&[command, &wide].concat());
+        let told = stderr.contains("E0908") && stderr.contains("bytes of memory, and") && stderr.contains("are free");
+        assert!(code == Some(1) && told, "{command:?}: {stderr}");
+        assert!(!Path::new(&out).exists(), "{command:?} wrote something");
+    }
+}
+
+/// The memory that is foretold goes by the trainings there are, and not by the workers that there might be.
+#[test]
+fn workers_without_work_hold_nothing() {
+    let peak = |workers: &str, more: &[&str]| {
+        let own =
+            ["plan", "experiments/austen_bert.phyla", "--experiment", "austen_bert", "--json", "--set", "final.seeds=1", "--set", workers];
+        let (_, stdout, stderr) = phyla(&[&own, more].concat());
+        let plan: serde_json::Value = serde_json::from_str(&stdout).expect(&stderr);
+        plan["memory"]["peak"].as_f64()
+    };
+    let [few, many] = ["workers=3", "workers=64"].map(|workers| peak(workers, &[]).expect("a number"));
+    // One model, and its three tasks: what the other threads need is scratch.
+    assert!(many < 2.0 * few, "{few} {many}");
+    assert_eq!(peak("workers=3", &["--executor", "candle"]), None, "of candle nothing is foretold");
 }
 
 #[test]

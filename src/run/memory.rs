@@ -8,7 +8,7 @@ use crate::check::Checked;
 use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::native::{Keep, needs};
-use crate::settings::{Device, Phase, Suite, Task, Train};
+use crate::settings::{Device, Goal, Measure, Phase, Suite, Task, Train};
 use crate::space::{Architecture, Space};
 use crate::supernet::Models;
 use crate::train::{EVALUATED, masking_places, tunings};
@@ -76,11 +76,11 @@ pub(super) fn memory(
     let program = models.masked_lm(space, architecture)?;
     let rows = |train: &Train| train.batch.div_ceil(train.accumulate.max(1));
     let length = settings.model.length;
-    let predicting = |train: &Train, threads: usize| -> Result<u64> {
+    let predicting = |train: &Train, judged: bool, threads: usize| -> Result<u64> {
         let longest = train.phases.iter().map(|Phase::Phase { length, .. }| *length).max().unwrap_or(length);
         let step = needs(&program, rows(train), longest, masking_places(train, longest), threads, Keep::of(train.recompute))?;
-        let judged = needs(&program, EVALUATED, length, masking_places(train, length), threads, Keep::Output)?;
-        Ok(step.arena.max(judged.arena))
+        let held_out = || needs(&program, EVALUATED, length, masking_places(train, length), threads, Keep::Output);
+        Ok(if judged { step.arena.max(held_out()?.arena) } else { step.arena })
     };
     let tuning = |suite: &Suite, threads: usize| -> Result<u64> {
         let mut arena = 0;
@@ -111,11 +111,14 @@ pub(super) fn memory(
     let last = &settings.r#final;
     let evaluate = settings.evaluate.as_ref();
     let finals = usize::try_from(finals).unwrap_or(usize::MAX);
+    // The loss on held-out text is measured where it is asked for: of a table's members, and where models are ranked, always.
+    let asked = |goal: &Goal| goal.sought().0 == &Measure::Loss;
+    let judged = finals == 0 || settings.agreement.is_some() || settings.objective.iter().any(asked);
     let searching = stage(evaluate.map_or(0, |_| searched), &|threads| {
-        evaluate.map_or(Ok(0), |evaluate| Ok(predicting(&evaluate.pretrain, threads)?.max(tuning(&evaluate.suite, threads)?)))
+        evaluate.map_or(Ok(0), |evaluate| Ok(predicting(&evaluate.pretrain, judged, threads)?.max(tuning(&evaluate.suite, threads)?)))
     })?;
     let pretraining = stage(last.pretrain.as_ref().map_or(0, |_| finals), &|threads| {
-        last.pretrain.as_ref().map_or(Ok(0), |train| predicting(train, threads))
+        last.pretrain.as_ref().map_or(Ok(0), |train| predicting(train, true, threads))
     })?;
     // Models are fine-tuned on several tasks at once.
     let tuned = stage(finals.saturating_mul(tunings(&last.suite).len()), &|threads| tuning(&last.suite, threads))?;
