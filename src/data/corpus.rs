@@ -1,4 +1,4 @@
-//! Text to pre-train on: one long sequence of tokens, cut into full rows; and a part held out.
+//! Text to pre-train on: one long sequence of tokens, cut into rows, full ones or of whole sentences; and a part held out.
 
 use super::masking::Masking;
 use super::piece::Piece;
@@ -65,7 +65,8 @@ impl Corpus {
     }
 
     /// The masked batch of a step: `rows` rows of exactly `length` tokens, `[CLS] … [SEP]`, drawn from the stream
-    /// `corpus/rows` at `step`, each beginning with a word anywhere in the text; or of as many sentences as fit into `length` tokens.
+    /// `corpus/rows` at `step`, each beginning with a word anywhere in the text; or of as many sentences as fit
+    /// into `length` tokens, padded to the longest.
     ///
     /// It depends on its arguments alone, so training goes on from any step.
     ///

@@ -113,7 +113,7 @@ fn judge(
     };
     let mut quiet = || go_on(work.stop);
     let found = adapted(work, prepared, from, architecture, budget, &mut tick)
-        .and_then(|(training, _)| measured(work, prepared, architecture, &training.parameters, &mut quiet));
+        .and_then(|(training, _)| measured(work, prepared, architecture, &training.into_parameters(), &mut quiet));
     let value = match found {
         Ok(found) => values(work, &found, cost).and_then(|values| values.first().copied()),
         Err(error) if error.code == Code::DIVERGED => None,

@@ -132,9 +132,7 @@ pub(super) fn evaluate(
     let begun = Instant::now();
     let (seed, steps) = budget(work)?;
     let outcome = adapted(work, prepared, supernet, &one.proposal.architecture, (seed, steps), tick).and_then(|(training, loss)| {
-        // The optimiser's state is as large again, twice, and nobody's any more.
-        let Training { parameters, optimizer, .. } = training;
-        drop(optimizer);
+        let parameters = training.into_parameters();
         let found = measured(work, prepared, &one.proposal.architecture, &parameters, tick)?;
         if gives_back(work) {
             save_weights(folder, &weights_file(one.proposal.id), &parameters)?;

@@ -34,7 +34,7 @@ const TOKENS: usize = 1 << 25;
 /// A run's memory in bytes, as the native executor takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Memory {
-    /// A step's values, their gradients, packed weights and scratch, of one worker.
+    /// A step's values, their gradients, packed weights and scratch, of one worker with its threads: the largest of all trainings.
     pub arena: u64,
     /// Parameters, gradients and both moments of one worker.
     pub training: u64,
@@ -111,11 +111,15 @@ pub(super) fn memory(
     let last = &settings.r#final;
     let evaluate = settings.evaluate.as_ref();
     let finals = usize::try_from(finals).unwrap_or(usize::MAX);
-    // The loss on held-out text is measured where it is asked for: of a table's members, and where models are ranked, always.
+    // The loss on held-out text is measured where it is asked for, and always of a table's members, which are not fine-tuned, and where
+    // models are ranked.
     let asked = |goal: &Goal| goal.sought().0 == &Measure::Loss;
-    let judged = finals == 0 || settings.agreement.is_some() || settings.objective.iter().any(asked);
+    let table = finals == 0;
+    let judged = table || settings.agreement.is_some() || settings.objective.iter().any(asked);
     let searching = stage(evaluate.map_or(0, |_| searched), &|threads| {
-        evaluate.map_or(Ok(0), |evaluate| Ok(predicting(&evaluate.pretrain, judged, threads)?.max(tuning(&evaluate.suite, threads)?)))
+        evaluate.map_or(Ok(0), |evaluate| {
+            Ok(predicting(&evaluate.pretrain, judged, threads)?.max(if table { 0 } else { tuning(&evaluate.suite, threads)? }))
+        })
     })?;
     let pretraining = stage(last.pretrain.as_ref().map_or(0, |_| finals), &|threads| {
         last.pretrain.as_ref().map_or(Ok(0), |train| predicting(train, true, threads))

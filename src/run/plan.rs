@@ -99,7 +99,10 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
     let candidates = settings.search.as_ref().map_or(0, |search| search.evaluations);
-    let searched = candidates.max(usize::try_from(agreement.0).unwrap_or(usize::MAX));
+    // A generation's candidates at once, or all trainings of the rank agreement.
+    let together = |search: &Search| search.population.max(search.parents.saturating_mul(search.children)).min(search.evaluations);
+    let ranked = settings.agreement.as_ref().map_or(0, |of| agreement.0.saturating_mul(2 + of.seeds));
+    let searched = settings.search.as_ref().map_or(0, together).max(usize::try_from(ranked).unwrap_or(usize::MAX));
     let work = Work { searched, finals, workers: settings.workers, supernet };
     let memory = memory(checked, &models, (&largest.space, &largest.architecture), work)?;
     let own = settings.search.as_ref().map_or((0, 0), |search| work_of(search, adapt));
@@ -151,39 +154,50 @@ struct Priced {
 /// Where more is wanted than there is, or a member cannot be lowered.
 pub(super) fn members_fit(checked: &Checked, executors: &Executors, (searched, workers): (usize, usize)) -> Result<()> {
     let models = models(checked);
-    let [_, largest] = extremes(checked, &models)?;
+    let [_, largest] = ends_of_space(checked, &models)?;
     let work = Work { searched, finals: 0, workers, supernet: 0 };
     fits(executors, memory(checked, &models, (&largest.space, &largest.architecture), work)?)
 }
 
+impl Priced {
+    fn new(models: &Models, space: &SharedSpace, architecture: &Architecture) -> Result<Self> {
+        Ok(Self { cost: models.cost(space, architecture)?, space: space.clone(), architecture: architecture.clone() })
+    }
+}
+
+fn nothing() -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(Code::EMPTY_SPACE, "there is nothing to train"))
+}
+
 /// The cheapest and the dearest model of an experiment: of the space that is searched, or of what is compared.
 fn extremes(checked: &Checked, models: &Models) -> Result<[Priced; 2]> {
-    let price = |space: &SharedSpace, architecture: &Architecture| -> Result<Priced> {
-        Ok(Priced { cost: models.cost(space, architecture)?, space: space.clone(), architecture: architecture.clone() })
-    };
-    let nothing = || Box::new(Diagnostic::error(Code::EMPTY_SPACE, "there is nothing to train"));
     if checked.settings.search.is_some() {
-        // A model that cannot be built says why.
-        let why = RefCell::new(None);
-        let cost = |architecture: &Architecture| match models.cost(&checked.space, architecture) {
-            Ok(cost) => Some((cost.params, cost.flops)),
-            Err(error) => {
-                why.replace(Some(error));
-                None
-            }
-        };
-        let [(small, _), (large, _)] =
-            crate::space::extremes(&checked.space, checked.settings.seed, &cost).ok_or_else(|| why.take().unwrap_or_else(nothing))?;
-        return Ok([price(&checked.space, &small)?, price(&checked.space, &large)?]);
+        return ends_of_space(checked, models);
     }
-    let compared = || checked.compare.iter().map(|known| price(&known.space, &known.architecture));
     let weight = |priced: &Priced| (priced.cost.params, priced.cost.flops);
     let pick = |keep: fn(std::cmp::Ordering) -> bool| {
-        let all = compared().collect::<Result<Vec<Priced>>>()?;
+        let compared = checked.compare.iter().map(|known| Priced::new(models, &known.space, &known.architecture));
+        let all = compared.collect::<Result<Vec<Priced>>>()?;
         let picked = all.into_iter().reduce(|one, other| if keep(weight(&other).cmp(&weight(&one))) { other } else { one });
         picked.ok_or_else(nothing)
     };
     Ok([pick(std::cmp::Ordering::is_lt)?, pick(std::cmp::Ordering::is_gt)?])
+}
+
+/// The cheapest and the dearest member of an experiment's space.
+fn ends_of_space(checked: &Checked, models: &Models) -> Result<[Priced; 2]> {
+    // A model that cannot be built says why.
+    let why = RefCell::new(None);
+    let cost = |architecture: &Architecture| match models.cost(&checked.space, architecture) {
+        Ok(cost) => Some((cost.params, cost.flops)),
+        Err(error) => {
+            why.replace(Some(error));
+            None
+        }
+    };
+    let found = crate::space::extremes(&checked.space, checked.settings.seed, &cost);
+    let [(small, _), (large, _)] = found.ok_or_else(|| why.take().unwrap_or_else(nothing))?;
+    Ok([Priced::new(models, &checked.space, &small)?, Priced::new(models, &checked.space, &large)?])
 }
 
 /// Steps that are timed, and the width from which on only two are.

@@ -93,7 +93,7 @@ fn again(work: &Work<'_>, prepared: &Prepared, supernet: &Parameters, history: &
     let cost = work.models.cost(&work.checked.space, &candidate.architecture)?;
     let mut tick = || go_on(work.stop);
     let found = adapted(work, prepared, Some(supernet), &candidate.architecture, budget(work)?, &mut tick)
-        .and_then(|(training, _)| measured(work, prepared, &candidate.architecture, &training.parameters, &mut tick));
+        .and_then(|(training, _)| measured(work, prepared, &candidate.architecture, &training.into_parameters(), &mut tick));
     let values = match found {
         Ok(found) => values(work, &found, cost).unwrap_or_default(),
         Err(error) if error.code == Code::DIVERGED => Vec::new(),

@@ -39,12 +39,16 @@ pub fn train_one(
         pretrained::fits(checked, pretrained, architecture)?;
     }
     executors.carry_out(&checked.settings)?;
-    fits_alone(checked, executors, &models(checked), (&architecture.space, &architecture.architecture))?;
     let identity = architecture.identity().to_string();
     let fingerprint = checked.fingerprint.to_string();
     let short = |hash: &str| hash.chars().take(8).collect::<String>();
     let default = || PathBuf::from("runs").join(format!("train-{}-{}-s{}", short(&identity), short(&fingerprint), checked.settings.seed));
-    let folder = Folder::open(&options.out.clone().unwrap_or_else(default), options.fresh)?;
+    let place = options.out.clone().unwrap_or_else(default);
+    // What goes on was admitted when it began.
+    if options.fresh || !place.exists() {
+        fits_alone(checked, executors, &models(checked), (&architecture.space, &architecture.architecture))?;
+    }
+    let folder = Folder::open(&place, options.fresh)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     let experiment = format!("train {}", architecture.name);
     // The experiment's own says nothing of an architecture that it does not name.

@@ -24,6 +24,13 @@ pub struct Training {
     pub step: u64,
 }
 
+impl Training {
+    /// The weights alone, where nothing more is trained: the optimiser's state is as large again, twice.
+    pub fn into_parameters(self) -> Parameters {
+        self.parameters
+    }
+}
+
 /// The optimiser's settings, with its learning rate, for parameters of these specifications.
 pub fn optimizer<'a>(train: &Train, specs: impl IntoIterator<Item = &'a ParameterSpec>) -> (AdamWSettings, f64) {
     let Optimizer::Adamw { lr, betas, eps, weight_decay, clip } = &train.optimizer;

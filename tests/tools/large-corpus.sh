@@ -10,6 +10,7 @@ text=$(realpath "$1")
 phyla=$(cd "$(dirname "$0")/../.." && pwd)/target/release/phyla
 folder=$(mktemp -d "${2:-${TMPDIR:-/tmp}}/large.XXXXXX")
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM HUP
 cd "$folder"
 mkdir text
 size=$(stat -c %s "$text")

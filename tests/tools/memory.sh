@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 phyla=target/release/phyla
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM HUP
 
 beside() {
     name=$1

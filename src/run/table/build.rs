@@ -54,7 +54,11 @@ pub fn build_table(
         counted(options.seeds, "seed")
     ));
     let workers = options.workers.unwrap_or(checked.settings.workers).max(1);
-    members_fit(checked, executors, (classes.len().saturating_mul(usize::try_from(options.seeds).unwrap_or(usize::MAX)), workers))?;
+    // What goes on was admitted when it began.
+    let begins = !options.folder.exists();
+    if begins {
+        members_fit(checked, executors, (classes.len().saturating_mul(usize::try_from(options.seeds).unwrap_or(usize::MAX)), workers))?;
+    }
     let folder = Folder::open(&options.folder, false)?;
     let mut journal = Journal::open(&folder.join("journal.jsonl"))?;
     let own = Start::new(checked, executors, format!("table {}", checked.settings.name), checked.evaluation.to_string());
