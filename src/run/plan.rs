@@ -98,7 +98,6 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         let models = u64::try_from(checked.space.count()).unwrap_or(u64::MAX).min(agreement.models as u64);
         (models, models * (2 * adapt + agreement.steps * agreement.seeds) + warmup)
     });
-    let candidates = settings.search.as_ref().map_or(0, |search| search.evaluations);
     // A generation's candidates at once, or all trainings of the rank agreement.
     let together = |search: &Search| search.population.max(search.parents.saturating_mul(search.children)).min(search.evaluations);
     let ranked = settings.agreement.as_ref().map_or(0, |of| agreement.0.saturating_mul(2 + of.seeds));
@@ -124,7 +123,7 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         warmup,
         supernet,
         agreement,
-        candidates,
+        candidates: settings.search.as_ref().map_or(0, |search| search.evaluations),
         adapt,
         again,
         search: (own.0 + scored * adapt + refresh, own.1 + scored),
