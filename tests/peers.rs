@@ -333,6 +333,7 @@ fn a_benchmark_without_a_peer_tells_of_our_side_alone() {
             assert!(seconds["low"].as_f64() > Some(0.0) && seconds["low"] == seconds["high"], "one burst: {model}");
             assert!(model[key]["gflops"].as_f64() > Some(0.0) && model[key]["share_of_peak"].as_f64() > Some(0.0), "{model}");
         }
+        assert!(model["at_once"]["median"].as_f64() > Some(0.0), "{model}");
         let tasks: Vec<&Value> = model["fine_tuning"].as_array().expect("tasks").iter().map(|task| &task[0]).collect();
         assert_eq!(tasks, ["MRPC", "CoLA"]);
         assert!(!cfg!(target_os = "linux") || model["peak_bytes"].as_f64() > Some(1e6), "{model}");

@@ -26,10 +26,13 @@ pub enum Kind {
     Loss,
     /// Clipping and AdamW.
     Update,
+    /// The plan for a batch: phases, places in the arena, indices. One thread does it while the others wait.
+    Planning,
 }
 
 /// The kinds' names, in their order.
-const NAMES: [&str; 10] = ["linear", "weights", "packing", "attention", "convolution", "norm", "element-wise", "tables", "loss", "update"];
+const NAMES: [&str; 11] =
+    ["linear", "weights", "packing", "attention", "convolution", "norm", "element-wise", "tables", "loss", "update", "planning"];
 
 impl Kind {
     /// The kind of a kernel on rows.

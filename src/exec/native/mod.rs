@@ -86,6 +86,15 @@ impl NativeExecutor {
         result
     }
 
+    /// A program in phases, and how what they make is laid out for sentences of any length.
+    fn planned<'p>(&self, program: &'p Program, keep: Keep) -> Result<(Plan<'p>, Layout)> {
+        self.meter.time(Kind::Planning, || {
+            let plan = Plan::new(program)?;
+            let layout = Layout::new(&plan, keep);
+            Ok((plan, layout))
+        })
+    }
+
     /// The loss; the gradients of the parameters stand in the workspace, one after the other.
     fn slopes(
         &self,
@@ -99,7 +108,7 @@ impl NativeExecutor {
         let shape = shape(program, &geometry)?;
         let judged = check_targets(&batch.targets, &shape)?;
         let values = wanted(program, parameters)?;
-        let plan = Plan::new(program)?;
+        let (plan, layout) = self.planned(program, Keep::of(self.recompute))?;
         // Where nothing mixes predicted places, those without a target give nothing to the loss and are left out. Only what has them in
         // its columns can be summed over them.
         let apart = program.steps().iter().all(|step| step.axes.get(1) != Some(&Axis::Predictions));
@@ -109,8 +118,7 @@ impl NativeExecutor {
             }
             _ => true,
         };
-        let packed = Packed::new(&batch.lengths, geometry.predictions, wanted);
-        let layout = Layout::new(&plan, Keep::of(self.recompute));
+        let packed = self.meter.time(Kind::Planning, || Packed::new(&batch.lengths, geometry.predictions, wanted));
         if !judged {
             let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
             workspace.take(0, total).1.fill(0.0);
@@ -139,8 +147,7 @@ impl Executor for NativeExecutor {
         see: &mut dyn FnMut(Output<'_>) -> Result<()>,
     ) -> Result<()> {
         let values = wanted(program, parameters)?;
-        let plan = Plan::new(program)?;
-        let layout = Layout::new(&plan, Keep::Output);
+        let (plan, layout) = self.planned(program, Keep::Output)?;
         self.with(|workspace| {
             let mut ready = false;
             for batch in batches {
@@ -273,9 +280,9 @@ fn prepare<R: Send>(
     work: impl FnOnce(&mut Run<'_>) -> R + Send,
 ) -> R {
     let specs = plan.program.parameters();
-    let (offsets, used) = layout.offsets(packed);
     let threads = threads::threads();
-    let each = scratch(plan, layout, packed);
+    let place = || (layout.offsets(packed), scratch(plan, layout, packed), indices(plan, packed, batch));
+    let ((offsets, used), each, indices) = meter.time(Kind::Planning, place);
     let sizes: Vec<usize> = specs.iter().map(|spec| spec.shape.iter().product()).collect();
     let ready = ready && workspace.holds(used + threads * each);
     let (arena, gradients) = workspace.take(used + threads * each, sizes.iter().sum());
@@ -297,7 +304,7 @@ fn prepare<R: Send>(
         parameters,
         ready,
         gradients: if layout.gradients.is_empty() { Vec::new() } else { gradients.collect() },
-        indices: indices(plan, packed, batch),
+        indices,
         key,
         meter,
     };

@@ -65,7 +65,7 @@ pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
         Outcome { machine, executor: executor.clone(), recompute: *recompute, dropout: *dropout, peer: None, models: Vec::new() };
     for size in &options.sizes {
         for layers in &options.layers {
-            progress.stage(&format!("{} {layers}", size.name), options.bursts * 4, "bursts");
+            progress.stage(&format!("{} {layers}", size.name), options.bursts * 5, "bursts");
             let (measured, about) = model(options, size, layers, &mut outcome.machine.peak_gflops, progress)?;
             outcome.models.push(measured);
             outcome.peer = outcome.peer.or(about);
@@ -131,6 +131,23 @@ impl Pair<'_> {
         Ok(Timing::new(&times, units as f64, flops))
     }
 
+    /// Our time for as many models as threads at once, one thread each, over that of one after the other on all of them.
+    fn at_once(&mut self, threads: usize, count: u64) -> Result<Option<Range>> {
+        if threads < 2 {
+            return Ok(None);
+        }
+        // The first pass fetches memory and is slow.
+        self.ours.ask(&Message::Beside { count: 1 })?;
+        let mut ratios = Vec::new();
+        for _ in 0..self.bursts {
+            let alone = self.ours.number(&Message::Steps { count }, "seconds")?;
+            ratios.push(self.ours.number(&Message::Beside { count }, "seconds")? / (alone * threads as f64));
+            self.done += 1;
+            self.progress.at(self.done, "several models at once");
+        }
+        Ok(Range::of(ratios))
+    }
+
     /// As many units as fill a burst, after a warm-up.
     fn units(&mut self, message: &dyn Fn(u64) -> Message) -> Result<u64> {
         self.time(&message(2))?;
@@ -176,16 +193,17 @@ fn model(
     let (mut pair, about) = pair(options, &spec, progress)?;
     pair.tell(&Message::Batches { batches: work::masked(size) })?;
     let steps = |count| Message::Steps { count };
-    let units = pair.units(&steps)?;
+    let units_of_steps = pair.units(&steps)?;
     // A step back costs two products for each one forward: one for the operand, one for the weights.
-    let step = pair.bursts("training steps", units, Some(3.0 * forward_flops), &|_| steps(units))?;
-    let kernels = pair.ours.kernels(&steps(units))?;
+    let step = pair.bursts("training steps", units_of_steps, Some(3.0 * forward_flops), &|_| steps(units_of_steps))?;
+    let kernels = pair.ours.kernels(&steps(units_of_steps))?;
     let forwards = |count| Message::Forwards { count };
     let units = pair.units(&forwards)?;
     let forward = pair.bursts("forward passes", units, Some(forward_flops), &|_| forwards(units))?;
     *peak = peak.max(pair.ours.number(&Message::Peak { threads: options.threads }, "gflops")?);
     let memory = pair.ours.number(&Message::Memory, "peak_bytes").ok();
     let peer_memory = pair.peer.as_mut().map(|peer| peer.number(&Message::Memory, "peak_bytes")).transpose()?;
+    let at_once = pair.at_once(options.threads, units_of_steps)?;
     let done = pair.done;
     drop(pair);
 
@@ -209,6 +227,7 @@ fn model(
         params_without_embeddings: cost.params_without_embeddings,
         flops: cost.flops,
         step,
+        at_once,
         forward,
         fine_tuning,
         peak_bytes: memory,

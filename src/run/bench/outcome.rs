@@ -15,7 +15,7 @@ pub struct Range {
 }
 
 impl Range {
-    fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let middle = values.len() / 2;
@@ -25,6 +25,11 @@ impl Range {
             *values.get(middle)?
         };
         Some(Self { median, low: *values.first()?, high: *values.last()? })
+    }
+
+    fn show(self) -> String {
+        let Self { median, low, high } = self;
+        format!("{median:.2} ({low:.2}–{high:.2})")
     }
 }
 
@@ -101,6 +106,10 @@ pub struct Measured {
     pub flops: u64,
     /// A training step.
     pub step: Timing,
+    /// Our time for as many models in training at once as threads, one thread each, over that of one after the other on all of them;
+    /// `None` for one thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<Range>,
     /// A forward pass of the same batch.
     pub forward: Timing,
     /// An epoch of fine-tuning: the task, whether its lengths are the real data's, the time.
@@ -140,7 +149,7 @@ impl Outcome {
             self.models.first().map(|model| model.fine_tuning.iter().map(|(task, ..)| *task).collect()).unwrap_or_default();
         let mut header = vec!["model".to_owned(), "step".to_owned(), "forward".to_owned()];
         header.extend(tasks.iter().map(|task| format!("{task} epoch")));
-        header.extend(["memory".to_owned(), "GFLOP/s".to_owned(), "of the peak".to_owned()]);
+        header.extend(["memory", "GFLOP/s", "of the peak", "at once"].map(str::to_owned));
         let mut rows = vec![header.clone(), header.iter().map(|_| "---".to_owned()).collect()];
         rows.extend(self.models.iter().map(Measured::row));
         text += &rows.iter().map(|cells| format!("| {} |\n", cells.join(" | "))).collect::<String>();
@@ -191,6 +200,7 @@ impl Measured {
         });
         cells.push(self.step.gflops.map_or_else(|| "–".to_owned(), |gflops| format!("{gflops:.0}")));
         cells.push(self.step.share_of_peak.map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0)));
+        cells.push(self.at_once.map_or_else(|| "–".to_owned(), Range::show));
         cells
     }
 }
@@ -198,7 +208,7 @@ impl Measured {
 /// The ratio, or our own time where there is none.
 fn cell(timing: &Timing) -> String {
     match (timing.ratio, timing.seconds) {
-        (Some(Range { median, low, high }), _) => format!("{median:.2} ({low:.2}–{high:.2})"),
+        (Some(ratio), _) => ratio.show(),
         (None, Some(Range { median, low, high })) => format!("{:.0} ms ({:.0}–{:.0})", median * 1e3, low * 1e3, high * 1e3),
         (None, None) => "–".to_owned(),
     }

@@ -7,14 +7,15 @@ use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::parameters::initialise;
 use crate::exec::{Batch, Executor, Parameters, Program, StepKey, Targets};
-use crate::run::workers::pool;
+use crate::run::workers::{as_done, pool};
 use crate::settings::{Label, Task};
 use crate::supernet::Models;
 use crate::train::{finetune, optimizer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::io::{BufRead, Write};
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Answers questions, one JSON object a line, until there are no more.
@@ -50,6 +51,7 @@ fn answer(executor: &dyn Executor, message: Message, model: &mut Option<Loaded>)
             Ok(json!({ "batches": model.batches.len() }))
         }
         (Message::Steps { count }, Some(model)) => model.steps(executor, count),
+        (Message::Beside { count }, Some(model)) => model.beside(executor, count),
         (Message::Forwards { count }, Some(model)) => model.forwards(executor, count),
         (Message::Task { lengths, batch }, Some(model)) => model.task(&lengths, batch).map(|()| json!({})),
         (Message::Epochs { seed }, Some(model)) => model.epoch(executor, seed),
@@ -71,6 +73,8 @@ struct Loaded {
     lr: f64,
     batches: Vec<Batch>,
     step: u64,
+    /// Copies in training at once, each with its optimiser.
+    copies: Vec<Mutex<(Parameters, AdamW)>>,
     task: Option<(Labelled, usize)>,
 }
 
@@ -91,6 +95,7 @@ impl Loaded {
             lr,
             batches: Vec::new(),
             step: 0,
+            copies: Vec::new(),
             task: None,
             program,
             spec,
@@ -107,6 +112,26 @@ impl Loaded {
             *step += 1;
         }
         Ok(json!({ "seconds": begun.elapsed().as_secs_f64(), "loss": loss }))
+    }
+
+    /// Candidates as a search trains them where it has as many workers as threads.
+    fn beside(&mut self, executor: &dyn Executor, count: u64) -> Result<Value> {
+        if self.copies.is_empty() {
+            let copy = |_| Mutex::new((self.parameters.clone(), self.optimizer.clone()));
+            self.copies = (0..self.spec.threads).map(copy).collect();
+        }
+        let Self { program, settings, lr, batches, copies, .. } = &*self;
+        let train = |number: usize, copy: &Mutex<(Parameters, AdamW)>| {
+            let (parameters, optimizer) = &mut *copy.lock().unwrap_or_else(PoisonError::into_inner);
+            for (step, batch) in batches.iter().cycle().skip(number).take(count as usize).enumerate() {
+                let key = Some(StepKey { seed: number as u64, step: step as u64, first: 0 });
+                executor.step(program, std::slice::from_ref(batch), key, settings, *lr, optimizer, parameters)?;
+            }
+            Ok(())
+        };
+        let begun = Instant::now();
+        as_done(copies, copies.len(), &AtomicBool::new(false), &train, &mut |_, ()| Ok(()))?;
+        Ok(json!({ "seconds": begun.elapsed().as_secs_f64() }))
     }
 
     fn forwards(&self, executor: &dyn Executor, count: u64) -> Result<Value> {

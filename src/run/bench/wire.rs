@@ -17,6 +17,8 @@ pub(super) enum Message {
     Batches { batches: Vec<Packed> },
     /// Train so many steps on the batches in turn: `seconds`, `loss`.
     Steps { count: u64 },
+    /// Train as many models at once as there are threads, one thread and so many steps each: `seconds`. Only ours.
+    Beside { count: u64 },
     /// Carry so many forward passes out: `seconds`.
     Forwards { count: u64 },
     /// Keep a task whose sentences have these lengths.
