@@ -132,6 +132,9 @@ pub trait Executor: Send + Sync {
         Ok(loss)
     }
 
+    /// Gives back the memory that is kept for further steps, where those to come are of another kind.
+    fn rest(&self) {}
+
     /// The seconds spent in each kind of kernel since this was last asked; empty where the executor does not count them.
     fn profile(&self) -> Vec<(&'static str, f64)> {
         Vec::new()

@@ -56,6 +56,11 @@ impl Executors {
         }
     }
 
+    /// Gives back the memory that they keep for further steps: the next stage's are others, and there may be more of them at once.
+    pub fn rest(&self) {
+        [Some(&self.single), self.bf16.as_ref(), self.recomputing.as_ref()].into_iter().flatten().for_each(|executor| executor.rest());
+    }
+
     /// Whether all trainings of an experiment can be carried out.
     ///
     /// # Errors

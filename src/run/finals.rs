@@ -86,6 +86,7 @@ pub(super) fn finals(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
     let fresh: Vec<Training<'_>> =
         open.iter().copied().filter(|(contender, seed)| pretrained_of(journal, &contender.name, *seed).is_none()).collect();
     let steps = Steps::new(work, last.pretrain.as_ref().map_or(0, |pretrain| pretrain.steps * fresh.len() as u64));
+    work.executors.rest();
     tuning::announce(&steps, prepared, journal, &open);
     if last.pretrain.is_some() {
         let job = |_: usize, one: &Training<'_>| pretrain_one(work, prepared, folder, *one, &steps);
@@ -97,6 +98,7 @@ pub(super) fn finals(work: &Work<'_>, prepared: &Prepared, folder: &Folder, jour
             Ok(())
         })?;
     }
+    work.executors.rest();
     tuning::tune_all(work, prepared, folder, journal, &open, &steps)?;
     // The one whose weights are kept answers.
     let answering = contenders.iter().find(|contender| contender.weights.is_some());

@@ -219,6 +219,10 @@ impl Executor for NativeExecutor {
         })
     }
 
+    fn rest(&self) {
+        self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn profile(&self) -> Vec<(&'static str, f64)> {
         self.meter.take()
     }
