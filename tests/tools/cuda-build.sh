@@ -1,24 +1,53 @@
 #!/usr/bin/env bash
-# Compiles candle's kernels with NVIDIA's own compiler, taken from the wheels on PyPI, and checks the feature `cuda` against them:
-# about a quarter of an hour of processor time and 300 MB. It needs neither a GPU nor a driver, and links nothing; on a machine that has
-# CUDA's libraries, `tests/tools/cuda-build.sh build --release` makes the program.
+# Builds the program for CUDA with NVIDIA's own compiler and libraries, taken from the wheels on PyPI, and tries what can be tried without a
+# GPU: that it starts and trains on the CPU where there is no driver, and what it says then of GPUs. About half an hour of processor time
+# and 3 GB; it needs neither CUDA, nor a driver, nor a GPU.
+#
+#     tests/tools/cuda-build.sh           # build and try
+#     tests/tools/cuda-build.sh test      # any other command of cargo, with the same compiler and libraries
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 tools=target/peers/cuda
 [ -x "$tools/bin/python" ] || "${PYTHON:-python3}" -m venv "$tools"
 wheels=()
-for part in nvcc runtime cccl crt; do wheels+=("nvidia-cuda-$part==13.0.*"); done
-"$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "${wheels[@]}" 'nvidia-nvvm==13.0.*'
+for part in cuda-nvcc cuda-runtime cuda-cccl cuda-crt cuda-nvrtc nvvm cublas; do wheels+=("nvidia-$part==13.0.*"); done
+"$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "${wheels[@]}" 'nvidia-curand==10.4.0.*'
 CUDA_HOME="$(echo "$PWD/$tools"/lib/python3*/site-packages/nvidia/cu13)"
+# The wheels have libraries for running. Linking asks for their names without a version, and for the driver's, of which nothing is wanted.
+for library in "$CUDA_HOME"/lib/lib{cublas,cublasLt,cudart,curand,nvrtc}.so.*; do
+    ln -sf "$(basename "$library")" "${library%%.so.*}.so"
+done
+cc -shared -x c -Wl,-soname,libcuda.so.1 -o "$CUDA_HOME/lib/libcuda.so" /dev/null
 
 export CUDA_HOME PATH="$CUDA_HOME/bin:$PATH"
 # The generation of the GPU: 80 is the A100's; NVIDIA's list says yours.
 export CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-80}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/cuda"
+export LD_LIBRARY_PATH="$CUDA_HOME/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 nvcc --version | tail -n 2
-if [ $# -eq 0 ]; then
-    # Of what the check compiles, only the kernels are to be fast.
-    set -- check --config 'profile.dev.package."*".opt-level=0'
+if [ $# -gt 0 ]; then
+    exec cargo "$1" --locked --features cuda "${@:2}"
 fi
-cargo "$1" --locked --features cuda "${@:2}"
+cargo build --locked --release --features cuda
+
+tried="$(mktemp -d)"
+trap 'rm -rf "$tried"' EXIT
+cc -shared -fPIC -o "$tried/libcuda.so.1" tests/tools/driver-stand-in.c
+phyla() {
+    LD_LIBRARY_PATH="$1$LD_LIBRARY_PATH" "$CARGO_TARGET_DIR/release/phyla" "${@:2}" --fresh --out "$tried/run" 2>&1
+}
+says() {
+    local said
+    said="$(phyla "$1" run experiments/smoke.phyla --device "$2")" && { echo "\`$2\` was taken, which is not there"; exit 1; }
+    printf '%s\n' "$said"
+    grep -qF -- "$3" <<<"$said" || { echo "this was to be said: $3"; exit 1; }
+}
+
+echo "== without a driver"
+says "" cuda:0 "there is no driver of NVIDIA's here"
+phyla "" run experiments/smoke.phyla --device cpu | tail -n 3
+echo "== with a driver, without a GPU"
+says "$tried:" cuda:0 "there is no GPU here"
+echo "== with a driver that tells of two GPUs"
+STAND_IN_GPUS=2 says "$tried:" cuda:7 "the devices here: cpu, cuda:0 (stand-in 0), cuda:1 (stand-in 1)"

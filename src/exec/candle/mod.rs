@@ -1,6 +1,6 @@
 //! The executor over candle: any device it has, in single or double precision, or in bf16 from single-precision masters.
 //!
-//! In reading order: `device` (the GPUs there are), `padding` (the law of padding, kept lazily), `plain` (the order of work, and
+//! In reading order: `device` (the GPUs there are, and `driver`, by which they are asked), `padding` (the law of padding, kept lazily), `plain` (the order of work, and
 //! kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down). It is the reference that
 //! the executor of the CPU is tested against, and the way of every other device.
 //!
@@ -8,6 +8,8 @@
 //! a GPU; indices were checked before a kernel sees them. This module knows nothing of optimisers and schedules.
 
 pub mod device;
+#[cfg(all(feature = "cuda", target_os = "linux", target_arch = "x86_64"))]
+mod driver;
 mod loss;
 mod padding;
 pub(in crate::exec) mod plain;
