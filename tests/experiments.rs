@@ -90,6 +90,7 @@ fn what_no_machine_holds_is_refused_with_its_bytes() {
     let wide = ["--set", "model.hidden=65536", "--set", "final.pretrain.batch=20000", "--set", "evaluate.pretrain.batch=20000"];
     for command in [
         &["run", "experiments/smoke.phyla", "--out", &out][..],
+        &["run", "experiments/smoke.phyla", "--out", &out, "--executor", "candle"],
         &["train", "experiments/smoke.phyla", "std.architectures.bert.first(2)", "--out", &out],
         &["table", "build", "experiments/attention_table.phyla", "--out", &out, "--folder", &out],
     ] {

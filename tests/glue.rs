@@ -258,7 +258,7 @@ fn what_is_missing_is_named_and_may_be_left_out() {
 #[test]
 fn the_official_files_are_read_as_they_are() {
     let Some(glue) = std::env::var_os("PHYLA_GLUE").map(PathBuf::from) else {
-        println!("skipped: PHYLA_GLUE does not name the folder of the GLUE files");
+        common::skipped("PHYLA_GLUE does not name the folder of the GLUE files");
         return;
     };
     let key = "experiments/glue.phyla";

@@ -323,7 +323,7 @@ fn embeddings(states: &[f32], batch: &Batch) -> Vec<Vec<f32>> {
 fn minilm_l6() {
     let file = minilm_file();
     let Ok(bytes) = std::fs::read(&file) else {
-        println!("skipped: the weights of MiniLM are not in {} (tests/peers/minilm.sh fetches them)", file.display());
+        common::skipped(&format!("the weights of MiniLM are not in {} (tests/peers/minilm.sh fetches them)", file.display()));
         return;
     };
     let weights = from_safetensors(&bytes).expect("safetensors");

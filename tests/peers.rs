@@ -35,7 +35,7 @@ fn python() -> Option<PathBuf> {
     if found.is_ok_and(|status| status.success()) {
         return Some(python);
     }
-    eprintln!("SKIPPED, there is no torch: run `sh tests/peers/setup.sh`, or name a Python that has it in PHYLA_PEER_PYTHON");
+    common::skipped("there is no torch: run `sh tests/peers/setup.sh`, or name a Python that has it in PHYLA_PEER_PYTHON");
     None
 }
 
@@ -333,6 +333,9 @@ fn a_benchmark_without_a_peer_tells_of_our_side_alone() {
             assert!(seconds["low"].as_f64() > Some(0.0) && seconds["low"] == seconds["high"], "one burst: {model}");
             assert!(model[key]["gflops"].as_f64() > Some(0.0) && model[key]["share_of_peak"].as_f64() > Some(0.0), "{model}");
         }
+        let kernels: Vec<(String, f64)> = serde_json::from_value(model["kernels"].clone()).expect("shares");
+        let kernels: BTreeMap<String, f64> = kernels.into_iter().collect();
+        assert!((kernels.values().sum::<f64>() - 1.0).abs() < 1e-6 && kernels["linear"] > 0.1 && kernels["planning"] < 0.1, "{model}");
         assert!(model["at_once"]["median"].as_f64() > Some(0.0), "{model}");
         let tasks: Vec<&Value> = model["fine_tuning"].as_array().expect("tasks").iter().map(|task| &task[0]).collect();
         assert_eq!(tasks, ["MRPC", "CoLA"]);

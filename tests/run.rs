@@ -396,10 +396,28 @@ fn one_architecture_is_trained_by_itself() {
     assert!(code == Some(1) && stderr.contains("another experiment"), "{stderr}");
 }
 
+/// Whichever executor carries it out: the same numbers are drawn, and what is left between them is rounding.
+#[test]
+fn candle_trains_the_same_model() {
+    let out = tempfile::tempdir().expect("a folder");
+    let losses = ["native", "candle"].map(|executor| {
+        let folder = out.path().join(executor);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phyla"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["train", "experiments/smoke.phyla", "std.architectures.bert.first(2)"]);
+        let (code, _, stderr) = finish(command.args(["--executor", executor, "--out"]).arg(&folder));
+        assert_eq!(code, Some(0), "{stderr}");
+        let journal = fs::read_to_string(folder.join("journal.jsonl")).expect("a journal");
+        let entries = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        entries.filter_map(|entry| entry["entry"]["held_out_loss"].as_f64()).next().expect("a loss")
+    });
+    let [native, candle] = losses;
+    assert!((native - candle).abs() < 1e-3 * native, "{losses:?}");
+}
+
 #[test]
 fn a_full_disk_is_told_and_gone_on_from() {
     let Some(disk) = Small::new("300k") else {
-        println!("skipped: this user may not mount a small file system");
+        common::skipped("this user may not mount a small file system");
         return;
     };
     let out = disk.0.path().join("run");

@@ -39,7 +39,7 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(mut plan) => {
             plan.folder = options.out.clone().unwrap_or(plan.folder);
             out(&plan.show());
-            if let Some(Err(error)) = plan.memory.map(|memory| memory.fits(free_memory())) {
+            if let Some(Err(error)) = plan.memory.map(|memory| memory.fits(free_memory(), "about")) {
                 return show_one(&error);
             }
         }

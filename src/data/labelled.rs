@@ -196,6 +196,9 @@ mod tests {
                 prop_assert_eq!(restored(&batches, &flat), all.clone());
             }
             prop_assert_eq!(data.epoch(1, "x", epoch, size), data.epoch(1, "x", epoch, size));
+            // To be answered, the longest come first, so that memory is taken once.
+            let lengths: Vec<usize> = data.by_length(size).iter().flatten().map(|place| data.batch(&[*place]).lengths[0]).collect();
+            prop_assert!(lengths.is_sorted_by(|one, next| one >= next), "{:?}", lengths);
         }
 
         #[test]

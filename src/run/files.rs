@@ -66,11 +66,22 @@ pub(super) fn size(path: &str) -> u64 {
     shipped.or_else(|| fs::metadata(path).ok().map(|metadata| metadata.len())).unwrap_or(0)
 }
 
-/// The memory that is free on this machine, in bytes; `None` where the system does not tell.
+/// The memory that is free here, in bytes: on the machine, or within the limit of the container; `None` where the system does not tell.
 pub fn free_memory() -> Option<u64> {
     let facts = fs::read_to_string("/proc/meminfo").ok()?;
     let line = facts.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+    let machine = line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10;
+    let told = |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/memory.{name}")).ok();
+    let group = || free_in_group(&told("max")?, &told("current")?, &told("stat")?);
+    Some(group().map_or(machine, |group| group.min(machine)))
+}
+
+/// What a control group's limit leaves, from its files `memory.max`, `memory.current` and `memory.stat`: pages of files that were not used
+/// lately are given up where memory is wanted. `None` without a limit.
+fn free_in_group(max: &str, current: &str, stat: &str) -> Option<u64> {
+    let (max, current) = (max.trim().parse::<u64>().ok()?, current.trim().parse::<u64>().ok()?);
+    let idle = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")).and_then(|bytes| bytes.trim().parse::<u64>().ok());
+    Some(max.saturating_sub(current.saturating_sub(idle.unwrap_or(0))))
 }
 
 /// The text files that a corpus path stands for: itself, or the `.txt` and `.jsonl` files below a folder, also those that end in `.gz`
@@ -188,4 +199,17 @@ fn normal(path: &Path) -> PathBuf {
 /// The seconds since 1970, for folders' notes; never part of a result.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::free_in_group;
+
+    #[test]
+    fn a_container_s_limit_counts_and_idle_pages_of_files_do_not() {
+        let stat = "anon 300\nfile 500\ninactive_file 400\nactive_file 100\n";
+        assert_eq!(free_in_group("1000\n", "800\n", stat), Some(600));
+        assert_eq!(free_in_group("max\n", "800\n", stat), None);
+        assert_eq!(free_in_group("1000\n", "1200\n", ""), Some(0));
+    }
 }

@@ -8,7 +8,7 @@ use crate::check::Checked;
 use crate::data::Example;
 use crate::diagnostic::{Code, Diagnostic, Result};
 use crate::exec::native::{Keep, needs};
-use crate::settings::{Device, Goal, Measure, Phase, Suite, Task, Train};
+use crate::settings::{Device, Epoch, Goal, Measure, Phase, Suite, Task, Train};
 use crate::space::{Architecture, Space};
 use crate::supernet::Models;
 use crate::train::{EVALUATED, masking_places, tunings};
@@ -96,9 +96,12 @@ pub(super) fn memory(
     let values: usize = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
     let weights = (values * size_of::<f32>()) as u64;
     let training = 4 * weights;
+    // Of a batch in parts the sum of the gradients, and a part's own beside the executor's.
+    let in_parts = |train: &Train| if train.accumulate > 1 { 2 * weights } else { 0 };
+    let of_tuning = |suite: &Suite| in_parts(&suite.train) + if suite.train.keep == Epoch::Best { weights } else { 0 };
     // With fewer jobs than workers each has several threads, which hold scratch of their own.
     let mut arena = 0;
-    let mut stage = |jobs: usize, of: &dyn Fn(usize) -> Result<u64>| -> Result<u64> {
+    let mut stage = |jobs: usize, more: u64, of: &dyn Fn(usize) -> Result<u64>| -> Result<u64> {
         if jobs == 0 {
             return Ok(0);
         }
@@ -106,7 +109,7 @@ pub(super) fn memory(
         let each = of((workers / beside).max(1))?;
         arena = arena.max(each);
         // Each holds beside its own weights those it started from.
-        Ok(beside as u64 * (each + training + weights) + weights)
+        Ok(beside as u64 * (each + training + weights + more) + weights)
     };
     let last = &settings.r#final;
     let evaluate = settings.evaluate.as_ref();
@@ -116,16 +119,17 @@ pub(super) fn memory(
     let asked = |goal: &Goal| goal.sought().0 == &Measure::Loss;
     let table = finals == 0;
     let judged = table || settings.agreement.is_some() || settings.objective.iter().any(asked);
-    let searching = stage(evaluate.map_or(0, |_| searched), &|threads| {
+    let more = evaluate.map_or(0, |evaluate| in_parts(&evaluate.pretrain).max(of_tuning(&evaluate.suite)));
+    let searching = stage(evaluate.map_or(0, |_| searched), more, &|threads| {
         evaluate.map_or(Ok(0), |evaluate| {
             Ok(predicting(&evaluate.pretrain, judged, threads)?.max(if table { 0 } else { tuning(&evaluate.suite, threads)? }))
         })
     })?;
-    let pretraining = stage(last.pretrain.as_ref().map_or(0, |_| finals), &|threads| {
+    let pretraining = stage(last.pretrain.as_ref().map_or(0, |_| finals), last.pretrain.as_ref().map_or(0, in_parts), &|threads| {
         last.pretrain.as_ref().map_or(Ok(0), |train| predicting(train, true, threads))
     })?;
     // Models are fine-tuned on several tasks at once.
-    let tuned = stage(finals.saturating_mul(tunings(&last.suite).len()), &|threads| tuning(&last.suite, threads))?;
+    let tuned = stage(finals.saturating_mul(tunings(&last.suite).len()), of_tuning(&last.suite), &|threads| tuning(&last.suite, threads))?;
     // The warm-up holds the supernet with both moments, and the gradients of a path. Later the supernet stands beside the one that a
     // generation makes of it.
     let warming = if supernet > 0 { arena + 3 * supernet + weights } else { 0 };
@@ -205,23 +209,25 @@ pub(super) fn fits_alone(checked: &Checked, executors: &Executors, models: &Mode
     )
 }
 
-/// Refuses what these executors would hold and is not free. What candle holds is not foretold: it keeps what each operation makes.
+/// Refuses what these executors would hold and is not free. What candle holds is not foretold: it keeps what each operation makes, and so
+/// more than the native executor, whose memory is then the least.
 ///
 /// # Errors
 /// Where more is wanted than there is.
 pub(super) fn fits(executors: &Executors, memory: Option<Memory>) -> Result<()> {
-    memory.filter(|_| executors.foretold()).map_or(Ok(()), |memory| memory.fits(free_memory()))
+    let nearly = if executors.foretold() { "about" } else { "more than" };
+    memory.map_or(Ok(()), |memory| memory.fits(free_memory(), nearly))
 }
 
 impl Memory {
-    /// Refuses what does not fit into the memory that is free.
+    /// Refuses what does not fit into the memory that is free; `nearly` says how the figure is to be read.
     ///
     /// # Errors
     /// Where more is wanted than there is; the message gives both.
-    pub fn fits(&self, free: Option<u64>) -> Result<()> {
+    pub fn fits(&self, free: Option<u64>, nearly: &str) -> Result<()> {
         match free {
             Some(free) if self.peak > free => {
-                let message = format!("this run takes about {} bytes of memory, and {free} are free", self.peak);
+                let message = format!("this run takes {nearly} {} bytes of memory, and {free} are free", self.peak);
                 Diagnostic::error(Code::MEMORY, message)
                     .help("lower `batch` or the model's sizes, raise `accumulate`, set `recompute = true`, or run with fewer `workers`")
                     .into()

@@ -132,8 +132,11 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         memory: memory.filter(|_| executors.is_none_or(Executors::foretold)),
         seconds: None,
     };
-    // What does not fit is not tried either.
-    let fits = plan.memory.is_none_or(|memory| memory.fits(free_memory()).is_ok());
+    // What does not fit is not tried either. Of what is not foretold, the least is known.
+    if let Some(executors) = executors.filter(|executors| !executors.foretold()) {
+        fits(executors, memory)?;
+    }
+    let fits = plan.memory.is_none_or(|memory| memory.fits(free_memory(), "about").is_ok());
     if let Some(executors) = executors.filter(|_| fits) {
         plan.seconds = Some(estimate(checked, executors, &plan)?);
     }

@@ -24,11 +24,11 @@ pub fn gpu(index: usize) -> Result<Device> {
 pub fn gpus() -> Result<Vec<String>> {
     use candle_core::cuda_backend::cudarc::driver::result::{self, DriverError};
     use candle_core::cuda_backend::cudarc::driver::sys::CUresult;
-    // Elsewhere the program is linked to the driver, and does not start without it.
+    // On other systems the program is linked to the driver, and does not start without it.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     super::driver::load().map_err(|why| {
         let help = format!("{why}; the devices here: cpu");
-        Box::new(Diagnostic::error(Code::DEVICE, "there is no driver of NVIDIA's here").help(help))
+        Box::new(Diagnostic::error(Code::DEVICE, "NVIDIA's driver cannot be loaded").help(help))
     })?;
     let found = || {
         result::init()?;

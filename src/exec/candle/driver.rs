@@ -1,8 +1,8 @@
 //! NVIDIA's driver, looked up when a GPU is first asked for.
 //!
-//! Candle links a program for CUDA to `libcuda.so.1`, which comes with the driver, and without it such a program would not even start. So each
-//! of the driver's functions that it uses is defined here, as a jump to an address in a table, which is filled from the library where there
-//! is one. The linker then wants nothing of the library and leaves it out (`--as-needed`, which rustc asks for).
+//! Candle links a program for CUDA to `libcuda.so.1`, which comes with the driver, and without it such a program would not even start. So
+//! each of the driver's functions that it uses is defined here, as a jump to an address in a table, which is filled from the library where
+//! there is one. The linker that comes with Rust (lld) then finds nothing that it wants of the library, and leaves it out.
 
 #![expect(unsafe_code, reason = "functions of a library that may not be there, by their names")]
 
@@ -36,6 +36,8 @@ macro_rules! functions {
                 ".popsection\n",
                 ".pushsection .text.phyla_driver,\"ax\"\n",
                 ".globl ", $name, "\n",
+                // Not for other libraries to find: those that want the driver look for it themselves.
+                ".hidden ", $name, "\n",
                 ".type ", $name, ",@function\n",
                 $name, ": jmp qword ptr [rip + 2b]\n",
                 ".popsection",
@@ -50,8 +52,8 @@ macro_rules! functions {
     };
 }
 
-// What a linked program wants of the library otherwise: `readelf -d` would show `libcuda.so.1`, and `nm -D -u` the functions, if one were
-// missing here.
+// What a linked program wants of the library otherwise. If one were missing here, `readelf -d` would show `libcuda.so.1` again, and
+// `nm -D -u` which; `tests/tools/cuda-build.sh` looks.
 functions! {
     "cuCtxDestroy_v2" "cuCtxGetCurrent" "cuCtxSetCurrent" "cuDeviceGet" "cuDeviceGetAttribute" "cuDeviceGetCount" "cuDeviceGetName"
     "cuDevicePrimaryCtxRelease_v2" "cuDevicePrimaryCtxRetain" "cuEventCreate" "cuEventDestroy_v2" "cuEventRecord" "cuGetErrorString"

@@ -1,8 +1,8 @@
 //! The executor over candle: any device it has, in single or double precision, or in bf16 from single-precision masters.
 //!
-//! In reading order: `device` (the GPUs there are, and `driver`, by which they are asked), `padding` (the law of padding, kept lazily), `plain` (the order of work, and
-//! kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down). It is the reference that
-//! the executor of the CPU is tested against, and the way of every other device.
+//! In reading order: `device` (the GPUs there are, and `driver`, by which they are asked), `padding` (the law of padding, kept lazily),
+//! `plain` (the order of work, and kernels of candle's own differentiable operations), `loss`, `transfer` (parameters up, gradients down).
+//! It is the reference that the executor of the CPU is tested against, and the way of every other device.
 //!
 //! Invariants: nothing is shared between runs, so several threads may run steps at once, one after the other where they share
 //! a GPU; indices were checked before a kernel sees them. This module knows nothing of optimisers and schedules.
@@ -35,7 +35,7 @@ pub struct CandleExecutor {
 
 impl CandleExecutor {
     /// An executor on this device; `dtype` is `F32`, `F64`, or `BF16`: products in bf16, parameters and whatever sums or
-    /// exponentiates in single precision.
+    /// exponentiates in single precision. A GPU is had from [`device::gpu`], which looks the driver up.
     pub fn new(device: Device, dtype: DType) -> Self {
         Self { device, dtype, turns: Arc::default() }
     }
@@ -96,7 +96,7 @@ impl Executor for CandleExecutor {
             .map_err(broken)?;
         let output = plain::run(program, &variables, batch, &geometry, &self.device, self.dtype)?;
         let Some(loss) = loss::loss(&output, &batch.targets)? else {
-            return Ok((0.0, transfer::gradients(specs, parameters, specs.iter().map(|_| None))?));
+            return Ok((0.0, transfer::zeros(specs, parameters)));
         };
         let found = loss.backward().map_err(broken)?;
         let gradients = transfer::gradients(specs, parameters, variables.iter().map(|variable| found.get(variable)))?;

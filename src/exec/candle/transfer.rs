@@ -32,10 +32,10 @@ pub fn download(tensor: &Tensor) -> Result<Array> {
     Ok(Array { shape: tensor.dims().to_vec(), data })
 }
 
-/// The gradients by name, each in its parameter's own shape: 0 outside a centre slice, and where none came.
+/// The gradients by name, each in its parameter's own shape: 0 outside a centre slice.
 ///
 /// # Errors
-/// Where the device fails.
+/// Where the device fails, or a parameter received nothing: an operation of candle's that passes no gradient on says nothing of it.
 pub fn gradients<'a>(
     specs: &[ParameterSpec],
     parameters: &Parameters,
@@ -43,12 +43,22 @@ pub fn gradients<'a>(
 ) -> Result<Parameters> {
     let mut gradients = Parameters::default();
     for (spec, found) in specs.iter().zip(found) {
-        let own = parameters.0.get(&spec.name).map_or(spec.shape.as_slice(), |array| array.shape.as_slice());
-        let gradient = match found {
-            Some(tensor) => place_centre(download(tensor)?, own, spec),
-            None => Array { shape: own.to_vec(), data: vec![0.0; own.iter().product()] },
-        };
-        gradients.0.insert(spec.name.clone(), gradient);
+        let tensor = found.ok_or_else(|| failed(format!("the parameter `{}` received no gradient", spec.name)))?;
+        gradients.0.insert(spec.name.clone(), place_centre(download(tensor)?, own(spec, parameters), spec));
     }
     Ok(gradients)
+}
+
+/// No gradients, in the parameters' own shapes.
+pub fn zeros(specs: &[ParameterSpec], parameters: &Parameters) -> Parameters {
+    let zeros = |spec: &ParameterSpec| {
+        let shape = own(spec, parameters).to_vec();
+        (spec.name.clone(), Array { data: vec![0.0; shape.iter().product()], shape })
+    };
+    Parameters(specs.iter().map(zeros).collect())
+}
+
+/// The shape of a parameter as it is, of which a program may use a slice.
+fn own<'a>(spec: &'a ParameterSpec, parameters: &'a Parameters) -> &'a [usize] {
+    parameters.0.get(&spec.name).map_or(spec.shape.as_slice(), |array| array.shape.as_slice())
 }

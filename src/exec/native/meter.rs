@@ -26,7 +26,7 @@ pub enum Kind {
     Loss,
     /// Clipping and AdamW.
     Update,
-    /// The plan for a batch: phases, places in the arena, indices. One thread does it while the others wait.
+    /// The plan for a batch: phases, places in the arena, indices. One thread does it, and the others wait.
     Planning,
 }
 
@@ -60,14 +60,24 @@ impl Meter {
         Self { clock: Some(clock), ..Self::default() }
     }
 
-    /// Does `work`, and counts its time where there is a clock.
+    /// Does one thread's `work`, and counts its time where there is a clock.
     #[inline]
     pub fn time<R>(&self, kind: Kind, work: impl FnOnce() -> R) -> R {
+        self.count(kind, 1, work)
+    }
+
+    /// The same for work that all threads share, or wait for.
+    pub fn time_of_all<R>(&self, kind: Kind, work: impl FnOnce() -> R) -> R {
+        self.count(kind, rayon::current_num_threads(), work)
+    }
+
+    #[inline]
+    fn count<R>(&self, kind: Kind, threads: usize, work: impl FnOnce() -> R) -> R {
         let Some(clock) = self.clock else { return work() };
         let begun = clock();
         let result = work();
         if let Some(place) = self.nanoseconds.get(kind as usize) {
-            place.fetch_add(((clock() - begun) * 1e9) as u64, Ordering::Relaxed);
+            place.fetch_add(((clock() - begun) * 1e9) as u64 * threads as u64, Ordering::Relaxed);
         }
         result
     }

@@ -78,6 +78,13 @@ impl NativeExecutor {
         Self { recompute, ..self }
     }
 
+    /// The bytes of the arenas that are kept for further steps.
+    #[cfg(test)]
+    pub(crate) fn arenas(&self) -> Vec<u64> {
+        let workspaces = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+        workspaces.iter().map(|workspace| size_of_val(workspace.arena.as_slice()) as u64).collect()
+    }
+
     /// Runs `work` with memory of its own.
     fn with<R>(&self, work: impl FnOnce(&mut Workspace) -> R) -> R {
         let mut workspace = self.workspaces.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
@@ -88,7 +95,7 @@ impl NativeExecutor {
 
     /// A program in phases, and how what they make is laid out for sentences of any length.
     fn planned<'p>(&self, program: &'p Program, keep: Keep) -> Result<(Plan<'p>, Layout)> {
-        self.meter.time(Kind::Planning, || {
+        self.meter.time_of_all(Kind::Planning, || {
             let plan = Plan::new(program)?;
             let layout = Layout::new(&plan, keep);
             Ok((plan, layout))
@@ -118,7 +125,7 @@ impl NativeExecutor {
             }
             _ => true,
         };
-        let packed = self.meter.time(Kind::Planning, || Packed::new(&batch.lengths, geometry.predictions, wanted));
+        let packed = self.meter.time_of_all(Kind::Planning, || Packed::new(&batch.lengths, geometry.predictions, wanted));
         if !judged {
             let total = program.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
             workspace.take(0, total).1.fill(0.0);
@@ -126,7 +133,7 @@ impl NativeExecutor {
         }
         let loss = prepare(&plan, &layout, &packed, (&values, false), batch, dropout, workspace, &self.meter, |run| {
             run.forward();
-            let loss = self.meter.time(Kind::Loss, || run.judge(batch, &shape));
+            let loss = self.meter.time_of_all(Kind::Loss, || run.judge(batch, &shape));
             run.backward();
             loss
         });
@@ -153,7 +160,7 @@ impl Executor for NativeExecutor {
             for batch in batches {
                 let geometry = Geometry::new(program, &batch, None)?;
                 let shape = shape(program, &geometry)?;
-                let packed = Packed::new(&batch.lengths, geometry.predictions, |_| true);
+                let packed = self.meter.time_of_all(Kind::Planning, || Packed::new(&batch.lengths, geometry.predictions, |_| true));
                 let found = prepare(&plan, &layout, &packed, (&values, ready), &batch, None, workspace, &self.meter, |run| {
                     run.forward();
                     run.in_place(&shape).ok_or_else(|| run.output(&shape))
@@ -214,7 +221,7 @@ impl Executor for NativeExecutor {
                 placed.push((spec.name.as_str(), gradient));
             }
             let gradients = placed.iter().map(|(name, gradient)| (*name, &**gradient)).collect();
-            self.meter.time(Kind::Update, || optimizer.update_from(settings, lr, parameters, &gradients))?;
+            self.meter.time_of_all(Kind::Update, || optimizer.update_from(settings, lr, parameters, &gradients))?;
             Ok(loss)
         })
     }
@@ -286,7 +293,7 @@ fn prepare<R: Send>(
     let specs = plan.program.parameters();
     let threads = threads::threads();
     let place = || (layout.offsets(packed), scratch(plan, layout, packed), indices(plan, packed, batch));
-    let ((offsets, used), each, indices) = meter.time(Kind::Planning, place);
+    let ((offsets, used), each, indices) = meter.time_of_all(Kind::Planning, place);
     let sizes: Vec<usize> = specs.iter().map(|spec| spec.shape.iter().product()).collect();
     let ready = ready && workspace.holds(used + threads * each);
     let (arena, gradients) = workspace.take(used + threads * each, sizes.iter().sum());

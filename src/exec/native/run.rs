@@ -99,7 +99,7 @@ impl<'a> Run<'a> {
                 });
             }
             Phase::Tiles(tiling) => self.tiles(tiling, &self.packing_beside(number, number + 1)),
-            Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry(*slot)),
+            Phase::Move(slot) => self.meter.time_of_all(self.kind(*slot), || self.carry(*slot)),
         }
     }
 
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
             // Carried out with the phase of rows that came before it.
             Phase::Tiles(_) if self.layout.course.joined(self.plan, number) => {}
             Phase::Tiles(tiling) => self.tiles_back(tiling, &self.packing_beside(number, number.wrapping_sub(1))),
-            Phase::Move(slot) => self.meter.time(self.kind(*slot), || self.carry_back(*slot)),
+            Phase::Move(slot) => self.meter.time_of_all(self.kind(*slot), || self.carry_back(*slot)),
         }
     }
 

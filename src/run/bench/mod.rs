@@ -20,7 +20,7 @@ pub use side::{Peer, peer};
 pub use work::{BASE, LAYERS, MICRO, SMALL, Size, TINY};
 
 use super::Progress;
-use super::files::Disk;
+use super::files::{Disk, free_memory};
 use crate::check::{Checker, Models as Templates, NamedArchitecture, World};
 use crate::diagnostic::{Code, Diagnostic, FileId, Result};
 use crate::space::fillings;
@@ -65,7 +65,7 @@ pub fn bench(options: &Options, progress: &dyn Progress) -> Result<Outcome> {
         Outcome { machine, executor: executor.clone(), recompute: *recompute, dropout: *dropout, peer: None, models: Vec::new() };
     for size in &options.sizes {
         for layers in &options.layers {
-            progress.stage(&format!("{} {layers}", size.name), options.bursts * 5, "bursts");
+            progress.stage(&format!("{} {layers}", size.name), options.bursts * (4 + u64::from(options.threads > 1)), "bursts");
             let (measured, about) = model(options, size, layers, &mut outcome.machine.peak_gflops, progress)?;
             outcome.models.push(measured);
             outcome.peer = outcome.peer.or(about);
@@ -131,17 +131,20 @@ impl Pair<'_> {
         Ok(Timing::new(&times, units as f64, flops))
     }
 
-    /// Our time for as many models as threads at once, one thread each, over that of one after the other on all of them.
+    /// Our time for a step of as many models as threads at once, one thread each, over that of one after the other on all of them.
     fn at_once(&mut self, threads: usize, count: u64) -> Result<Option<Range>> {
         if threads < 2 {
             return Ok(None);
         }
+        // Shared among the models, so that a burst takes about as long.
+        let each = count.div_ceil(threads as u64).max(2);
         // The first pass fetches memory and is slow.
-        self.ours.ask(&Message::Beside { count: 1 })?;
+        self.ours.ask(&Message::Beside { count: each })?;
         let mut ratios = Vec::new();
         for _ in 0..self.bursts {
-            let alone = self.ours.number(&Message::Steps { count }, "seconds")?;
-            ratios.push(self.ours.number(&Message::Beside { count }, "seconds")? / (alone * threads as f64));
+            let alone = self.ours.number(&Message::Steps { count }, "seconds")? / count as f64;
+            let beside = self.ours.number(&Message::Beside { count: each }, "seconds")? / (each * threads as u64) as f64;
+            ratios.push(beside / alone);
             self.done += 1;
             self.progress.at(self.done, "several models at once");
         }
@@ -203,7 +206,11 @@ fn model(
     *peak = peak.max(pair.ours.number(&Message::Peak { threads: options.threads }, "gflops")?);
     let memory = pair.ours.number(&Message::Memory, "peak_bytes").ok();
     let peer_memory = pair.peer.as_mut().map(|peer| peer.number(&Message::Memory, "peak_bytes")).transpose()?;
-    let at_once = pair.at_once(options.threads, units_of_steps)?;
+    // What follows is ours alone, and the peer's memory may be wanted.
+    pair.peer = None;
+    let copies = memory.map_or(0.0, |bytes| bytes * options.threads as f64);
+    let fit = free_memory().is_none_or(|free| copies < free as f64);
+    let at_once = if fit { pair.at_once(options.threads, units_of_steps)? } else { None };
     let done = pair.done;
     drop(pair);
 
@@ -235,4 +242,26 @@ fn model(
         kernels,
     };
     Ok((measured, about))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BASE, Size, resolve};
+    use crate::exec::native::{Keep, needs};
+    use crate::settings::Model;
+    use crate::supernet::Models;
+
+    #[test]
+    fn a_step_of_base_models_takes_less_than_six_gibibytes() {
+        let Size { layers, hidden, heads, feed_forward, length, vocabulary, batch, .. } = BASE;
+        assert_eq!((layers, hidden, length, batch), (12, 768, 128, 8));
+        for name in super::LAYERS {
+            let (named, templates) = resolve(&format!("std.architectures.{name}.first({layers})")).unwrap();
+            let model = Model { hidden, heads, feed_forward, length, vocabulary, dropout: 0.1 };
+            let models = Models { masked_lm: templates.masked_lm, classifier: templates.classifier, model };
+            let program = models.masked_lm(&named.space, &named.architecture).unwrap();
+            let needs = needs(&program, batch, length, BASE.places(), 2, Keep::All).unwrap();
+            assert!(needs.arena + 4 * needs.gradients < 6 << 30, "{name}: {needs:?}");
+        }
+    }
 }

@@ -107,7 +107,7 @@ pub struct Measured {
     /// A training step.
     pub step: Timing,
     /// Our time for as many models in training at once as threads, one thread each, over that of one after the other on all of them;
-    /// `None` for one thread.
+    /// `None` for one thread, and where so many models do not fit in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_once: Option<Range>,
     /// A forward pass of the same batch.

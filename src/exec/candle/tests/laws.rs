@@ -1,7 +1,7 @@
 //! The law of padding on random expressions over the primitives.
 
 use super::fixture::{Sketch, batch, parameters, sizes};
-use super::{BINARY, PAIRS, UNARY};
+use super::{BINARY, KEY, PAIRS, UNARY};
 use crate::exec::candle::CandleExecutor;
 use crate::exec::candle::device::devices;
 use crate::exec::program::Program;
@@ -102,8 +102,8 @@ fn padding_law(choices: &[(u8, u8, u8)], lengths: &[usize], more: usize, garbage
         }
         let values = parameters(scores.parameters(), 5);
         let (narrow, wide) = padded(&begun);
-        let few = executor.gradients(&scores, &values, &narrow, None);
-        let many = executor.gradients(&scores, &values, &wide, None);
+        let few = executor.gradients(&scores, &values, &narrow, KEY);
+        let many = executor.gradients(&scores, &values, &wide, KEY);
         prop_assume!(few.is_ok() && many.is_ok());
         let ((loss, few), (padded_loss, many)) = (few.unwrap(), many.unwrap());
         prop_assert!((loss - padded_loss).abs() < 1e-3 * loss.abs().max(1.0));

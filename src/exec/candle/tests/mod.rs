@@ -8,11 +8,14 @@ pub(in crate::exec) mod laws;
 
 use super::CandleExecutor;
 use super::device::devices;
+use crate::exec::adamw::{AdamW, AdamWSettings};
 use crate::exec::program::Program;
 use crate::exec::{Batch, Executor, NativeExecutor, Parameters, StepKey, Targets};
 use crate::graph::{Attr, Symbol};
-use candle_core::DType;
+use candle_core::{DType, Device};
 use fixture::{Sketch, batch, parameters};
+use laws::{apart, flat};
+use std::collections::BTreeSet;
 
 pub(in crate::exec) const KEY: Option<StepKey> = Some(StepKey { seed: 1, step: 2, first: 0 });
 pub(in crate::exec) const UNARY: [&str; 13] =
@@ -91,12 +94,37 @@ fn a_larger_kernel_is_used_by_its_centre() {
     }
 }
 
+/// Two steps of AdamW, of a batch at once and in three parts; dropout goes by each sentence's place in the whole.
+#[test]
+fn a_batch_in_parts_is_trained_as_one() {
+    let program = masked_lm();
+    let whole = Batch {
+        targets: Targets::Classes((0..12).map(|place| (place % 5 != 1).then_some(place)).collect()),
+        ..batch(&[3, 4, 2, 4, 1, 3], 4, 0)
+    };
+    let settings = AdamWSettings { betas: [0.9, 0.999], eps: 1e-6, weight_decay: 0.01, decays: BTreeSet::new(), clip: Some(1.0) };
+    for executor in singles() {
+        let [one, three] = [1, 3].map(|accumulate| {
+            let (mut optimizer, mut values) = (AdamW::default(), parameters(program.parameters(), 1));
+            let losses = [0, 1].map(|step| {
+                let key = Some(StepKey { seed: 1, step, first: 0 });
+                executor.step(&program, &whole.clone().parts(accumulate), key, &settings, 1e-3, &mut optimizer, &mut values).unwrap()
+            });
+            (losses, flat(&values), flat(&optimizer.first))
+        });
+        assert!(apart(&three.0, &one.0) < 1e-5 && apart(&three.1, &one.1) < 1e-5, "{}", executor.name());
+        assert!(apart(&three.2, &one.2) < 1e-5 && one.2.iter().any(|value| value.abs() > 1e-4), "{}", executor.name());
+    }
+}
+
 #[test]
 fn steps_on_several_threads_give_the_same_bytes() {
     let program = masked_lm();
     let values = parameters(program.parameters(), 1);
     let batch = Batch { targets: Targets::Classes(vec![Some(3); 4]), ..batch(&[3, 4], 4, 0) };
-    for executor in singles() {
+    // A GPU promises no bytes.
+    let on_the_cpu: [Box<dyn Executor>; 2] = [Box::new(CandleExecutor::new(Device::Cpu, DType::F32)), Box::new(NativeExecutor::new())];
+    for executor in on_the_cpu {
         let step = || executor.gradients(&program, &values, &batch, KEY).unwrap();
         let alone = step();
         let alone_in_pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(step);

@@ -56,8 +56,8 @@ impl Tally {
         eprintln!("{all} {what}: {left_out} could not be judged, {nearby} needed a second chance");
         assert!(wrong.is_empty(), "{} of {all} {what}:\n{}", wrong.len(), wrong.join("\n"));
         assert!(left_out * 20 < all, "{left_out} of {all} {what} could not be judged");
-        // One in a thousand has been seen to.
-        assert!(nearby * 100 < all, "{nearby} of {all} {what} needed a second chance");
+        // One random graph in a thousand has been seen to, and one whole model in forty.
+        assert!(nearby * 20 < all, "{nearby} of {all} {what} needed a second chance");
     }
 }
 
@@ -69,7 +69,11 @@ pub(crate) fn compare(program: &Program, batch: &Batch, values: &Parameters) -> 
 fn compare_with(device: &Device, program: &Program, batch: &Batch, values: &Parameters) -> Verdict {
     let candle = |dtype| CandleExecutor::new(device.clone(), dtype);
     let (exact, single) = (candle(DType::F64), candle(DType::F32));
-    let Ok(judge) = parts(&exact, program, batch, values) else { return Verdict::LeftOut };
+    let judge = match parts(&exact, program, batch, values) {
+        Ok(judge) => judge,
+        Err(why) if why.contains("finite") => return Verdict::LeftOut,
+        Err(why) => return Verdict::Differs(format!("candle in double precision: {why}")),
+    };
     if all(&judge).any(|value| !value.is_finite() || value.abs() > 1e6) {
         return Verdict::LeftOut;
     }
@@ -79,7 +83,7 @@ fn compare_with(device: &Device, program: &Program, batch: &Batch, values: &Para
         let near = |nudge| parts(&single, program, batch, &nudged(values, nudge)).ok();
         (0..8).filter_map(near).collect::<Vec<Vec<Part>>>()
     });
-    let steepest = judge.iter().skip(2).map(|(_, slopes)| largest(slopes)).fold(1.0, f32::max);
+    let steepest = judge.iter().skip(2).map(|(_, slopes)| largest(slopes)).fold(0.0, f32::max);
     let (mut verdict, mut both) = (Verdict::Agrees, Vec::new());
     for (form, program) in [("as written", program), ("picks early", &program.picked_early())] {
         let native = parts(&NativeExecutor::new(), program, batch, values);
@@ -100,7 +104,7 @@ fn compare_with(device: &Device, program: &Program, batch: &Batch, values: &Para
         }
         for (number, (name, wanted)) in judge.iter().enumerate() {
             let off = |found: &[Part]| found.get(number).map_or(0.0, |(_, found)| far(found, wanted));
-            let scale = largest(wanted).max(if number < 2 { 1.0 } else { SHARE * steepest });
+            let scale = largest(wanted).max(if number < 2 { 0.0 } else { SHARE * steepest });
             let near = |error: f32| off(&native) <= 4.0 * error + 1e-5 * scale;
             if !near(off(&plain)) {
                 let error = moved.iter().map(|moved| off(moved)).fold(0.0, f32::max);

@@ -170,6 +170,18 @@ fn what_a_step_takes_is_known_to_the_byte() {
 }
 
 #[test]
+fn what_rests_holds_nothing_and_goes_on_to_the_same_bytes() {
+    let (executor, program) = (NativeExecutor::new(), layered());
+    let (values, batch) = (parameters(program.parameters(), 3), batch(&[4, 2], 4, 0));
+    let step = || executor.gradients(&program, &values, &batch, KEY).unwrap();
+    let before = step();
+    assert_eq!(executor.arenas().len(), 1);
+    executor.rest();
+    assert_eq!(executor.arenas(), [0; 0]);
+    assert_eq!(step(), before);
+}
+
+#[test]
 fn batches_one_after_the_other_come_out_as_each_alone() {
     let executor = NativeExecutor::new();
     // Longer and shorter, with padding and without; the weights of one program lie where those of another lay.
