@@ -95,7 +95,10 @@ fn what_no_machine_holds_is_refused_with_its_bytes() {
         &["table", "build", "experiments/attention_table.phyla", "--out", &out, "--folder", &out],
     ] {
         let (code, _, stderr) = phyla(&[command, &wide].concat());
+        // Candle holds more than what is foretold, and cannot compute activations anew.
+        let (takes, anew) = if command.contains(&"candle") { ("takes more than", false) } else { ("takes about", true) };
         let told = stderr.contains("E0908") && stderr.contains("bytes of memory, and") && stderr.contains("are free");
+        assert!(stderr.contains(takes) && stderr.contains("recompute") == anew, "{command:?}: {stderr}");
         assert!(code == Some(1) && told, "{command:?}: {stderr}");
         assert!(!Path::new(&out).exists(), "{command:?} wrote something");
     }
@@ -115,6 +118,15 @@ fn workers_without_work_hold_nothing() {
     // One model, and its three tasks: what the other threads need is scratch.
     assert!(many < 2.0 * few, "{few} {many}");
     assert_eq!(peak("workers=3", &["--executor", "candle"]), None, "of candle nothing is foretold");
+    // A batch in parts takes two copies of the gradients more and less for a step; the best weights are a copy.
+    let kept = peak("workers=3", &["--set", "final.suite.train.keep=best"]).expect("a number");
+    assert!(kept > few, "{few} {kept}");
+    let [whole, halved] = ["1", "2"].map(|parts| {
+        let more = format!("final.suite.train.accumulate={parts}");
+        // So small a batch that what its parts save is nothing beside the copies.
+        peak("workers=3", &["--set", "final.suite.train.batch=2", "--set", &more]).expect("a number")
+    });
+    assert!(halved > whole, "{whole} {halved}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ use std::process::{Command, Stdio};
 fn python() -> Option<PathBuf> {
     let named = std::env::var_os("PHYLA_PEER_PYTHON").filter(|name| !name.is_empty()).map(PathBuf::from);
     let python = named.unwrap_or_else(|| "target/peers/venv/bin/python".into());
-    let found = Command::new(&python).args(["-c", "import torch"]).stderr(Stdio::null()).status();
+    let found = Command::new(&python).args(["-c", "import torch; torch.__version__"]).stderr(Stdio::null()).status();
     if found.is_ok_and(|status| status.success()) {
         return Some(python);
     }

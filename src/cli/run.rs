@@ -7,7 +7,6 @@ use super::source::{err, out, show_all, show_in, show_one};
 use crate::diagnostic::{Code, Diagnostic, Sources};
 use crate::graph::draw::svg;
 use crate::report;
-use crate::run::files::free_memory;
 use crate::run::folder::write_whole;
 use crate::run::{self, Options, Outcome};
 use crate::space::{fillings, instantiate};
@@ -39,7 +38,7 @@ pub(super) fn run(file: &Path, which: &Which, options: Options) -> u8 {
         Ok(mut plan) => {
             plan.folder = options.out.clone().unwrap_or(plan.folder);
             out(&plan.show());
-            if let Some(Err(error)) = plan.memory.map(|memory| memory.fits(free_memory(), "about")) {
+            if let Err(error) = plan.fits(&executors) {
                 return show_one(&error);
             }
         }
@@ -92,7 +91,10 @@ pub(super) fn plan(file: &Path, which: &Which, measure: bool, json: bool) -> u8 
     let executors = measure.then(|| executor(&checked, which)).transpose();
     let plan = executors.and_then(|executors| run::plan(&checked, executors.as_ref()));
     // What candle holds is not foretold, whether it is here or not.
-    let plan = plan.map(|plan| run::Plan { memory: plan.memory.filter(|_| which.executor != Some(ExecutorName::Candle)), ..plan });
+    let plan = plan.map(|mut plan| {
+        plan.memory = plan.memory.filter(|_| which.executor != Some(ExecutorName::Candle));
+        plan
+    });
     match plan {
         Ok(plan) if json => out(&format!("{}\n", serde_json::to_string(&plan).unwrap_or_default())),
         Ok(plan) => out(&plan.show()),

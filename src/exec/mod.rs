@@ -108,7 +108,7 @@ pub trait Executor: Send + Sync {
     /// gradient has the parameter's own shape.
     ///
     /// # Errors
-    /// Where a parameter is missing, the batch has no targets, or the device fails.
+    /// Where a parameter is missing or receives no gradient, the batch has no targets, or the device fails.
     fn gradients(&self, program: &Program, parameters: &Parameters, batch: &Batch, dropout: Option<StepKey>) -> Result<(f32, Parameters)>;
 
     /// One training step: gradients, summed over the parts of a batch, clipping, AdamW at learning rate `lr`. Gives the loss before

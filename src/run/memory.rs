@@ -119,7 +119,7 @@ pub(super) fn memory(
     let asked = |goal: &Goal| goal.sought().0 == &Measure::Loss;
     let table = finals == 0;
     let judged = table || settings.agreement.is_some() || settings.objective.iter().any(asked);
-    let more = evaluate.map_or(0, |evaluate| in_parts(&evaluate.pretrain).max(of_tuning(&evaluate.suite)));
+    let more = evaluate.map_or(0, |evaluate| in_parts(&evaluate.pretrain).max(if table { 0 } else { of_tuning(&evaluate.suite) }));
     let searching = stage(evaluate.map_or(0, |_| searched), more, &|threads| {
         evaluate.map_or(Ok(0), |evaluate| {
             Ok(predicting(&evaluate.pretrain, judged, threads)?.max(if table { 0 } else { tuning(&evaluate.suite, threads)? }))
@@ -215,21 +215,21 @@ pub(super) fn fits_alone(checked: &Checked, executors: &Executors, models: &Mode
 /// # Errors
 /// Where more is wanted than there is.
 pub(super) fn fits(executors: &Executors, memory: Option<Memory>) -> Result<()> {
-    let nearly = if executors.foretold() { "about" } else { "more than" };
-    memory.map_or(Ok(()), |memory| memory.fits(free_memory(), nearly))
+    memory.map_or(Ok(()), |memory| memory.fits(free_memory(), executors.foretold()))
 }
 
 impl Memory {
-    /// Refuses what does not fit into the memory that is free; `nearly` says how the figure is to be read.
+    /// Refuses what does not fit into the memory that is free. Where it is not `foretold`, more is held than the figure, and all activations are kept.
     ///
     /// # Errors
     /// Where more is wanted than there is; the message gives both.
-    pub fn fits(&self, free: Option<u64>, nearly: &str) -> Result<()> {
+    fn fits(&self, free: Option<u64>, foretold: bool) -> Result<()> {
         match free {
             Some(free) if self.peak > free => {
+                let (nearly, anew) = if foretold { ("about", ", set `recompute = true`") } else { ("more than", "") };
                 let message = format!("this run takes {nearly} {} bytes of memory, and {free} are free", self.peak);
                 Diagnostic::error(Code::MEMORY, message)
-                    .help("lower `batch` or the model's sizes, raise `accumulate`, set `recompute = true`, or run with fewer `workers`")
+                    .help(format!("lower `batch` or the model's sizes, raise `accumulate`{anew}, or run with fewer `workers`"))
                     .into()
             }
             _ => Ok(()),

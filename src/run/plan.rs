@@ -2,7 +2,6 @@
 
 use super::Executors;
 use super::feasible::acceptance;
-use super::files::free_memory;
 use super::halving::work_of;
 use super::memory::{Memory, Work, fits, memory};
 use super::rescore::planned;
@@ -67,6 +66,9 @@ pub struct Plan {
     pub final_steps: u64,
     /// What training the largest candidate holds in memory; `None` on a GPU, and by candle.
     pub memory: Option<Memory>,
+    /// The same by the native executor, whatever carries the experiment out on the CPU: candle holds more.
+    #[serde(skip)]
+    least: Option<Memory>,
     /// Estimated seconds in all; `None` where it was not asked for.
     pub seconds: Option<f64>,
 }
@@ -130,14 +132,11 @@ pub fn plan(checked: &Checked, executors: Option<&Executors>) -> Result<Plan> {
         finals,
         final_steps: settings.r#final.pretrain.as_ref().map_or(0, |pretrain| pretrain.steps),
         memory: memory.filter(|_| executors.is_none_or(Executors::foretold)),
+        least: memory,
         seconds: None,
     };
-    // What does not fit is not tried either. Of what is not foretold, the least is known.
-    if let Some(executors) = executors.filter(|executors| !executors.foretold()) {
-        fits(executors, memory)?;
-    }
-    let fits = plan.memory.is_none_or(|memory| memory.fits(free_memory(), "about").is_ok());
-    if let Some(executors) = executors.filter(|_| fits) {
+    // What does not fit is not tried either.
+    if let Some(executors) = executors.filter(|executors| plan.fits(executors).is_ok()) {
         plan.seconds = Some(estimate(checked, executors, &plan)?);
     }
     Ok(plan)
@@ -260,6 +259,14 @@ fn estimate(checked: &Checked, executors: &Executors, plan: &Plan) -> Result<f64
 }
 
 impl Plan {
+    /// Refuses what these executors would hold and is not free.
+    ///
+    /// # Errors
+    /// Where more is wanted than there is; the message gives both.
+    pub fn fits(&self, executors: &Executors) -> Result<()> {
+        fits(executors, self.least)
+    }
+
     fn accepted(&self) -> String {
         self.acceptance.map_or_else(String::new, |share| format!(", of which about {:.2} % meet its conditions", 100.0 * share))
     }

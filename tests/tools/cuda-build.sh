@@ -18,7 +18,7 @@ CUDA_HOME="$(echo "$PWD/$tools"/lib/python3*/site-packages/nvidia/cu13)"
 for library in "$CUDA_HOME"/lib/lib{cublas,cublasLt,cudart,curand,nvrtc}.so.*; do
     ln -sf "$(basename "$library")" "${library%%.so.*}.so"
 done
-# As in CUDA's own folder of stubs, its library defines the functions.
+# It defines the functions of driver.rs, as the one in CUDA's own folder of stubs does: one that is missing there fails to link.
 grep -o '"cu[A-Z][A-Za-z0-9_]*"' src/exec/candle/driver.rs | sed 's/"\(.*\)"/int \1(void) { return 0; }/' |
     cc -shared -fPIC -w -x c -Wl,-soname,libcuda.so.1 -o "$CUDA_HOME/lib/libcuda.so" -
 
@@ -35,7 +35,9 @@ fi
 cargo build --locked --release --features cuda
 
 program="$CARGO_TARGET_DIR/release/phyla"
-if readelf -d "$program" | grep 'libcuda\.so' || nm -D --defined-only "$program" | grep ' cu[A-Z]'; then
+wanted="$(readelf -d "$program")"
+shown="$(nm -D --defined-only "$program")"
+if grep 'libcuda\.so' <<<"$wanted" || grep ' cu[A-Z]' <<<"$shown"; then
     echo "the program is linked to the driver, or shows its functions to others"
     exit 1
 fi
@@ -53,7 +55,7 @@ says() {
     grep -qF -- "$3" <<<"$said" || { echo "this was to be said: $3"; exit 1; }
 }
 
-if ldconfig -p | grep -q 'libcuda\.so\.1'; then
+if PATH="$PATH:/sbin" ldconfig -p | grep 'libcuda\.so\.1' >/dev/null; then
     echo "there is a driver here: what happens without one is not tried"
 else
     echo "== without a driver"

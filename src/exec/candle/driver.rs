@@ -52,8 +52,8 @@ macro_rules! functions {
     };
 }
 
-// What a linked program wants of the library otherwise. If one were missing here, `readelf -d` would show `libcuda.so.1` again, and
-// `nm -D -u` which; `tests/tools/cuda-build.sh` looks.
+// What a linked program wants of the library otherwise. If one were missing here, `tests/tools/cuda-build.sh` would fail to link, and with
+// CUDA's own libraries `readelf -d` would show `libcuda.so.1` again, and `nm -D -u` which.
 functions! {
     "cuCtxDestroy_v2" "cuCtxGetCurrent" "cuCtxSetCurrent" "cuDeviceGet" "cuDeviceGetAttribute" "cuDeviceGetCount" "cuDeviceGetName"
     "cuDevicePrimaryCtxRelease_v2" "cuDevicePrimaryCtxRetain" "cuEventCreate" "cuEventDestroy_v2" "cuEventRecord" "cuGetErrorString"

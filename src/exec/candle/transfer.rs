@@ -62,3 +62,19 @@ pub fn zeros(specs: &[ParameterSpec], parameters: &Parameters) -> Parameters {
 fn own<'a>(spec: &'a ParameterSpec, parameters: &'a Parameters) -> &'a [usize] {
     parameters.0.get(&spec.name).map_or(spec.shape.as_slice(), |array| array.shape.as_slice())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{gradients, zeros};
+    use crate::exec::Parameters;
+    use crate::exec::program::ParameterSpec;
+    use crate::graph::weights::Init;
+
+    #[test]
+    fn a_parameter_without_a_gradient_is_named() {
+        let spec = ParameterSpec { name: "taps".to_owned(), shape: vec![2, 3], init: Init::Zeros, decays: true, centre: None };
+        let error = gradients(std::slice::from_ref(&spec), &Parameters::default(), [None].into_iter()).unwrap_err();
+        assert!(error.message.contains("`taps` received no gradient"), "{}", error.message);
+        assert_eq!(zeros(&[spec], &Parameters::default()).0["taps"].data, [0.0; 6]);
+    }
+}

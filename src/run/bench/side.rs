@@ -24,7 +24,7 @@ pub struct Peer(PathBuf);
 pub fn peer() -> Result<Peer> {
     let named = std::env::var_os("PHYLA_PEER_PYTHON").filter(|name| !name.is_empty()).map(PathBuf::from);
     let python = named.unwrap_or_else(|| Path::new("target/peers/venv/bin/python").to_owned());
-    let found = Command::new(&python).args(["-c", "import torch"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    let found = Command::new(&python).args(["-c", "import torch; torch.__version__"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
     let why = match found {
         Ok(status) if status.success() => return Ok(Peer(python)),
         Ok(_) => "it has no torch".to_owned(),

@@ -97,9 +97,17 @@ fn a_larger_kernel_is_used_by_its_centre() {
 /// Two steps of AdamW, of a batch at once and in three parts; dropout goes by each sentence's place in the whole.
 #[test]
 fn a_batch_in_parts_is_trained_as_one() {
-    let program = masked_lm();
+    let mut sketch = Sketch::new();
+    let (x, _) = sketch.embedded();
+    let x = sketch.linear(x, Symbol::Hidden);
+    let x = sketch.op("dropout", &[("rate", Attr::Number(0.4))], &[x]);
+    let at = sketch.builder.input("at", vec![Symbol::Predictions.into()], true, false);
+    let x = sketch.op("gather", &[], &[x, at]);
+    let x = sketch.linear(x, Symbol::Vocabulary);
+    let program = sketch.lower(x);
+    // The parts have one, four and four places to judge.
     let whole = Batch {
-        targets: Targets::Classes((0..12).map(|place| (place % 5 != 1).then_some(place)).collect()),
+        targets: Targets::Classes((0..12).map(|place| (place > 2).then_some(place % 11)).collect()),
         ..batch(&[3, 4, 2, 4, 1, 3], 4, 0)
     };
     let settings = AdamWSettings { betas: [0.9, 0.999], eps: 1e-6, weight_decay: 0.01, decays: BTreeSet::new(), clip: Some(1.0) };

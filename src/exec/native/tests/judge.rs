@@ -50,14 +50,13 @@ impl Tally {
         }
     }
 
-    /// All agree but those that cannot be judged, which are few; few needed a second chance.
-    pub(crate) fn close(self, what: &str) {
+    /// All agree but those that cannot be judged, which are few; at most one in `chances` needed a second chance.
+    pub(crate) fn close(self, what: &str, chances: usize) {
         let Self { all, nearby, left_out, wrong } = self;
         eprintln!("{all} {what}: {left_out} could not be judged, {nearby} needed a second chance");
         assert!(wrong.is_empty(), "{} of {all} {what}:\n{}", wrong.len(), wrong.join("\n"));
         assert!(left_out * 20 < all, "{left_out} of {all} {what} could not be judged");
-        // One random graph in a thousand has been seen to, and one whole model in forty.
-        assert!(nearby * 20 < all, "{nearby} of {all} {what} needed a second chance");
+        assert!(nearby * chances < all, "{nearby} of {all} {what} needed a second chance");
     }
 }
 
@@ -71,7 +70,8 @@ fn compare_with(device: &Device, program: &Program, batch: &Batch, values: &Para
     let (exact, single) = (candle(DType::F64), candle(DType::F32));
     let judge = match parts(&exact, program, batch, values) {
         Ok(judge) => judge,
-        Err(why) if why.contains("finite") => return Verdict::LeftOut,
+        // As `finite` says it of a loss that is not.
+        Err(why) if why.starts_with("the loss is ") => return Verdict::LeftOut,
         Err(why) => return Verdict::Differs(format!("candle in double precision: {why}")),
     };
     if all(&judge).any(|value| !value.is_finite() || value.abs() > 1e6) {
