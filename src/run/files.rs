@@ -66,7 +66,8 @@ pub(super) fn size(path: &str) -> u64 {
     shipped.or_else(|| fs::metadata(path).ok().map(|metadata| metadata.len())).unwrap_or(0)
 }
 
-/// The memory that is free here, in bytes: on the machine, or within the limit of the container (cgroup v2); `None` where the system does not tell.
+/// The memory that is free here, in bytes: on the machine, or within the limit of the container (cgroup v2); `None` where the system does
+/// not tell.
 pub fn free_memory() -> Option<u64> {
     let facts = fs::read_to_string("/proc/meminfo").ok()?;
     let line = facts.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;

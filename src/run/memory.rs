@@ -219,7 +219,8 @@ pub(super) fn fits(executors: &Executors, memory: Option<Memory>) -> Result<()> 
 }
 
 impl Memory {
-    /// Refuses what does not fit into the memory that is free. Where it is not `foretold`, more is held than the figure, and all activations are kept.
+    /// Refuses what does not fit into the memory that is free. Where it is not `foretold`, more is held than the figure, and all
+    /// activations are kept.
     ///
     /// # Errors
     /// Where more is wanted than there is; the message gives both.

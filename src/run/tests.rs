@@ -1,5 +1,5 @@
-//! What a plan foretells of the executor's memory, and members of the standard space, of which candidates are made: whole models of them agree
-//! between the executors.
+//! What a plan foretells of the executor's memory, and members of the standard space, of which candidates are made: whole models of them
+//! agree between the executors.
 //!
 //! The rule of agreement is that of `exec::native::tests::judge`; it is applied here, since `exec` knows neither spaces nor the language.
 
@@ -31,7 +31,8 @@ space four = autobert_zero { layers = 4 }
 const VOCABULARY: usize = 64;
 const CLASSES: usize = 3;
 
-/// Few sentences of drawn lengths, of at most `most` tokens each. Of each two places are predicted, of which not all are judged, or one of the classes is told.
+/// Few sentences of drawn lengths, of at most `most` tokens each. Of each two places are predicted, of which not all are judged, or one of
+/// the classes is told.
 fn batch(masked: bool, most: usize, draws: &mut Stream) -> Batch {
     let (rows, width) = (draws.random_range(1..=4usize), draws.random_range(3..=most));
     let lengths: Vec<usize> = (0..rows).map(|_| draws.random_range(1..=width)).collect();

@@ -50,7 +50,7 @@ impl Tally {
         }
     }
 
-    /// All agree but those that cannot be judged, which are few; at most one in `chances` needed a second chance.
+    /// All agree but those that cannot be judged, which are few; fewer than one in `chances` needed a second chance.
     pub(crate) fn close(self, what: &str, chances: usize) {
         let Self { all, nearby, left_out, wrong } = self;
         eprintln!("{all} {what}: {left_out} could not be judged, {nearby} needed a second chance");
@@ -104,7 +104,7 @@ fn compare_with(device: &Device, program: &Program, batch: &Batch, values: &Para
         }
         for (number, (name, wanted)) in judge.iter().enumerate() {
             let off = |found: &[Part]| found.get(number).map_or(0.0, |(_, found)| far(found, wanted));
-            let scale = largest(wanted).max(if number < 2 { 0.0 } else { SHARE * steepest });
+            let scale = if number < 2 { largest(wanted) } else { largest(wanted).max(SHARE * steepest) };
             let near = |error: f32| off(&native) <= 4.0 * error + 1e-5 * scale;
             if !near(off(&plain)) {
                 let error = moved.iter().map(|moved| off(moved)).fold(0.0, f32::max);
